@@ -1,0 +1,45 @@
+"""The errors a user may meet. Each says what failed, with which value, and what to do next."""
+
+
+class RunnerError(Exception):
+    """Any error whose text is meant for the user; shown without a traceback."""
+
+
+class EventError(RunnerError):
+    """A payload that is none of the event forms in `runner.events`."""
+
+
+class RoutingError(RunnerError):
+    """Routes that cannot work: a bad regular expression, a missing config, an unknown location."""
+
+
+class UnroutableError(RoutingError):
+    """No pipeline matches a key. A named skip, not a failure."""
+
+
+class AmbiguousRouteError(RoutingError):
+    """More than one pipeline matches a key."""
+
+
+class TemplateError(RunnerError):
+    """template.yaml is missing something, or uses what the local stack cannot resolve."""
+
+
+class SettingsError(RunnerError):
+    """A setting from the environment or the command line that cannot be used."""
+
+
+class LocalOnlyError(SettingsError):
+    """An endpoint that is not on this machine: local processes never talk to real AWS."""
+
+
+class StackError(RunnerError):
+    """A part of the local stack did not start or cannot be reached."""
+
+
+class InvokeError(RunnerError):
+    """The Lambda failed as a whole: it raised, timed out or died."""
+
+
+class PipelineFailedError(RunnerError):
+    """A pipeline run failed; raised for events that AWS delivers directly, so that AWS retries them."""
