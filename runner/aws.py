@@ -1,0 +1,94 @@
+"""The only place that builds boto3 clients, and the guard that keeps local processes off real AWS."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from runner.errors import LocalOnlyError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
+
+REGION = "us-west-2"
+ACCOUNT = "000000000000"
+# The compose service's name; inside the compose network it is the local endpoint.
+_LOCAL_NAMES = {"localhost", "localstack"}
+
+# Everything a local process needs to reach the local endpoint, and everything that could lead it to real AWS, blinded.
+FAKE_IDENTITY = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",  # noqa: S105  LocalStack's own word for "no secret"
+    "AWS_SESSION_TOKEN": "test",  # noqa: S105
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
+
+
+def require_local(endpoint_url: str | None) -> str:
+    """Give the endpoint back if it is on this machine.
+
+    Raises:
+        LocalOnlyError: it is missing, or names any other host.
+    """
+    host = urlsplit(endpoint_url or "").hostname or ""
+    if endpoint_url and (host in _LOCAL_NAMES or _is_loopback(host)):
+        return endpoint_url
+    raise LocalOnlyError(
+        f"AWS_ENDPOINT_URL={endpoint_url!r} is not on this machine, and the local stack never talks to real AWS. "
+        "Unset it, or set it to a local address such as http://127.0.0.1:4566."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def local_environment(endpoint_url: str) -> dict[str, str]:
+    """The variables that make any AWS SDK in a child process local and harmless."""
+    return {**FAKE_IDENTITY, "AWS_ENDPOINT_URL": require_local(endpoint_url)}
+
+
+def _client(service: str, **more: Any) -> Any:
+    import boto3  # 0.3 s: only for those who talk to AWS
+    from botocore.config import Config
+
+    # Quick retries: locally a refused connection means that LocalStack is starting again.
+    config = Config(connect_timeout=2, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4})
+    return boto3.client(service, config=config, **more)
+
+
+def _local_client(service: str, endpoint_url: str | None) -> Any:
+    return _client(
+        service,
+        endpoint_url=require_local(endpoint_url),
+        region_name=REGION,
+        aws_access_key_id=FAKE_IDENTITY["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=FAKE_IDENTITY["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def local_s3(endpoint_url: str | None) -> S3Client:
+    """S3 at the local endpoint, with fake credentials whatever the environment holds."""
+    client: S3Client = _local_client("s3", endpoint_url)
+    return client
+
+
+def local_sqs(endpoint_url: str | None) -> SQSClient:
+    """SQS at the local endpoint, with fake credentials whatever the environment holds."""
+    client: SQSClient = _local_client("sqs", endpoint_url)
+    return client
+
+
+def s3() -> S3Client:
+    """S3 as the Lambda sees it: its role and region on AWS, AWS_ENDPOINT_URL locally."""
+    client: S3Client = _client("s3")
+    return client

@@ -1,0 +1,81 @@
+"""The run record: what the handler says about one run of one pipeline, as plain JSON.
+
+    {"status": "succeeded", "request_id": "8f5e…", "message_id": "19dd0b57-…", "pipeline": "a2e_buoy_ingest",
+     "location": "humboldt", "config": "pipelines/a2e_buoy_ingest/config/pipeline_humboldt.yaml",
+     "inputs": [{"bucket": "tsdat-pipeline-inputs", "key": "a2e_buoy_ingest/humboldt/buoy….zip", "size": 135969,
+                 "etag": "…"}],
+     "outputs": [{"bucket": "tsdat-pipeline-outputs", "key": "data/humboldt/…nc", "size": 151234}],
+     "durations_s": {"download": 0.01, "read": 0.2, "save": 0.1, "plot": 0.6, "upload": 0.02, "total": 0.93},
+     "qc": {"rh": {"samples": 144, "flagged": {"Value is missing": 1}}},
+     "warnings": ["…"], "reason": null, "error": null}
+
+A skipped run has a `reason`; a failed one an `error` with type, message, phase and traceback.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+Status = Literal["succeeded", "skipped", "failed"]
+
+
+class Input(TypedDict):
+    """An object that went in."""
+
+    bucket: str
+    key: str
+    size: int | None
+    etag: str | None
+
+
+class Output(TypedDict):
+    """An object that came out; `size` in bytes."""
+
+    bucket: str
+    key: str
+    size: int
+
+
+class Failure(TypedDict):
+    """Why a run failed; `phase` is one of the names in `durations_s`, or route."""
+
+    type: str
+    message: str
+    phase: str
+    traceback: str
+
+
+class VariableQC(TypedDict):
+    """How many of a variable's samples each check flagged, by the check's meaning."""
+
+    samples: int
+    flagged: dict[str, int]
+
+
+class RunRecord(TypedDict):
+    """One run of one pipeline over the inputs that belong together."""
+
+    status: Status
+    request_id: str
+    message_id: str | None
+    pipeline: str | None
+    location: str | None
+    config: str | None
+    inputs: list[Input]
+    outputs: list[Output]
+    durations_s: dict[str, float]
+    qc: dict[str, VariableQC]
+    warnings: list[str]
+    reason: str | None
+    error: Failure | None
+
+
+def new(status: Status, request_id: str, **fields: Any) -> RunRecord:
+    """A record with nothing in it but what is given."""
+    record: RunRecord = {
+        "status": status, "request_id": request_id, "message_id": None, "pipeline": None, "location": None,
+        "config": None, "inputs": [], "outputs": [], "durations_s": {}, "qc": {}, "warnings": [], "reason": None,
+        "error": None,
+    }  # fmt: skip
+    record.update(fields)  # type: ignore[typeddict-item]
+    return record

@@ -1,0 +1,173 @@
+"""Which pipeline config a key goes to: pipelines/routes.yaml first, else the triggers in the pipelines' own configs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from runner.errors import AmbiguousRouteError, RoutingError, UnroutableError
+
+ROUTES_FILE = "pipelines/routes.yaml"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One pipeline config and the patterns that lead to it, each tried on the key and on the file name.
+
+    A key takes the route when, in every group of `patterns`, at least one pattern matches. A route from
+    routes.yaml has two groups (its pipeline's pattern, its location's); one from triggers has one.
+    """
+
+    pipeline: str
+    location: str | None
+    config: str
+    """Path of the config relative to the project, as tsdat's own configs write paths."""
+    patterns: tuple[tuple[re.Pattern[str], ...], ...]
+
+    def matches(self, key: str) -> bool:
+        """Whether `re.match` succeeds the way tsdat's template does it, for the key or the file name."""
+        names = (key, PurePosixPath(key).name)
+        return all(any(p.match(n) for p in group for n in names) for group in self.patterns)
+
+    def __str__(self) -> str:
+        texts = " and ".join(" or ".join(repr(p.pattern) for p in group) for group in self.patterns)
+        return f"{self.config} ← {texts}"
+
+
+@dataclass(frozen=True)
+class Routes:
+    """All routes of a project."""
+
+    routes: tuple[Route, ...]
+
+    def match(self, key: str) -> Route:
+        """The one route for a key.
+
+        Raises:
+            UnroutableError: no route matches; the text lists the known ones.
+            AmbiguousRouteError: two or more match; the text names them.
+        """
+        found = [route for route in self.routes if route.matches(key)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise AmbiguousRouteError(
+                f"{key!r} matches {len(found)} routes:{_listed(found)}\n"
+                f"Make the patterns in {ROUTES_FILE} or the triggers in these configs more specific."
+            )
+        raise UnroutableError(
+            f"No pipeline matches {key!r}. Known routes:{_listed(self.routes) or ' none'}\n"
+            f"Add one in {ROUTES_FILE}, or to the triggers of a pipeline's config."
+        )
+
+
+def _listed(routes: Iterable[Route]) -> str:
+    return "".join(f"\n  {route}" for route in routes)
+
+
+def load(root: Path) -> Routes:
+    """Read all routes below `root`.
+
+    Raises:
+        RoutingError: its text has one line for each thing that is wrong.
+    """
+    problems: list[str] = []
+    maps = _read_maps(root / ROUTES_FILE, problems)
+    routes = _mapped_routes(root, maps, problems)
+    for folder in sorted(p for p in (root / "pipelines").glob("*") if p.is_dir() and p.name not in maps["pipelines"]):
+        routes += _triggered_routes(root, folder, problems)
+    if problems:
+        raise RoutingError("\n".join(problems))
+    return Routes(tuple(routes))
+
+
+def _read_yaml(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        problems.append(f"{path}: not valid YAML: {' '.join(str(error).split())}")
+        return {}
+    if isinstance(content, dict):
+        return content
+    problems.append(f"{path}: expected a mapping at the top, found {type(content).__name__}.")
+    return {}
+
+
+def _read_maps(path: Path, problems: list[str]) -> dict[str, dict[str, re.Pattern[str]]]:
+    content = _read_yaml(path, problems) if path.is_file() else {}
+    problems += [
+        f"{path}: unknown section {name!r}. It takes 'pipelines' and 'locations'."
+        for name in content
+        if name not in ("pipelines", "locations")
+    ]
+    maps: dict[str, dict[str, re.Pattern[str]]] = {}
+    for section in ("pipelines", "locations"):
+        entries = content.get(section) or {}
+        if not isinstance(entries, Mapping):
+            problems.append(f"{path}: {section} takes 'name: regular expression' lines, not {entries!r}.")
+            entries = {}
+        compiled = {str(n): _compile(v, f"{path}: {section}.{n}", problems) for n, v in entries.items()}
+        maps[section] = {name: pattern for name, pattern in compiled.items() if pattern}
+    return maps
+
+
+def _compile(text: Any, where: str, problems: list[str]) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text)
+    except (re.error, TypeError) as error:
+        problems.append(f"{where}: {text!r} is not a regular expression: {error}.")
+        return None
+
+
+def _mapped_routes(
+    root: Path, maps: dict[str, dict[str, re.Pattern[str]]], problems: list[str]
+) -> list[Route]:
+    routes: list[Route] = []
+    pipelines, locations = maps["pipelines"], maps["locations"]
+    for pipeline, pattern in pipelines.items():
+        configs = {p.stem.removeprefix("pipeline_"): p for p in _configs(root / "pipelines" / pipeline)}
+        if not configs:
+            problems.append(
+                f"{ROUTES_FILE}: pipeline {pipeline!r} has no pipelines/{pipeline}/config/pipeline_<location>.yaml. "
+                "Add one for each of its locations, or remove the line."
+            )
+        for location, config in configs.items():
+            if location in locations:
+                name = config.relative_to(root).as_posix()
+                routes.append(Route(pipeline, location, name, ((pattern,), (locations[location],))))
+            else:
+                problems.append(
+                    f"{config.relative_to(root)}: location {location!r} is not in {ROUTES_FILE}. "
+                    f"Known locations: {', '.join(locations) or 'none'}. Add a line for it there."
+                )
+    served = {route.location for route in routes}
+    problems += [
+        f"{ROUTES_FILE}: location {location!r} has no config: none of the pipelines "
+        f"({', '.join(pipelines) or 'none'}) has config/pipeline_{location}.yaml. Add it, or remove the line."
+        for location in locations
+        if location not in served
+    ]
+    return routes
+
+
+def _triggered_routes(root: Path, folder: Path, problems: list[str]) -> list[Route]:
+    routes: list[Route] = []
+    for path in _configs(folder):
+        name = path.relative_to(root).as_posix()
+        triggers = _read_yaml(path, problems).get("triggers")
+        if not isinstance(triggers, list):
+            problems.append(f"{name}: 'triggers' is missing: a list of regular expressions that tsdat requires.")
+            continue
+        compiled = [_compile(text, f"{name}: triggers[{i}]", problems) for i, text in enumerate(triggers)]
+        location = path.stem.removeprefix("pipeline").strip("_-") or None
+        routes.append(Route(folder.name, location, name, (tuple(p for p in compiled if p),)))
+    return routes
+
+
+def _configs(folder: Path) -> list[Path]:
+    return sorted((folder / "config").glob("pipeline*.yaml"))
