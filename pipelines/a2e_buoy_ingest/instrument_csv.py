@@ -1,0 +1,93 @@
+"""One instrument's CSV file: its times, its numbers, and the current profiler's bins."""
+
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+TIME_COLUMN = "DataTimeStamp"
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+BIN_COLUMN = re.compile(r"(?:Vel|Dir)(\d+) \(")
+SPACING_COLUMN = "BinSpacing"
+
+
+def read_csv(content: bytes, label: str) -> xr.Dataset:
+    """Reads one instrument's CSV.
+
+    Args:
+        content: The file's bytes; a header line, then one line for each time (UTC).
+        label: What errors call the file.
+
+    Returns:
+        Variables over "time" (datetime64[ns], strictly increasing), named as the columns. The profiler's
+        `Vel<n> (mm/s)` and `Dir<n> (deg)` become "Vel (mm/s)" and "Dir (deg)" over ("time", "depth"), depth in metres.
+
+    Raises:
+        ValueError: No rows, a torn line, a time that is not one, two different lines for one time, or text in numbers.
+    """
+    try:
+        frame = pd.read_csv(io.BytesIO(content))
+    except ValueError as error:  # pandas' own errors are ValueErrors: empty, torn, not UTF-8
+        raise ValueError(f"{label} is not a CSV file: {error}. Send it again, or correct it.") from error
+    frame = _in_time_order(_with_times(frame, label), label)
+    for name, dtype in frame.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(dtype):
+            raise ValueError(_text_in_numbers(frame[name], label))
+    if any(BIN_COLUMN.match(name) for name in frame.columns):
+        return _profile(frame, label)
+    return xr.Dataset({name: ("time", frame[name].to_numpy()) for name in frame}, {"time": frame.index})
+
+
+def _with_times(frame: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Makes the time column the index."""
+    if TIME_COLUMN not in frame:
+        raise ValueError(f"{label} has no column '{TIME_COLUMN}'. It has: {', '.join(map(str, frame.columns))}.")
+    if frame.empty:
+        raise ValueError(f"{label} has a header but no rows. Leave it out, or send the whole file.")
+    times = frame.pop(TIME_COLUMN)
+    try:
+        parsed = pd.to_datetime(times, format=TIME_FORMAT)
+    except ValueError as error:
+        raise ValueError(f"{label} has a '{TIME_COLUMN}' that is not like 2020-12-01 00:10:00: {error}") from error
+    if parsed.isna().any():
+        raise ValueError(f"{label} has no '{TIME_COLUMN}' in line {int(parsed.isna().argmax()) + 2}.")
+    frame.index = pd.DatetimeIndex(parsed, dtype="datetime64[ns]", name="time")
+    return frame
+
+
+def _in_time_order(frame: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Sorts by time and drops repeated lines: a logger that reconnects sends some again."""
+    if frame.index.is_monotonic_increasing and frame.index.is_unique:
+        return frame
+    frame = frame.reset_index().drop_duplicates().set_index("time").sort_index()
+    if not frame.index.is_unique:
+        time = frame.index[frame.index.duplicated()][0]
+        raise ValueError(f"{label} has two different lines for {time}. Remove the wrong one.")
+    return frame
+
+
+def _text_in_numbers(column: pd.Series, label: str) -> str:
+    text = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+    return f"{label} has {text.iloc[0]!r} in column '{column.name}' at {text.index[0]}: only numbers can be read."
+
+
+def _profile(frame: pd.DataFrame, label: str) -> xr.Dataset:
+    """Folds the columns per bin into (time, depth); the other columns stay as they are."""
+    bins = {int(match[1]) for name in frame.columns if (match := BIN_COLUMN.match(name))}
+    wanted = {
+        f"{kind} ({unit})": [f"{kind}{n} ({unit})" for n in range(1, max(bins) + 1)]
+        for kind, unit in (("Vel", "mm/s"), ("Dir", "deg"))
+    }
+    columns = [name for names in wanted.values() for name in names]
+    if missing := [name for name in [SPACING_COLUMN, *columns] if name not in frame]:
+        raise ValueError(f"{label} has no column {', '.join(map(repr, missing))}: each bin needs a Vel and a Dir.")
+    spacing = frame[SPACING_COLUMN].dropna().unique()
+    if len(spacing) != 1 or spacing[0] <= 0:
+        raise ValueError(
+            f"{label} needs one {SPACING_COLUMN} above 0 m; it has {list(spacing)}. Split it where it changes."
+        )
+    variables = {name: (("time", "depth"), frame[names].to_numpy()) for name, names in wanted.items()}
+    variables |= {name: ("time", frame[name].to_numpy()) for name in frame.columns if name not in columns}
+    return xr.Dataset(variables, {"time": frame.index, "depth": spacing[0] * np.arange(1, max(bins) + 1)})

@@ -1,0 +1,174 @@
+"""The three plots of a buoy's day. Figures are made without pyplot: nothing stays open after the run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.dates as mdates
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+# Okabe and Ito's colours: told apart by colour-blind readers too.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#5A5A5A"
+COMPASS = {0: "N", 90: "E", 180: "S", 270: "W", 360: "N"}
+# A colour circle of even lightness (CIE L 58, chroma 50), north blue: no direction looks stronger than another, and
+# none looks like the grey of missing data.
+DIRECTIONS = LinearSegmentedColormap.from_list(
+    "directions",
+    ["#2790E3", "#AA77CA", "#DA648D", "#D2714F", "#A4892F", "#5D9A4B", "#00A18A", "#009EC8", "#2790E3"],
+)
+DPI = 120
+WIDTH_IN, LEFT, RIGHT = 9.6, 0.09, 0.91
+
+
+def surface_met(dataset: xr.Dataset) -> Figure:
+    """Draws wind speed and direction of both anemometers, pressure and humidity, air and sea temperature."""
+    figure, (speed, direction, pressure, temperature) = _panels(dataset, "Surface meteorology", 4, height_in=9.5)
+    for axes, quantity, style in ((speed, "speed", {"lw": 1.4}), (direction, "direction", {"ls": "", "marker": "."})):
+        _line(axes, dataset, f"wind_{quantity}", BLUE, "Cup and vane", **style)
+        _line(axes, dataset, f"gill_wind_{quantity}", ORANGE, "Gill ultrasonic", **style)
+    speed.set_ylabel("Wind speed (m s⁻¹)")
+    direction.set(ylabel="Wind from", ylim=(-10, 370), yticks=list(COMPASS), yticklabels=list(COMPASS.values()))
+    humidity = _twin(pressure, "Relative humidity (%)", GREEN)
+    _line(pressure, dataset, "pressure", PURPLE, "Pressure")
+    _line(humidity, dataset, "rh", GREEN, "Relative humidity")
+    _coloured(pressure, "Pressure (hPa)", PURPLE)
+    _line(temperature, dataset, "air_temperature", ORANGE, "Air")
+    _line(temperature, dataset, "YSI_SST", BLUE, "Sea surface (YSI)")
+    _line(temperature, dataset, "CTD_SST", BLUE, "Sea surface (CTD)", ls=":")
+    temperature.set_ylabel("Temperature (°C)")
+    _legend(speed)
+    _legend(temperature)
+    if not direction.get_lines():
+        _no_data(direction)
+    if not [*pressure.get_lines(), *humidity.get_lines()]:
+        _no_data(pressure)
+    return figure
+
+
+def conductivity(dataset: xr.Dataset) -> Figure:
+    """Draws conductivity, and the sea surface temperature that it follows, on twin axes."""
+    figure, (axes,) = _panels(dataset, "Conductivity and sea surface temperature", 1, height_in=4.6)
+    temperature = _twin(axes, "Sea surface temperature (°C)", ORANGE)
+    _line(axes, dataset, "conductivity", BLUE, "Conductivity")
+    _line(temperature, dataset, "CTD_SST", ORANGE, "Temperature (CTD)")
+    _line(temperature, dataset, "YSI_SST", ORANGE, "Temperature (YSI)", ls=":")
+    _coloured(axes, "Conductivity (S m⁻¹)", BLUE)
+    _legend(axes, temperature)
+    return figure
+
+
+def currents(dataset: xr.Dataset) -> Figure:
+    """Draws current speed and direction over time and depth, down to the deepest bin with data."""
+    figure, (speed, direction) = _panels(dataset, "Ocean currents", 2, height_in=7.2)
+    valid = dataset["current_speed"].notnull().any("time").to_numpy()
+    deepest = int(np.flatnonzero(valid)[-1]) + 1 if valid.any() else dataset.sizes["depth"]
+    shown = dataset.isel(depth=slice(deepest))
+    speed_m_s = shown["current_speed"] / 1000
+    # Bins at the edge of the profiler's reach are noisy: the few fastest must not flatten the colours of the rest.
+    fastest_m_s = float(np.nanpercentile(speed_m_s, 99.5)) if valid.any() else 1.0
+    mesh = _section(speed, speed_m_s, "viridis", vmin=0, vmax=fastest_m_s)
+    figure.colorbar(mesh, cax=_bar_axes(speed), label="Current speed (m s⁻¹)", extend="max", extendfrac=0.04)
+    mesh = _section(direction, shown["current_direction"], DIRECTIONS, vmin=0, vmax=360)
+    bar = figure.colorbar(mesh, cax=_bar_axes(direction), label="Current towards")
+    bar.set_ticks(list(COMPASS), labels=list(COMPASS.values()))
+    return figure
+
+
+PLOTS: dict[str, Callable[[xr.Dataset], Figure]] = {
+    "surface_met": surface_met,
+    "conductivity": conductivity,
+    "currents": currents,
+}
+
+
+def _panels(dataset: xr.Dataset, subject: str, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
+    """Makes a figure of panels over one time axis (UTC), titled with the place and the day."""
+    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI)
+    panels = list(figure.subplots(rows, sharex=True, squeeze=False)[:, 0])
+    figure.subplots_adjust(LEFT, bottom=0.5 / height_in, right=RIGHT, top=1 - 0.65 / height_in, hspace=0.2)
+    times = dataset["time"].to_numpy()
+    days = dict.fromkeys(np.datetime_as_string(times[[0, -1]], unit="D"))
+    title_y = 1 - 0.22 / height_in
+    figure.text(LEFT, title_y, _title(dataset, subject), va="center", fontsize=12, fontweight="bold")
+    figure.text(RIGHT, title_y, " to ".join(days), va="center", ha="right", fontsize=11)
+    _time_axis(panels[-1], times)
+    for axes in panels:
+        # Fixed places for title and labels: else each draw measures all tick labels to find one.
+        axes.set_title("", y=1)
+        axes.yaxis.set_label_coords(-0.082, 0.5)
+        axes.xaxis.set_label_coords(0.5, 0.16 / height_in, figure.transFigure)
+        axes.grid(color="0.9", lw=0.8)
+        axes.set_axisbelow(True)
+    return figure, panels
+
+
+def _title(dataset: xr.Dataset, subject: str) -> str:
+    return f"{dataset.attrs['location_name']}, {dataset.attrs['platform']}: {subject}"
+
+
+def _time_axis(axes: Axes, times: NDArray[np.datetime64]) -> None:
+    locator = mdates.AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    formatter = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
+    axes.set_xlabel("Time (UTC)")
+    if times[0] < times[-1]:
+        axes.set_xlim(times[0], times[-1])
+
+
+def _line(axes: Axes, dataset: xr.Dataset, name: str, colour: str, label: str, **style: Any) -> None:
+    """Draws a variable, or nothing (and no legend entry) where all of it is missing."""
+    values = dataset[name].to_numpy()
+    if not np.isnan(values).all():
+        axes.plot(dataset["time"].to_numpy(), values, color=colour, label=label, **{"lw": 1.4, "ms": 3.5, **style})
+
+
+def _twin(axes: Axes, label: str, colour: str) -> Axes:
+    twin = axes.twinx()
+    twin.set_title("", y=1)
+    twin.yaxis.set_label_coords(1.082, 0.5)
+    _coloured(twin, label, colour)
+    return twin
+
+
+def _bar_axes(axes: Axes) -> Axes:
+    """Makes room for a colour bar right of a panel, without making the panel narrower."""
+    bar = axes.inset_axes((1.012, 0, 0.016, 1))
+    bar.set_title("", y=1)
+    return bar
+
+
+def _coloured(axes: Axes, label: str, colour: str) -> None:
+    axes.set_ylabel(label, color=colour)
+    axes.tick_params(axis="y", colors=colour)
+
+
+def _legend(axes: Axes, twin: Axes | None = None) -> None:
+    """Puts one legend for both axes above the panel, where it covers no data; "no data" where there is none."""
+    handles = [*axes.get_lines(), *(twin.get_lines() if twin else [])]
+    if handles:
+        style: dict[str, Any] = {"frameon": False, "fontsize": 9, "borderaxespad": 0.2, "handlelength": 1.6}
+        axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=len(handles), **style)
+    else:
+        _no_data(axes)
+
+
+def _section(axes: Axes, values: xr.DataArray, colours: str | Colormap, **limits: Any) -> QuadMesh:
+    """Draws a (time, depth) variable, the surface on top; grey where it is missing."""
+    axes.set_facecolor("0.88")
+    axes.grid(False)
+    grid = values["time"].to_numpy(), values["depth"].to_numpy()
+    mesh = axes.pcolormesh(*grid, values.to_numpy().T, cmap=colours, shading="nearest", **limits)
+    axes.set(ylabel="Depth (m)", ylim=(float(values["depth"][-1]) + 2, 0))
+    if values.isnull().all():
+        _no_data(axes)
+    return mesh
+
+
+def _no_data(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", va="center", color=GREY)

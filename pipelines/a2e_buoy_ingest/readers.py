@@ -1,0 +1,63 @@
+"""Reads the buoy's CSV files: one by one, or a day's ten in a zip or tar archive."""
+
+import logging
+from pathlib import Path
+
+import xarray as xr
+from pydantic import BaseModel, ConfigDict
+from tsdat import DataReader
+
+from .archives import read_members
+from .instrument_csv import read_csv
+
+logger = logging.getLogger(__name__)
+
+
+class BuoyReader(DataReader):
+    """Reads each CSV into a dataset of its own, over its own times.
+
+    Two instruments use the same column names (gill and wind; conductivity and surfacetemp), so the retriever config
+    tells them apart by the name of the CSV. The current profiler's columns per bin become (time, depth) variables.
+    """
+
+    class Parameters(BaseModel):
+        """What the retriever config sets."""
+
+        model_config = ConfigDict(extra="forbid")
+        instruments: list[str]
+        """The instruments whose files are read: `<anything>.<instrument>.csv`."""
+
+    parameters: Parameters
+
+    def read(self, input_key: str) -> dict[str, xr.Dataset]:
+        """Reads an archive or a single CSV.
+
+        Args:
+            input_key: Path of a .zip, .tar, .tar.gz or .csv file.
+
+        Returns:
+            A dataset for each CSV, by `<input_key>/<member>`, or by the input key for a single CSV.
+
+        Raises:
+            ValueError: The input cannot be read, has none of the instruments, or one of its CSV files is torn.
+        """
+        path = Path(input_key)
+        members = read_members(path, self._is_wanted)
+        if not members:
+            known = ", ".join(f"*.{instrument}.csv" for instrument in self.parameters.instruments)
+            raise ValueError(f"{path.name} has no file of a known instrument. The known names are: {known}.")
+        if silent := set(self.parameters.instruments) - {_instrument(name) for name in members}:
+            logger.info("%s has no %s: their variables will be missing", path.name, ", ".join(sorted(silent)))
+        return {
+            input_key if name == path.name else f"{input_key}/{name}": read_csv(content, f"{path.name}: {name}")
+            for name, content in members.items()
+        }
+
+    def _is_wanted(self, name: str) -> bool:
+        return _instrument(name) in self.parameters.instruments
+
+
+def _instrument(name: str) -> str:
+    """Returns "wind" for `any/folder/buoy.z05.00.20201201.000000.wind.csv`, "" for what is not such a name."""
+    parts = name.split(".")
+    return parts[-2] if len(parts) > 2 and parts[-1] == "csv" else ""

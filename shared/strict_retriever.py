@@ -1,0 +1,50 @@
+"""A retriever for inputs whose names are agreed: what is missing is an error, not an empty variable."""
+
+import xarray as xr
+from tsdat import DataReader
+from tsdat.io.retrievers import DefaultRetriever
+from tsdat.io.retrievers.input_key_retrieval_rules import InputKeyRetrievalRules
+
+
+class StrictRetriever(DefaultRetriever):
+    """tsdat's DefaultRetriever, but raising where that one logs a warning and carries on.
+
+    DefaultRetriever skips an input that no reader matches and leaves a variable empty when its column was renamed.
+    Both would reach the archive as a day without data.
+    """
+
+    def _match_inputs(self, input_keys: list[str]) -> dict[str, DataReader]:
+        matched = super()._match_inputs(input_keys)
+        if unmatched := [key for key in input_keys if key not in matched]:
+            patterns = ", ".join(repr(pattern.pattern) for pattern in self.readers)
+            raise ValueError(
+                f"No reader matches {', '.join(unmatched)}. The patterns under 'readers' in the retriever config are "
+                f"{patterns}: correct one, or rename the file."
+            )
+        return matched
+
+    def _get_raw_mapping(self, input_keys: list[str]) -> dict[str, xr.Dataset]:
+        mapping = super()._get_raw_mapping(input_keys)
+        for key, dataset in mapping.items():
+            self._check_names(key, dataset)
+        return mapping
+
+    def _check_names(self, key: str, dataset: xr.Dataset) -> None:
+        rules = InputKeyRetrievalRules(key, self.coords, self.data_vars)
+        for output_name, rule in (rules.coord_rules | rules.data_var_rules).items():
+            names = [rule.name] if isinstance(rule.name, str) else rule.name
+            if not any(name in dataset for name in names):
+                raise ValueError(
+                    f"{key} has no column {' or '.join(map(repr, names))}, which '{output_name}' is read from. It has: "
+                    f"{', '.join(str(name) for name in dataset.variables)}. Correct the file, or name the column it "
+                    "uses in the retriever config."
+                )
+
+    def _merge_raw_mapping(self, raw_mapping: dict[str, xr.Dataset]) -> xr.Dataset:
+        try:
+            return super()._merge_raw_mapping(raw_mapping)
+        except xr.MergeError as error:
+            raise ValueError(
+                f"{', '.join(raw_mapping)} give different values for the same time, so they cannot become one dataset "
+                f"({error}). Run them one by one, or remove the wrong one."
+            ) from error
