@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import shutil
+import socket
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
 
 REGION = "us-west-2"
 ACCOUNT = "000000000000"
+# A tag on the source bucket that names its life: LocalStack forgets everything, and a new bucket gets a new epoch.
+EPOCH_TAG = "epoch"
+_MULTIPART_BYTES = 16 * 1024 * 1024
 # The compose service's name; inside the compose network it is the local endpoint.
 _LOCAL_NAMES = {"localhost", "localstack"}
 
@@ -88,7 +95,73 @@ def local_sqs(endpoint_url: str | None) -> SQSClient:
     return client
 
 
+@cache
 def s3() -> S3Client:
     """S3 as the Lambda sees it: its role and region on AWS, AWS_ENDPOINT_URL locally."""
     client: S3Client = _client("s3")
     return client
+
+
+@cache
+def bucket(name: str) -> Any:
+    """A bucket as tsdat uses it, with one client for the life of the Lambda: building one costs 10 ms and memory."""
+    import boto3
+
+    return boto3.resource("s3").Bucket(name)
+
+
+def download(bucket_name: str, key: str, path: Path) -> Path:
+    """Stream an object into a file, in one request and little memory.
+
+    Raises:
+        botocore.exceptions.ClientError: there is no such object, or it may not be read.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        shutil.copyfileobj(s3().get_object(Bucket=bucket_name, Key=key)["Body"], file, length=1024 * 1024)
+    return path
+
+
+def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
+    """The life of a local bucket, or None when it is not there or not yet complete."""
+    from botocore.exceptions import ClientError
+
+    try:
+        tags = client.get_bucket_tagging(Bucket=bucket_name)["TagSet"]
+    except ClientError:
+        return None
+    return next((tag["Value"] for tag in tags if tag["Key"] == EPOCH_TAG), None)
+
+
+def upload(client: S3Client, bucket_name: str, key: str, path: Path, sha256: str) -> str:
+    """Put a file into a bucket, a large one in parts; gives the object's ETag."""
+    metadata = {"sha256": sha256}
+    if path.stat().st_size < _MULTIPART_BYTES:
+        with path.open("rb") as file:
+            return client.put_object(Bucket=bucket_name, Key=key, Body=file, Metadata=metadata)["ETag"].strip('"')
+    from boto3.s3.transfer import TransferConfig
+
+    config = TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
+    client.upload_file(str(path), bucket_name, key, ExtraArgs={"Metadata": metadata}, Config=config)
+    return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
+
+
+def etag_of(client: S3Client, bucket_name: str, key: str, sha256: str) -> str | None:
+    """The ETag of an object if it was uploaded with this content, else None."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = client.head_object(Bucket=bucket_name, Key=key)
+    except ClientError:
+        return None
+    return found["ETag"].strip('"') if found["Metadata"].get("sha256") == sha256 else None
+
+
+def answers(client: S3Client) -> bool:
+    """Whether anything listens at a client's endpoint; asked by connecting, because retries would take seconds."""
+    parts = urlsplit(client.meta.endpoint_url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1):
+            return True
+    except OSError:
+        return False

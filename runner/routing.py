@@ -35,6 +35,7 @@ class Route:
         return all(any(p.match(n) for p in group for n in names) for group in self.patterns)
 
     def __str__(self) -> str:
+        """The config and its patterns, for error texts."""
         texts = " and ".join(" or ".join(repr(p.pattern) for p in group) for group in self.patterns)
         return f"{self.config} ← {texts}"
 
@@ -52,7 +53,7 @@ class Routes:
             UnroutableError: no route matches; the text lists the known ones.
             AmbiguousRouteError: two or more match; the text names them.
         """
-        found = [route for route in self.routes if route.matches(key)]
+        found = self.matches(key)
         if len(found) == 1:
             return found[0]
         if found:
@@ -64,6 +65,10 @@ class Routes:
             f"No pipeline matches {key!r}. Known routes:{_listed(self.routes) or ' none'}\n"
             f"Add one in {ROUTES_FILE}, or to the triggers of a pipeline's config."
         )
+
+    def matches(self, key: str) -> list[Route]:
+        """All routes that a key takes."""
+        return [route for route in self.routes if route.matches(key)]
 
 
 def _listed(routes: Iterable[Route]) -> str:
@@ -124,9 +129,7 @@ def _compile(text: Any, where: str, problems: list[str]) -> re.Pattern[str] | No
         return None
 
 
-def _mapped_routes(
-    root: Path, maps: dict[str, dict[str, re.Pattern[str]]], problems: list[str]
-) -> list[Route]:
+def _mapped_routes(root: Path, maps: dict[str, dict[str, re.Pattern[str]]], problems: list[str]) -> list[Route]:
     routes: list[Route] = []
     pipelines, locations = maps["pipelines"], maps["locations"]
     for pipeline, pattern in pipelines.items():

@@ -61,7 +61,7 @@ class Settings:
         Raises:
             SettingsError: a value cannot be used; the text names the variable and what it takes.
         """
-        root = Path(env.get("RUNNER_ROOT") or Path(__file__).resolve().parent.parent)
+        root = Path(env.get("RUNNER_ROOT") or Path(__file__).parent.parent).resolve()
         return cls(
             root=root,
             data=Path(env.get("RUNNER_DATA") or root / "data").absolute(),
@@ -73,6 +73,20 @@ class Settings:
             retain=_flag(env, "RETAIN_INPUT_FILES", default=True),
             ignored_names=tuple(env["RUNNER_IGNORE"].split()) if "RUNNER_IGNORE" in env else IGNORED_NAMES,
         )
+
+    def to_env(self) -> dict[str, str]:
+        """The variables from which another process reads the same settings."""
+        return {
+            "RUNNER_ROOT": str(self.root),
+            "RUNNER_DATA": str(self.data),
+            **({"AWS_ENDPOINT_URL": self.endpoint_url} if self.endpoint_url else {}),
+            "LAMBDA_CONCURRENCY": str(self.concurrency),
+            "RUNNER_SETTLE_S": str(self.settle_s),
+            "RUNNER_SCAN_INTERVAL_S": str(self.scan_interval_s),
+            "RUNNER_POLLING": str(self.polling),
+            "RETAIN_INPUT_FILES": str(self.retain),
+            "RUNNER_IGNORE": " ".join(self.ignored_names),
+        }
 
 
 def _number(env: Mapping[str, str], name: str, default: float, least: float) -> float:

@@ -1,0 +1,177 @@
+"""The command line. Each command imports what it needs when it runs, so that `--help` costs nothing."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from runner.errors import RunnerError
+from runner.settings import Settings
+
+app = typer.Typer(
+    name="runner",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Run, see, test and debug tsdat pipelines on the exact path they take on AWS, on this machine, offline.\n\n"
+    "**New here?** `runner run FILE` sends one file through the whole path; `runner up` keeps the stack running "
+    "and takes every file you drop into `data/inbox`.",
+)
+
+Data = Annotated[
+    Optional[Path],  # noqa: UP045  Typer reads this at run time
+    typer.Option("--data", help="Folder that holds inbox/, outputs/ and state/. [default: data]", show_default=False),
+]
+Files = Annotated[list[Path], typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True)]
+Concurrency = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(min=1, help="How many Lambdas run at once. [default: one for each core]", show_default=False),
+]
+
+
+def main() -> None:
+    """Run the command line; an error that is meant for the user is shown as one, without a traceback."""
+    try:
+        app()
+    except RunnerError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(2)
+
+
+def _settings(data: Path | None = None, concurrency: int | None = None) -> Settings:
+    settings = Settings.from_env()
+    if data:
+        settings = replace(settings, data=data.absolute())
+    return replace(settings, concurrency=concurrency) if concurrency else settings
+
+
+def _log_to_terminal() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+@app.command()
+def up(
+    port: Annotated[
+        int, typer.Option(help="Where S3, SQS and STS answer, on 127.0.0.1; 0 takes any free port.")
+    ] = 4566,
+    concurrency: Concurrency = None,
+    data: Data = None,
+    polling: Annotated[bool, typer.Option(help="No folder events: for network and virtual mounts.")] = False,
+    settle: Annotated[float, typer.Option(help="Seconds of silence after which an open file counts as whole.")] = 1.0,
+    retain: Annotated[bool, typer.Option(help="Keep the inbox copy of a file whose run succeeded.")] = True,
+) -> None:
+    """Start the stack and process every file dropped into `data/inbox`, until Ctrl-C."""
+    from runner import session
+
+    settings = _settings(data, concurrency)
+    settings = replace(
+        settings,
+        endpoint_url=settings.endpoint_url or (f"http://127.0.0.1:{port}" if port else None),
+        polling=polling or settings.polling,
+        settle_s=settle,
+        retain=retain and settings.retain,
+    )
+    session.up(settings)
+
+
+@app.command()
+def run(
+    files: Files,
+    concurrency: Concurrency = None,
+    data: Data = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the run records as JSON.")] = False,
+) -> None:
+    """Send files through the whole path (S3, queue, Lambda, S3) and show what came of each.
+
+    Uses the stack that runs on this data folder, else starts one for as long as it takes. Ends with 0 only if every
+    file succeeded.
+    """
+    from runner import session
+
+    sys.exit(session.run(_settings(data, concurrency), files, as_json=json))
+
+
+@app.command()
+def ingest(
+    files: Files,
+    clump: Annotated[
+        bool, typer.Option("--clump", help="One run over all files; the first chooses the pipeline.")
+    ] = False,
+    multidispatch: Annotated[
+        bool, typer.Option("--multidispatch", help="A file may match several pipelines; run them all.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Run pipelines straight on the file system: no S3, no queue, no Lambda. Outputs go to `data/outputs`."""
+    from runner import ingest as local
+
+    sys.exit(local.ingest(_settings(data), files, clump=clump, multidispatch=multidispatch))
+
+
+@app.command()
+def check() -> None:
+    """Find what is wrong with routes, pipeline configs, template and ports; one line a problem."""
+    from runner import checks
+
+    sys.exit(checks.check(_settings()))
+
+
+@app.command()
+def status(
+    data: Data = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what became of every file that came into the inbox."""
+    from runner import review
+
+    review.status(_settings(data), as_json=json)
+
+
+@app.command()
+def logs(
+    key: Annotated[str, typer.Argument(help="Only runs of files whose key contains this.")] = "",
+    newest: Annotated[int, typer.Option("-n", "--newest", help="How many of the newest runs.")] = 20,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failures.")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as runs end, until Ctrl-C.")] = False,
+    data: Data = None,
+) -> None:
+    """Show runs with their outputs, quality summary, warnings and tracebacks."""
+    from runner import review
+
+    review.logs(_settings(data), key, newest=newest, failed=failed, follow=follow)
+
+
+@app.command()
+def demo() -> None:
+    """Send the shipped samples through a stack of its own and show where the NetCDF files and plots are."""
+    from runner import session
+
+    sys.exit(session.demo(_settings()))
+
+
+@app.command(hidden=True)
+def watch() -> None:
+    """The watcher's process."""
+    from runner import services
+
+    _log_to_terminal()
+    services.watch(_settings())
+
+
+@app.command(hidden=True)
+def poll(
+    lambda_url: Annotated[list[str], typer.Option()],
+    ready_fd: Annotated[Optional[int], typer.Option()] = None,  # noqa: UP045
+) -> None:
+    """The poller's process."""
+    from runner import services
+
+    _log_to_terminal()
+    services.poll(_settings(), lambda_url, ready_fd)

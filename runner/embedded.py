@@ -1,0 +1,171 @@
+"""The stack without Docker: LocalStack, emulators, watcher and poller as child processes of this one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from runner import aws, lambdas, localstack, provision, routing, template
+from runner.errors import StackError
+from runner.settings import Settings
+from runner.supervisor import Child, Supervisor, python
+
+DEFAULT_PORT = 4566
+_PATIENCE_S = 60.0
+
+
+@dataclass
+class Stack:
+    """A running stack."""
+
+    settings: Settings
+    template: template.StackTemplate
+    supervisor: Supervisor
+    endpoint_url: str
+
+    def tend(self) -> None:
+        """Start again what died; call it often."""
+        self.supervisor.tend()
+
+
+@contextlib.contextmanager
+def running(
+    settings: Settings, say: Callable[[str], None], *, quiet: bool = False, watch: bool = True
+) -> Iterator[Stack]:
+    """A stack that is ready for files, for as long as the body runs.
+
+    Args:
+        settings: `endpoint_url` None means any free port.
+        say: told, a line each, what a user should know.
+        quiet: the watcher and the poller write to their logs and not to the terminal.
+        watch: take files from the inbox.
+
+    Raises:
+        RunnerError: template or routes are wrong, the port is taken, or a part did not start.
+    """
+    described = template.load(settings.root / "template.yaml")
+    routing.load(settings.root)
+    endpoint_url = aws.require_local(settings.endpoint_url or f"http://127.0.0.1:{lambdas.free_port()}")
+    settings = replace(settings, endpoint_url=endpoint_url)
+    (settings.state / "logs").mkdir(parents=True, exist_ok=True)
+    with _only_one(settings), contextlib.ExitStack() as stack:
+        _require_free_port(endpoint_url)
+        for old in (settings.state / "logs").glob("*.log"):
+            old.unlink()
+        warm, tell_warm = os.pipe()  # the poller writes to it when all Lambdas are warm
+        stack.callback(os.close, warm)
+        stack.callback(os.close, tell_warm)
+        supervisor = Supervisor(say)
+        stack.callback(supervisor.stop, at_once=["LocalStack"])
+        _start(settings, described, supervisor, tell_warm, quiet=quiet, watch=watch)
+        _await(warm, supervisor)
+        note = settings.state / "stack.json"
+        note.write_text(json.dumps({"endpoint_url": endpoint_url, "pid": os.getpid()}))
+        stack.callback(note.unlink, missing_ok=True)
+        yield Stack(settings, described, supervisor, endpoint_url)
+
+
+def _start(
+    settings: Settings,
+    described: template.StackTemplate,
+    supervisor: Supervisor,
+    tell_warm: int,
+    *,
+    quiet: bool,
+    watch: bool,
+) -> None:
+    """Start all children, in an order that gives each the most time to boot while others do."""
+    endpoint_url = settings.endpoint_url or ""
+    logs = settings.state / "logs"
+    local = localstack.child(settings.root, settings.state, endpoint_url, logs / "localstack.log")
+    local.on_restart = lambda: _provision(local, endpoint_url, described)
+    supervisor.start(local)
+    ports = [lambdas.free_port() for _ in range(settings.concurrency)]
+    for number, port in enumerate(ports, start=1):
+        supervisor.start(lambdas.child(number, port, settings.root, settings.state, described, endpoint_url))
+    urls = [f"--lambda-url=http://127.0.0.1:{port}" for port in ports]
+    poller = [*python("-m", "runner", "poll", f"--ready-fd={tell_warm}"), *urls]
+    env = _service_environment(settings, endpoint_url)
+    log = logs / "poller.log" if quiet else None
+    supervisor.start(Child("poller", poller, env, log=log, cwd=settings.root, pass_fds=(tell_warm,)))
+    _provision(local, endpoint_url, described)
+    if not watch:
+        return
+    log = logs / "watcher.log" if quiet else None
+    supervisor.start(Child("watcher", python("-m", "runner", "watch"), env, log=log, cwd=settings.root))
+
+
+def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str]:
+    """What the watcher and the poller are told: this process's own settings."""
+    terminal = {name: os.environ[name] for name in ("TERM", "NO_COLOR", "FORCE_COLOR") if name in os.environ}
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        **terminal,
+        **aws.local_environment(endpoint_url),
+        **settings.to_env(),
+    }
+
+
+def _provision(local: Child, endpoint_url: str, described: template.StackTemplate) -> None:
+    """Wait for LocalStack, then make the buckets and queues; it comes up empty each time."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not localstack.is_healthy(endpoint_url):
+        if not local.alive or time.monotonic() > deadline:
+            raise StackError(f"LocalStack did not start. The end of {local.log}:\n{local.last_words()}")
+        time.sleep(0.02)
+    provision.provision(endpoint_url, described)
+
+
+def _await(warm: int, supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not select.select([warm], [], [], 0.1)[0]:
+        supervisor.tend()
+        if time.monotonic() > deadline:
+            raise StackError("The Lambdas did not start within a minute: see data/state/logs/lambda-1.log.")
+
+
+def _require_free_port(endpoint_url: str) -> None:
+    parts = urlsplit(endpoint_url)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((parts.hostname or "127.0.0.1", parts.port or 80))
+        except OSError as error:
+            raise StackError(
+                f"Port {parts.port} is in use, perhaps by another stack. Stop that, or choose another port: "
+                "runner up --port 4567 (0 takes any free one)."
+            ) from error
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether a stack runs on this data folder."""
+    try:
+        with _only_one(settings):
+            return False
+    except StackError:
+        return True
+
+
+@contextlib.contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with (settings.state / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StackError(
+                f"A stack already runs on {settings.data}. Use it, stop it, or give this one a folder: --data DIR."
+            ) from error
+        yield

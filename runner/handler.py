@@ -1,0 +1,157 @@
+"""The Lambda handler: an event in, tsdat runs, run records out. What is here ships to AWS.
+
+For SQS events it answers as AWS asks when ReportBatchItemFailures is on, with the run records beside it:
+
+    {"batchItemFailures": [{"itemIdentifier": "19dd0b57-…"}], "runs": [{"status": "failed", …}]}
+
+See "Using Lambda with Amazon SQS", AWS Lambda Developer Guide. For events that AWS delivers directly (S3, SNS,
+EventBridge) it answers {"runs": […]}, and raises when a run failed, so that AWS tries again.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from runner import aws, events, pipeline, record, routing
+from runner.errors import AmbiguousRouteError, EventError, PipelineFailedError, UnroutableError
+from runner.phases import Phases
+from runner.record import RunRecord
+
+PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
+_LONGEST_TRACEBACK = 20_000
+
+logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
+
+# The init phase: what is wrong with the routes shows here and not at the first file, and no file waits for imports.
+os.chdir(PROJECT)
+pipeline.use_project(PROJECT)
+routes = routing.load(PROJECT)
+pipeline.warm_up()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """What AWS Lambda calls.
+
+    Raises:
+        PipelineFailedError: a run failed, for an event that did not come through a queue.
+        EventError: such an event is of no known form.
+    """
+    logger.append_keys(request_id=context.aws_request_id)
+    if events.is_sqs(event):
+        return _handle_batch(event, context)
+    runs = _process(event, context.aws_request_id)
+    failures = [run for run in runs if run["status"] == "failed"]
+    if failures:
+        raise PipelineFailedError("\n".join(f"{_keys(run)}: {_message(run)}" for run in failures))
+    return {"runs": runs}
+
+
+def _handle_batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    runs: list[RunRecord] = []
+
+    def handle_message(message: SQSRecord) -> None:
+        made = _process(message.body, context.aws_request_id, message.message_id)
+        runs.extend(made)
+        failures = [run for run in made if run["status"] == "failed"]
+        if failures:
+            raise PipelineFailedError("; ".join(_message(run) for run in failures))
+
+    # Every message's own verdict travels in batchItemFailures: also when all failed, the records must arrive.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    response = process_partial_response(event, handle_message, processor, context)
+    return {**response, "runs": runs}
+
+
+def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str | None = None) -> list[RunRecord]:
+    """Run every pipeline that a payload asks for; objects of one payload that share a route are run together."""
+    about = {"request_id": request_id, "message_id": message_id}
+    try:
+        parsed = events.parse(payload)
+    except EventError as error:
+        return [_logged(record.new("failed", **about, error=_failure(error, "event")))]
+    runs = [
+        record.new("skipped", **about, reason=f"{skip.event_name}: {skip.reason}", inputs=_skipped_input(skip))
+        for skip in parsed.skips
+    ]
+    together: dict[routing.Route, list[events.S3Object]] = {}
+    for item in parsed.objects:
+        try:
+            together.setdefault(routes.match(item.key), []).append(item)
+        except UnroutableError as error:
+            runs.append(record.new("skipped", **about, reason=str(error), inputs=[_input(item)]))
+        except AmbiguousRouteError as error:
+            runs.append(record.new("failed", **about, error=_failure(error, "route"), inputs=[_input(item)]))
+    runs += [_run(route, objects, about) for route, objects in together.items()]
+    return [_logged(run) for run in runs]
+
+
+def _run(route: routing.Route, objects: list[events.S3Object], about: Mapping[str, Any]) -> RunRecord:
+    run = record.new(
+        "failed", **about, pipeline=route.pipeline, location=route.location, config=route.config,
+        inputs=[_input(item) for item in objects],
+    )  # fmt: skip
+    phases, result = Phases(), pipeline.Result(location=route.location)
+    try:
+        with tempfile.TemporaryDirectory(prefix="inputs-") as folder:
+            phases.enter("download")
+            files = {
+                aws.download(item.bucket, item.key, _local_path(item.key, Path(folder, str(number)))):
+                f"s3://{item.bucket}/{item.key}"
+                for number, item in enumerate(objects)
+            }  # fmt: skip
+            pipeline.run(Path(route.config), files, phases, result)
+        run["status"] = "succeeded"
+    except Exception as error:  # every failure becomes this message's verdict, told in the record
+        run["error"] = _failure(error, phases.current)
+    run["location"] = result.location or route.location
+    run["outputs"], run["qc"], run["warnings"] = result.outputs, result.qc, result.warnings
+    run["durations_s"] = phases.finish()
+    return run
+
+
+def _local_path(key: str, folder: Path) -> Path:
+    """Where an object is put: its key as a path below `folder`, because readers are chosen by patterns on it."""
+    parts = [part for part in key.split("/") if part not in ("", ".", "..")]
+    return folder.joinpath(*(part[-200:] for part in parts))
+
+
+def _input(item: events.S3Object) -> record.Input:
+    return {"bucket": item.bucket, "key": item.key, "size": item.size, "etag": item.etag}
+
+
+def _skipped_input(skip: events.Skip) -> list[record.Input]:
+    return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": None}] if skip.key else []
+
+
+def _failure(error: Exception, phase: str) -> record.Failure:
+    text = "".join(traceback.format_exception(error))
+    return {
+        "type": type(error).__name__,
+        "message": str(error) or repr(error),
+        "phase": phase,
+        "traceback": text[-_LONGEST_TRACEBACK:],
+    }
+
+
+def _keys(run: RunRecord) -> str:
+    return ", ".join(item["key"] for item in run["inputs"]) or "event"
+
+
+def _message(run: RunRecord) -> str:
+    error = run["error"]
+    return f"{error['type']}: {error['message']}" if error else ""
+
+
+def _logged(run: RunRecord) -> RunRecord:
+    log = logger.error if run["status"] == "failed" else logger.info
+    log(f"{run['status']}: {_keys(run)}", extra={"run": run})
+    return run

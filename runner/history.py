@@ -1,0 +1,149 @@
+"""What became of every file: the ledger of uploads (written by the watcher) and the runs (written by the poller).
+
+Two SQLite files, one writer each, so that no stage waits for another. An upload and a run belong together when they
+name the same key and the same ETag.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runner.record import RunRecord
+
+# "failed" may be tried again; the others are final.
+Outcome = Literal["succeeded", "skipped", "failed", "dead-lettered"]
+FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered")
+
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS uploads (
+    key TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    etag TEXT NOT NULL, epoch TEXT NOT NULL, uploaded_at REAL NOT NULL);
+"""
+_RUNS = """
+CREATE TABLE IF NOT EXISTS runs (
+    id INTEGER PRIMARY KEY, ended_at REAL NOT NULL, outcome TEXT NOT NULL, attempt INTEGER NOT NULL,
+    record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS inputs (
+    run_id INTEGER NOT NULL REFERENCES runs (id), key TEXT NOT NULL, etag TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS inputs_by_object ON inputs (key, etag, run_id);
+"""
+
+
+def _open(path: Path, schema: str) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Autocommit; one thread at a time uses a connection, but not always the one that made it.
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    # Write-ahead logging lets readers read while the one writer writes, and needs no fsync for each row.
+    connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + schema)
+    return connection
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it was when it was uploaded: size in bytes, mtime in ns, and the `epoch` of the bucket it went to."""
+
+    key: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    etag: str
+    epoch: str
+    uploaded_at: float
+
+
+class Ledger:
+    """What the watcher has uploaded."""
+
+    def __init__(self, state: Path) -> None:
+        self._db = _open(state / "ledger.sqlite", _LEDGER)
+
+    def get(self, key: str) -> Upload | None:
+        """The last upload of a key."""
+        row = self._db.execute("SELECT * FROM uploads WHERE key = ?", (key,)).fetchone()
+        return Upload(**row) if row else None
+
+    def put(self, upload: Upload) -> None:
+        """Remember an upload in the place of the key's earlier one."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO uploads VALUES (:key, :size, :mtime_ns, :sha256, :etag, :epoch, :uploaded_at)",
+            vars(upload),
+        )
+
+    def uploads(self) -> list[Upload]:
+        """All last uploads, oldest first."""
+        return [Upload(**row) for row in self._db.execute("SELECT * FROM uploads ORDER BY uploaded_at, key")]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run with its place in the history; `attempt` is SQS's receive count."""
+
+    id: int
+    ended_at: float
+    outcome: Outcome
+    attempt: int
+    record: RunRecord
+
+
+class History:
+    """Every run that the poller saw end."""
+
+    def __init__(self, state: Path) -> None:
+        self._db = _open(state / "history.sqlite", _RUNS)
+
+    def add(self, run: RunRecord, outcome: Outcome, attempt: int = 1) -> int:
+        """Remember a run; gives its id."""
+        with self._transaction():
+            cursor = self._db.execute(
+                "INSERT INTO runs (ended_at, outcome, attempt, record) VALUES (?, ?, ?, ?)",
+                (time.time(), outcome, attempt, json.dumps(run)),
+            )
+            run_id = int(cursor.lastrowid or 0)
+            rows = [(run_id, item["key"], item["etag"] or "") for item in run["inputs"]]
+            self._db.executemany("INSERT INTO inputs VALUES (?, ?, ?)", rows)
+        return run_id
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def outcome(self, key: str, etag: str) -> Outcome | None:
+        """How the latest run of an object ended; None when it never ran."""
+        row = self._db.execute(
+            "SELECT outcome FROM runs WHERE id = (SELECT max(run_id) FROM inputs WHERE key = ? AND etag = ?)",
+            (key, etag),
+        ).fetchone()
+        return row["outcome"] if row else None
+
+    def runs(self, after_id: int = 0, outcomes: Iterable[Outcome] = (), newest: int | None = None) -> list[Run]:
+        """Runs in the order they ended, of all outcomes or the given ones, all of them or only the newest."""
+        wanted = list(outcomes)
+        marks = ", ".join("?" * len(wanted))
+        only = f"AND outcome IN ({marks})" if wanted else ""
+        rows = self._db.execute(
+            f"SELECT * FROM runs WHERE id > ? {only} ORDER BY id DESC LIMIT ?",  # noqa: S608  question marks only
+            (after_id, *wanted, -1 if newest is None else newest),
+        ).fetchall()
+        return [Run(**{**row, "record": json.loads(row["record"])}) for row in reversed(rows)]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

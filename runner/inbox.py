@@ -1,0 +1,82 @@
+"""The inbox folder: which files in it are meant to be taken, what has happened in it, and what is in it now."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import queue
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from watchdog.events import DirCreatedEvent, DirMovedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from runner.settling import Stamp
+
+Happening = Literal["changed", "closed", "arrived", "folder", "wake"]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A folder whose files are keys."""
+
+    folder: Path
+    ignored_names: tuple[str, ...]
+
+    def key(self, path: str | Path) -> str | None:
+        """The S3 key of a file, its path below the inbox; None when it is not meant to be taken."""
+        parts = Path(path).relative_to(self.folder).parts
+        if any(fnmatch.fnmatchcase(part, pattern) for part in parts for pattern in self.ignored_names):
+            return None
+        return "/".join(parts)
+
+    def path(self, key: str) -> Path:
+        """The file of a key."""
+        return self.folder / key
+
+    def stamp(self, key: str) -> Stamp | None:
+        """Size and mtime of a regular file, or None when there is none."""
+        try:
+            status = self.path(key).stat()
+        except OSError:
+            return None
+        return Stamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+
+    def scan(self) -> Iterator[str]:
+        """The keys of all files that are meant to be taken."""
+        for folder, subfolders, names in os.walk(self.folder):
+            subfolders[:] = [name for name in subfolders if self.key(Path(folder, name))]
+            for name in names:
+                key = self.key(Path(folder, name))
+                if key:
+                    yield key
+
+
+class FolderEvents(FileSystemEventHandler):
+    """Puts what the system tells of a folder into a queue: a hint, quick but not to be relied on."""
+
+    def __init__(self, happenings: queue.SimpleQueue[tuple[Happening, str]]) -> None:
+        self._happenings = happenings
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Sort an event into what it means for a file that may be taken."""
+        if event.is_directory:
+            if isinstance(event, DirCreatedEvent | DirMovedEvent):
+                self._happenings.put(("folder", str(event.dest_path or event.src_path)))
+        elif event.event_type == "moved":
+            self._happenings.put(("arrived", str(event.dest_path)))
+        elif event.event_type in ("created", "modified"):
+            self._happenings.put(("changed", str(event.src_path)))
+        elif event.event_type == "closed":
+            self._happenings.put(("closed", str(event.src_path)))
+
+    def observe(self, folder: Path) -> BaseObserver:
+        """Begin to listen to a folder and all below it."""
+        observer = Observer()
+        observer.schedule(self, str(folder), recursive=True)
+        observer.start()
+        return observer

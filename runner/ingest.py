@@ -1,0 +1,66 @@
+"""tsdat's own way, without S3, queue and Lambda: pipelines run on local files and store as their configs say."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+
+from rich.console import Console
+
+from runner import pipeline, routing
+from runner.errors import RoutingError, UnroutableError
+from runner.sandbox import contained
+from runner.settings import Settings
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch: bool) -> int:
+    """Run the pipelines that match the files; gives the exit code, 0 when none failed.
+
+    Args:
+        clump: give all files to one run; the first file chooses the pipeline.
+        multidispatch: let a file run all the pipelines that it matches.
+    """
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    os.environ.setdefault("TSDAT_STORAGE_ROOT", str(settings.outputs))
+    paths = [path.absolute() for path in files]
+    os.chdir(settings.root)  # tsdat's configs name files relative to the project
+    pipeline.use_project(settings.root)
+    routes = routing.load(settings.root)
+    counts = {"successes": 0, "failures": 0, "skipped": 0}
+    for path in paths[:1] if clump else paths:
+        try:
+            found = routes.matches(str(path)) if multidispatch else [routes.match(str(path))]
+        except UnroutableError as error:
+            counts["skipped"] += 1
+            console.print(f"– {error}", markup=False, style="yellow")
+            continue
+        except RoutingError as error:
+            counts["failures"] += 1
+            console.print(f"✗ {error}", markup=False, style="red")
+            continue
+        counts["skipped"] += not found
+        for route in found:
+            counts["successes" if _run(route, paths if clump else [path]) else "failures"] += 1
+    console.print(", ".join(f"{count} {name}" for name, count in counts.items()))
+    return 1 if counts["failures"] else 0
+
+
+def _run(route: routing.Route, inputs: list[Path]) -> bool:
+    from tsdat import PipelineConfig
+
+    names = ", ".join(path.name for path in inputs)
+    console.print(f"▶ {names} → {route.config}", markup=False)
+    warnings: list[str] = []
+    try:
+        with contained(warnings):
+            PipelineConfig.from_yaml(Path(route.config)).instantiate_pipeline().run([str(path) for path in inputs])
+    except Exception:  # one file's failure must not keep the next from its run
+        console.print(f"✗ {names}\n{traceback.format_exc()}", markup=False, style="red")
+        return False
+    for warning in warnings:
+        console.print(f"  warning: {warning}", markup=False, style="yellow")
+    console.print(f"✔ {names}", markup=False, style="green")
+    return True

@@ -1,0 +1,41 @@
+"""LocalStack from its Python package: how to start it, and how to tell that it is there."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from runner.supervisor import Child
+
+
+def child(root: Path, state: Path, endpoint_url: str, log: Path) -> Child:
+    """LocalStack as a child process, listening on the endpoint and nowhere else, with an empty home of its own."""
+    home = state / "localstack"
+    shutil.rmtree(home, ignore_errors=True)  # it can take nothing up again: what is there is waste
+    home.mkdir(parents=True)
+    env = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "SERVICES": "s3,sqs,sts",
+        "GATEWAY_LISTEN": urlsplit(endpoint_url).netloc,
+        "DISABLE_EVENTS": "1",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "LS_LOG": "warn",
+    }
+    argv = [root / ".venv-localstack/bin/python", "-m", "localstack.runtime.main"]
+    return Child("LocalStack", argv, env, log=log, cwd=home)
+
+
+def is_healthy(endpoint_url: str) -> bool:
+    """Whether it answers that it is ready to serve."""
+    connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=2)
+    try:
+        connection.request("GET", "/_localstack/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,85 @@
+"""Brings what is in the destination bucket into a folder, its keys as paths: as it is told, and by looking itself."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+log = logging.getLogger("mirror")
+
+_LOOK_INTERVAL_S = 30.0
+
+
+class Mirror:
+    """One bucket and the folder that shows it. Files that the bucket no longer has stay."""
+
+    def __init__(self, s3: S3Client, bucket: str, folder: Path) -> None:
+        self._s3, self._bucket, self._folder = s3, bucket, folder
+        self._told: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._known: dict[str, str] = {}
+
+    def tell(self, key: str) -> None:
+        """An object was stored; it is fetched soon."""
+        self._told.put(key)
+
+    def run(self, stop: threading.Event) -> None:
+        """Fetch what is told, and compare in full at the start and from time to time, until `stop` is set."""
+        look_at = 0.0
+        while not stop.is_set():
+            try:
+                self._fetch(self._told.get(timeout=0.2))
+            except queue.Empty:
+                if time.monotonic() >= look_at and self._look():
+                    look_at = time.monotonic() + _LOOK_INTERVAL_S
+
+    def _look(self) -> bool:
+        """Fetch every object that the folder does not have as it is."""
+        try:
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
+            for item in (item for page in pages for item in page.get("Contents", [])):
+                if not self._has(item["Key"], item["ETag"], item["Size"], item["LastModified"]):
+                    self._fetch(item["Key"])
+        except (ClientError, BotoCoreError) as error:
+            log.debug("cannot look into %s now: %s", self._bucket, error)
+            return False
+        return True
+
+    def _has(self, key: str, etag: str, size: int, modified: datetime) -> bool:
+        if key in self._known:
+            return self._known[key] == etag
+        path = self.path(key)
+        return path is None or (
+            path.is_file() and path.stat().st_size == size and path.stat().st_mtime >= modified.timestamp()
+        )
+
+    def path(self, key: str) -> Path | None:
+        """The file of a key; None for a key that would lead out of the folder."""
+        parts = PurePosixPath(key).parts
+        return None if not parts or parts[0] == "/" or ".." in parts else self._folder.joinpath(*parts)
+
+    def _fetch(self, key: str) -> None:
+        path = self.path(key)
+        if path is None:
+            log.warning("✗ output %r is not mirrored: its key leads out of %s", key, self._folder)
+            return
+        partial = path.with_name(f".{path.name}.part")
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                for chunk in answer["Body"].iter_chunks(1024 * 1024):
+                    file.write(chunk)
+            partial.replace(path)
+            self._known[key] = answer["ETag"]
+        except (ClientError, BotoCoreError, OSError) as error:
+            log.warning("✗ output %s is not mirrored yet: %s", key, error)

@@ -1,0 +1,146 @@
+"""Runs a tsdat pipeline on local files. With `storage` the only place that knows tsdat, imported in functions."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.phases import Phases
+from runner.record import Output, VariableQC
+from runner.sandbox import contained
+
+_Fingerprint = tuple[tuple[str, int, int], ...]
+# Pipelines as built from their configs, never run: each run gets a copy, so nothing leaks into the next.
+_pristine: dict[Path, tuple[_Fingerprint, Any]] = {}
+
+
+@dataclass
+class Result:
+    """What a run left behind, complete as far as it came."""
+
+    location: str | None = None
+    outputs: list[Output] = field(default_factory=list)
+    qc: dict[str, VariableQC] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def warm_up() -> None:
+    """Import what every run needs, in Lambda's init phase; later garbage collections pass over what is loaded then."""
+    import act.qc  # noqa: F401  tsdat's checks reach it lazily, at the first run
+    import matplotlib.pyplot  # noqa: F401
+    import tsdat  # noqa: F401
+
+    import runner.storage  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+def load(config: Path) -> Any:
+    """The tsdat pipeline of a config with the output bucket as its storage, built anew when a config file changed.
+
+    Raises:
+        tsdat.config.utils.ConfigError: the config is not valid.
+    """
+    fingerprint = _fingerprint(config)
+    known = _pristine.get(config)
+    if known is None or known[0] != fingerprint:
+        known = _pristine[config] = (fingerprint, _build(config))
+    return copy.deepcopy(known[1])
+
+
+def _fingerprint(config: Path) -> _Fingerprint:
+    files = sorted([*config.parent.glob("*.y*ml"), *Path("shared").glob("**/*.y*ml")])
+    return tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files)
+
+
+def _build(config: Path) -> Any:
+    from tsdat import PipelineConfig, read_yaml
+
+    return PipelineConfig.from_yaml(config, overrides=_storage_override(config, read_yaml)).instantiate_pipeline()
+
+
+def _storage_override(config: Path, read_yaml: Any) -> dict[str, Any]:
+    """Put the output bucket in the place of tsdat's own file storages, keeping their handler and path templates.
+
+    A local folder's `storage_root` means nothing in a bucket: keys begin at `data_storage_path`.
+    """
+    from jsonpointer import set_pointer
+    from tsdat.io.storage import FileSystem, FileSystemS3
+
+    storage = read_yaml(config)["storage"]
+    if "path" in storage:
+        overrides = storage.get("overrides", {})
+        path = storage["path"]
+        storage = read_yaml((config.parent / path) if path.startswith(("./", "../")) else Path(path))
+        for pointer, value in overrides.items():
+            set_pointer(storage, pointer, value)
+    module, _, name = storage["classname"].rpartition(".")
+    storage_class = getattr(__import__(module, fromlist=[name]), name)
+    if storage_class not in (FileSystem, FileSystemS3):
+        return {}  # Zarr, or the user's own class: they know where they store
+    parameters = dict(storage.get("parameters") or {})
+    if storage_class is FileSystem:
+        parameters.pop("storage_root", None)
+        parameters["TSDAT_STORAGE_ROOT"] = "."
+    return {"/storage": {**storage, "classname": "runner.storage.OutputBucket", "parameters": parameters}}
+
+
+def run(config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result) -> None:
+    """Run a config's pipeline on files and store what it makes in the output bucket.
+
+    Args:
+        config: path of the pipeline's config, relative to the project (the working directory).
+        inputs: local files, each with the URI of the object it came from.
+        phases: told what is being done.
+        result: filled as the run goes, so that a failed run still tells what it stored and warned of.
+
+    Raises:
+        Exception: whatever the pipeline, tsdat or S3 raises.
+    """
+    with contained(result.warnings):
+        phases.enter("load")
+        pipeline = load(config)
+        uris = {str(path): uri for path, uri in inputs.items()}
+        begin = getattr(pipeline.storage, "begin", None)
+        uploads = begin(phases, uris) if begin else None
+        phases.enter("process")
+        try:
+            dataset = pipeline.run(list(uris))
+            result.location = getattr(dataset, "attrs", {}).get("location_id")
+            result.qc = summarise_qc(dataset)
+            phases.enter("upload")
+            if uploads:
+                uploads.finish()
+        finally:
+            if uploads:
+                result.outputs = uploads.stored
+
+
+def summarise_qc(dataset: Any) -> dict[str, VariableQC]:
+    """How many samples of each variable each check flagged, out of ACT's bit-packed qc_ variables."""
+    summary: dict[str, VariableQC] = {}
+    for name, variable in getattr(dataset, "data_vars", {}).items():
+        masks = variable.attrs.get("flag_masks")
+        if not str(name).startswith("qc_") or masks is None:
+            continue
+        meanings = variable.attrs.get("flag_meanings", [])
+        meanings = meanings.split() if isinstance(meanings, str) else list(meanings)
+        values = variable.to_numpy()
+        counts = {str(m): int(((values & int(mask)) != 0).sum()) for mask, m in zip(masks, meanings, strict=False)}
+        summary[str(name).removeprefix("qc_")] = {
+            "samples": int(values.size),
+            "flagged": {meaning: count for meaning, count in counts.items() if count},
+        }
+    return summary
+
+
+def use_project(root: Path) -> None:
+    """Make a project's `pipelines`, `shared` and `utils` importable, as if it were the working directory."""
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))

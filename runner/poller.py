@@ -1,0 +1,182 @@
+"""Does what Lambda's SQS event source mapping does: receives batches, invokes, settles each message by its verdict.
+
+See "Using Lambda with Amazon SQS", AWS Lambda Developer Guide. Different from AWS is only the waiting before a retry:
+seconds instead of the queue's visibility timeout.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runner import aws
+from runner.history import History
+from runner.record import RunRecord
+from runner.rie import Answer, Emulator
+from runner.template import StackTemplate
+from runner.verdicts import Verdict, verdicts
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+log = logging.getLogger("poller")
+
+# A longer poll than this leaves messages with a killed poller's connection in LocalStack.
+_LONG_POLL_S = 1
+_WARM_UP_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "warm-up"}
+_RETRY_BASE_S = 1
+_RETRY_MOST_S = 30
+
+Batch = list["MessageTypeDef"]
+
+
+@dataclass(frozen=True)
+class _Invoked:
+    batch: Batch
+    answer: Answer
+
+
+class Poller:
+    """One thread receives ahead, one for each Lambda invokes, one settles: so a Lambda never waits for the queue."""
+
+    def __init__(
+        self,
+        sqs: SQSClient,
+        template: StackTemplate,
+        emulators: list[Emulator],
+        history: History,
+        on_run: Callable[[RunRecord, Verdict], None],
+    ) -> None:
+        self._sqs, self._template, self._emulators = sqs, template, emulators
+        self._history, self._on_run = history, on_run
+        self._queue_url: str | None = None
+        self._received: queue.Queue[Batch] = queue.Queue(maxsize=len(emulators))
+        self._invoked: queue.SimpleQueue[_Invoked] = queue.SimpleQueue()
+        self.warm = threading.Event()
+        self._cold = len(emulators)
+
+    def run(self, stop: threading.Event) -> None:
+        """Poll until `stop` is set; runs under way are then left to the queue, which gives them out again."""
+        threads = [threading.Thread(target=self._receive, args=(stop,), name="receive", daemon=True)]
+        threads += [threading.Thread(target=self._serve, args=(e, stop), daemon=True) for e in self._emulators]
+        for thread in threads:
+            thread.start()
+        while not stop.is_set():
+            try:
+                self._settle(self._invoked.get(timeout=0.2))
+            except queue.Empty:
+                continue
+
+    def _receive(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                batch = self._next_batch()
+            except (ClientError, BotoCoreError) as error:
+                log.debug("queue not reachable: %s", error)
+                self._queue_url = None
+                stop.wait(0.2)
+                continue
+            while batch and not stop.is_set():
+                try:
+                    self._received.put(batch, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+
+    def _next_batch(self) -> Batch:
+        if self._queue_url is None:
+            self._queue_url = self._sqs.get_queue_url(QueueName=self._template.queue_name)["QueueUrl"]
+        answer = self._sqs.receive_message(
+            QueueUrl=self._queue_url,
+            MaxNumberOfMessages=min(10, self._template.batch_size),
+            WaitTimeSeconds=_LONG_POLL_S,
+            MessageSystemAttributeNames=["All"],
+        )
+        return answer.get("Messages", [])
+
+    def _serve(self, emulator: Emulator, stop: threading.Event) -> None:
+        """Give one Lambda batch after batch; warm it up first, and again whenever its runtime had to start anew."""
+        warm = False
+        while not stop.is_set():
+            if not warm:
+                warm = self._warm_up(emulator, stop)
+                continue
+            try:
+                batch = self._received.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            answer = emulator.invoke(sqs_event(batch, self._template), self._template.function_timeout_s)
+            if answer.kind == "unreachable":
+                self._received.put(batch)  # it was not tried: another Lambda, or this one later
+            else:
+                self._invoked.put(_Invoked(batch, answer))
+            warm = answer.kind in ("answered", "raised")
+
+    def _warm_up(self, emulator: Emulator, stop: threading.Event) -> bool:
+        if not emulator.is_up():
+            stop.wait(0.05)
+            return False
+        answer = emulator.invoke(_WARM_UP_EVENT, self._template.function_timeout_s)
+        if answer.kind != "answered":
+            log.error("✗ the Lambda at %s does not start: %s\n%s", emulator.url, answer.error, answer.traceback)
+            stop.wait(2.0)
+            return False
+        self._cold -= 1
+        if self._cold <= 0:
+            self.warm.set()
+        return True
+
+    def _settle(self, invoked: _Invoked) -> None:
+        """Write down what became of each message, then delete it or let the queue give it out again."""
+        for verdict in verdicts(invoked.batch, invoked.answer, self._template.max_receive_count):
+            for run in verdict.runs:
+                self._history.add(run, verdict.outcome_of(run), verdict.attempt)
+                self._on_run(run, verdict)
+            self._release(verdict)
+
+    def _release(self, verdict: Verdict) -> None:
+        if self._queue_url is None:
+            return
+        try:
+            if verdict.succeeded:
+                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=verdict.receipt_handle)
+            else:
+                # After the last attempt the queue itself moves the message to the dead-letter queue.
+                wait_s = 0 if verdict.last else retry_wait_s(verdict.attempt)
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._queue_url, ReceiptHandle=verdict.receipt_handle, VisibilityTimeout=wait_s
+                )
+        except (ClientError, BotoCoreError) as error:
+            log.warning("a message could not be settled and will come again: %s", error)
+
+
+def retry_wait_s(attempt: int) -> int:
+    """1, 2, 4 … seconds after the first, second, third … attempt."""
+    return min(_RETRY_MOST_S, _RETRY_BASE_S * 2 ** (attempt - 1))
+
+
+def sqs_event(batch: Batch, template: StackTemplate) -> dict[str, Any]:
+    """The event that Lambda makes of a batch of SQS messages (same page of the guide)."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message.get("Attributes", {}),
+                "messageAttributes": {},
+                "md5OfBody": message.get("MD5OfBody", ""),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{template.queue_name}",
+                "awsRegion": aws.REGION,
+            }
+            for message in batch
+        ]
+    }

@@ -1,0 +1,78 @@
+"""Tells people what became of their files: a line for each run as it ends, and tables of the history."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from runner.history import Run
+from runner.record import RunRecord
+from runner.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+log = logging.getLogger("runs")
+
+MARKS: dict[str, str] = {"succeeded": "✔", "skipped": "–", "failed": "✗", "dead-lettered": "✗", "waiting": "…"}
+COLOURS = {"succeeded": "green", "skipped": "yellow", "failed": "red", "dead-lettered": "red", "waiting": "cyan"}
+
+
+def keys(run: RunRecord) -> str:
+    """The inputs of a run, for people."""
+    return ", ".join(item["key"] for item in run["inputs"])
+
+
+def made(run: RunRecord) -> str:
+    """What a run made, by file type: '1 nc, 3 png'."""
+    counts = Counter(PurePosixPath(output["key"]).suffix.lstrip(".") or "file" for output in run["outputs"])
+    return ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items())) or "nothing"
+
+
+def why(run: RunRecord) -> str:
+    """Why a run did not succeed, in one line; empty when it did."""
+    error = run["error"]
+    if error:
+        return f"{error['type']} in phase {error['phase']}: {error['message'].strip().splitlines()[0]}"
+    return (run["reason"] or "").splitlines()[0] if run["reason"] else ""
+
+
+def tell(run: RunRecord, verdict: Verdict) -> None:
+    """Log a line about a run that just ended."""
+    if not run["inputs"]:
+        return
+    if run["status"] == "succeeded":
+        where = "/".join(filter(None, (run["pipeline"], run["location"])))
+        log.info("✔ %s → %s: %s in %.2f s", keys(run), where, made(run), run["durations_s"]["total"])
+    elif run["status"] == "skipped":
+        log.info("– %s skipped: %s", keys(run), why(run))
+    else:
+        then = (
+            "given up, in the dead-letter queue" if verdict.last else f"attempt {verdict.attempt}, will be tried again"
+        )
+        log.error("✗ %s failed (%s): %s", keys(run), then, why(run))
+
+
+def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Table:
+    """A table of files, their outcome and what there is to say about it."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for heading in ("file", "outcome", "outputs or reason"):
+        result.add_column(heading, overflow="fold")
+    for name, outcome, text in rows:
+        colour = COLOURS.get(outcome, "white")
+        result.add_row(escape(name), f"[{colour}]{MARKS.get(outcome, '')} {outcome}[/{colour}]", escape(text))
+    return result
+
+
+def text_of(run: Run) -> str:
+    """What there is to say about a run, in one line."""
+    if run.outcome == "succeeded":
+        return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
+    tries = f" (tried {run.attempt} times)" if run.attempt > 1 else ""
+    return why(run.record) + tries

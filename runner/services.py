@@ -1,0 +1,62 @@
+"""Puts the stages together into the processes that run: the only place where they meet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import closing
+
+from runner import aws, report, template
+from runner.history import History, Ledger
+from runner.record import RunRecord
+from runner.settings import Settings
+from runner.verdicts import Verdict
+
+
+def _stop_event() -> threading.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def watch(settings: Settings) -> None:
+    """The watcher's process."""
+    from runner.watcher import Watcher
+
+    described = template.load(settings.root / "template.yaml")
+    s3 = aws.local_s3(settings.endpoint_url)
+    with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
+        Watcher(settings, s3, described.source_bucket, ledger, history).run(_stop_event())
+
+
+def poll(settings: Settings, lambda_urls: list[str], ready_fd: int | None) -> None:
+    """The poller's process; the mirror lives in it, because the poller is the first to know what there is to fetch."""
+    from runner.mirror import Mirror
+    from runner.poller import Poller
+    from runner.rie import Emulator
+
+    stop = _stop_event()
+    described = template.load(settings.root / "template.yaml")
+    mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
+
+    def on_run(run: RunRecord, verdict: Verdict) -> None:
+        for output in run["outputs"]:
+            mirror.tell(output["key"])
+        report.tell(run, verdict)
+
+    with closing(History(settings.state)) as history:
+        emulators = [Emulator(url) for url in lambda_urls]
+        poller = Poller(aws.local_sqs(settings.endpoint_url), described, emulators, history, on_run)
+        threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
+        if ready_fd is not None:
+            threading.Thread(target=_tell_ready, args=(poller.warm, ready_fd), daemon=True).start()
+        poller.run(stop)
+
+
+def _tell_ready(warm: threading.Event, ready_fd: int) -> None:
+    warm.wait()
+    os.write(ready_fd, b"1")
+    os.close(ready_fd)

@@ -1,0 +1,156 @@
+"""What a person does with a stack: keep it up, send files through it, see the demonstration."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from runner import aws, embedded, report, routing, template
+from runner.errors import StackError
+from runner.history import FINAL, History, Run
+from runner.settings import Settings
+from runner.submit import default_key, submit
+
+_SAMPLES = Path("data/samples")
+console = Console(highlight=False, soft_wrap=True)
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _EndedError(Exception):
+    """Somebody asked this process to end."""
+
+
+def _end_on_signals() -> None:
+    def end(*_: object) -> None:
+        raise _EndedError
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end)
+
+
+def _say(text: str) -> None:
+    _errors.print(text, markup=False)
+
+
+def up(settings: Settings) -> None:
+    """Run the stack until somebody ends it."""
+    _end_on_signals()
+    began = time.monotonic()
+    try:
+        with embedded.running(settings, _say) as stack:
+            _say(
+                f"ready in {time.monotonic() - began:.1f} s: {settings.concurrency} Lambdas, "
+                f"S3 and SQS at {stack.endpoint_url}\n"
+                f"  drop files into  {settings.inbox}\n  outputs come to  {settings.outputs}\n"
+                "  Ctrl-C ends it; `runner status` and `runner logs` in another terminal show what became of each file"
+            )
+            while True:
+                stack.tend()
+                time.sleep(0.1)
+    except _EndedError:
+        _say("ended; what was not finished will be taken up at the next start")
+
+
+@contextmanager
+def _stack(settings: Settings) -> Iterator[str]:
+    """The endpoint of the stack that runs on this data folder, else of one started for the body."""
+    note = settings.state / "stack.json"
+    if embedded.is_running(settings) and note.exists():
+        yield json.loads(note.read_text())["endpoint_url"]
+        return
+    _say("starting a stack for this run (keep one with `runner up`) …")
+    with embedded.running(replace(settings, endpoint_url=None), _say, quiet=True, watch=False) as stack:
+        yield stack.endpoint_url
+
+
+def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
+    """Send files through the whole path; gives the exit code."""
+    _end_on_signals()
+    routes = routing.load(settings.root)
+    folders = [settings.inbox, settings.root / _SAMPLES]
+    keyed = {default_key(path, folders, sorted({route.pipeline for route in routes.routes})): path for path in files}
+    if len(keyed) < len(files):
+        raise StackError("Two of these files would get the same key in the bucket. Run them one after the other.")
+    described = template.load(settings.root / "template.yaml")
+    try:
+        with closing(History(settings.state)) as history, _stack(settings) as endpoint_url:
+            ended = submit(aws.local_s3(endpoint_url), described, history, keyed)
+            _await_outputs(settings, ended.values())
+    except _EndedError:
+        _say("ended before all files were through")
+        return 130
+    if as_json:
+        sys.stdout.write(json.dumps([run.record for run in ended.values()], indent=2) + "\n")
+    else:
+        console.print(report.table((key, run.outcome, report.text_of(run)) for key, run in ended.items()))
+        _list_outputs(settings, ended.values())
+    return 0 if all(run.outcome == "succeeded" for run in ended.values()) else 1
+
+
+def _await_outputs(settings: Settings, runs: Iterable[Run]) -> None:
+    """The mirror is a little later than the history."""
+    wanted = [settings.outputs / output["key"] for run in runs for output in run.record["outputs"]]
+    deadline = time.monotonic() + 10
+    while not all(path.exists() for path in wanted) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _list_outputs(settings: Settings, runs: Iterable[Run]) -> None:
+    for run in runs:
+        for output in run.record["outputs"]:
+            console.print(f"  {_short(settings.outputs / output['key'])}", markup=False)
+
+
+def _short(path: Path) -> str:
+    """A path as short as it can be written from here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def demo(settings: Settings) -> int:
+    """Drop the shipped buoy samples into an inbox of the demo's own and show what comes out; gives the exit code."""
+    _end_on_signals()
+    settings = replace(settings, data=settings.root / "data" / "demo", endpoint_url=None)
+    shutil.rmtree(settings.data, ignore_errors=True)
+    samples = sorted((settings.root / _SAMPLES / "a2e_buoy_ingest").glob("*/*.zip"))
+    began = time.monotonic()
+    _say("starting S3, SQS and the Lambda emulators …")
+    try:
+        with embedded.running(settings, _say, quiet=True) as stack, closing(History(settings.state)) as history:
+            _say(f"ready in {time.monotonic() - began:.1f} s")
+            for sample in samples:
+                target = settings.inbox / sample.relative_to(settings.root / _SAMPLES)
+                target.parent.mkdir(parents=True)
+                shutil.copy(sample, target)
+                _say(f"dropped {_short(target)}")
+            runs = _await_runs(history, len(samples), stack)
+            _await_outputs(settings, runs)
+    except _EndedError:
+        return 130
+    console.print(report.table((report.keys(run.record), run.outcome, report.text_of(run)) for run in runs))
+    console.print("\nNetCDF files and plots:")
+    _list_outputs(settings, runs)
+    console.print(
+        "\nNext: `scripts/up`, then drop your own files into data/inbox. How to add your pipeline: README.md",
+        markup=False,
+    )
+    return 0 if len(runs) == len(samples) and all(run.outcome == "succeeded" for run in runs) else 1
+
+
+def _await_runs(history: History, count: int, stack: embedded.Stack) -> list[Run]:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        stack.tend()
+        ended = [run for run in history.runs(outcomes=FINAL) if run.record["inputs"]]
+        if len(ended) >= count:
+            return ended
+        time.sleep(0.05)
+    raise StackError(f"The samples were not through after two minutes. Logs: {stack.settings.state / 'logs'}")

@@ -1,0 +1,107 @@
+"""tsdat's FileSystemS3, told where to store, uploading while the pipeline goes on and remembering what it stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import PrivateAttr, field_validator
+from tsdat.io.storage import FileSystemS3
+
+from runner import aws
+from runner.phases import Phases
+from runner.record import Output
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Up to here a file is held in memory while it uploads; a larger one goes in parts, before the pipeline goes on.
+_IN_MEMORY_BYTES = 8 * 1024 * 1024
+
+
+class OutputBucket(FileSystemS3):  # type: ignore[misc]
+    """The storage that every pipeline gets inside the Lambda, whatever file-based storage its config names."""
+
+    _uploads: Uploads | None = PrivateAttr(default=None)
+    _phases: Phases = PrivateAttr(default_factory=Phases)
+    _input_uris: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    # tsdat asks STS who it is and creates a missing bucket. The template made the bucket and the role may not create
+    # any: a missing one has to fail, loudly, at the first upload.
+    @field_validator("parameters")
+    @classmethod
+    def _check_authentication(cls, parameters: Any) -> Any:
+        return parameters
+
+    @field_validator("parameters")
+    @classmethod
+    def _ensure_bucket_exists(cls, parameters: Any) -> Any:
+        return parameters
+
+    def begin(self, phases: Phases, input_uris: Mapping[str, str]) -> Uploads:
+        """Prepare for one run; `input_uris` names each local input file as the object it was."""
+        self._phases, self._input_uris = phases, dict(input_uris)
+        self._uploads = Uploads(self.parameters.bucket)
+        return self._uploads
+
+    @property
+    def _bucket(self) -> Any:
+        return self._uploads or aws.bucket(self.parameters.bucket)
+
+    def save_data(self, dataset: xr.Dataset, **kwargs: Any) -> None:
+        """Store a dataset, with its inputs named as objects and not as this run's temporary files."""
+        self._phases.enter("save")
+        inputs = dataset.attrs.get("inputs")
+        if isinstance(inputs, str):
+            dataset.attrs["inputs"] = self._input_uris.get(inputs, inputs)
+        elif isinstance(inputs, list):
+            dataset.attrs["inputs"] = [self._input_uris.get(name, name) for name in inputs]
+        super().save_data(dataset, **kwargs)
+        self._phases.enter("plot")
+
+
+class Uploads:
+    """An S3 bucket as tsdat uses it, whose uploads run in the background until `finish`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bucket = aws.bucket(name)
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="upload")
+        self._started: list[tuple[Output, Future[Any] | None]] = []
+
+    def __getattr__(self, name: str) -> Any:  # listing and downloading, for pipelines that read what is stored
+        return getattr(self._bucket, name)
+
+    def upload_file(self, Filename: str, Key: str | Path) -> None:  # noqa: N803  boto3's names
+        """Take the file, which may be gone as soon as this returns."""
+        path, key = Path(Filename), str(Key)
+        size = path.stat().st_size
+        future = None
+        if size <= _IN_MEMORY_BYTES:
+            future = self._pool.submit(self._bucket.put_object, Key=key, Body=path.read_bytes())
+        else:
+            self._bucket.upload_file(Filename=str(path), Key=key)
+        self._started.append(({"bucket": self._name, "key": key, "size": size}, future))
+
+    def finish(self) -> list[Output]:
+        """Wait for every upload and list what is stored.
+
+        Raises:
+            botocore.exceptions.ClientError: the first upload that S3 refused.
+        """
+        self._pool.shutdown(wait=True)
+        for _, future in self._started:
+            if future is not None:
+                future.result()
+        return self.stored
+
+    @property
+    def stored(self) -> list[Output]:
+        """What is in the bucket by now."""
+        return [
+            output
+            for output, future in self._started
+            if future is None or (future.done() and future.exception() is None)
+        ]

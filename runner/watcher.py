@@ -1,0 +1,167 @@
+"""Puts every whole file of the inbox into the source bucket, once for each content. Never moves or changes a file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner import aws
+from runner.history import FINAL, History, Ledger, Upload
+from runner.inbox import FolderEvents, Happening, Inbox
+from runner.settings import Settings
+from runner.settling import Settler, Stamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+log = logging.getLogger("watcher")
+
+_RETRY_S = 1.0
+_WORTH_ANNOUNCING_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What came of one upload: nothing was sent when the bucket already had the same content."""
+
+    stamp: Stamp
+    sha256: str
+    etag: str
+    sent: bool
+
+
+class Watcher:
+    """Folder events tell quickly, a periodic scan tells truly; the ledger remembers what was uploaded."""
+
+    def __init__(self, settings: Settings, s3: S3Client, bucket: str, ledger: Ledger, history: History) -> None:
+        self._settings, self._s3, self._bucket = settings, s3, bucket
+        self._ledger, self._history = ledger, history
+        self._inbox = Inbox(settings.inbox, settings.ignored_names)
+        self._settler = Settler(settings.settle_s)
+        self._happenings: queue.SimpleQueue[tuple[Happening, str]] = queue.SimpleQueue()
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="upload")
+        self._running: dict[str, Future[_Sent]] = {}
+        self._done: dict[str, Stamp] = {}
+        self._epoch: str | None = None
+        self._scan_at = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Watch until `stop` is set."""
+        self._settings.inbox.mkdir(parents=True, exist_ok=True)
+        observer = None if self._settings.polling else FolderEvents(self._happenings).observe(self._settings.inbox)
+        try:
+            while not stop.is_set():
+                self._listen()
+                if time.monotonic() >= self._scan_at:
+                    self._scan()
+                self._collect()
+                self._start_uploads()
+        finally:
+            if observer:
+                observer.stop()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _listen(self) -> None:
+        """Wait until something happens or is due, and take note of all that happened."""
+        now = time.monotonic()
+        wait_s = self._settler.wait_s(now, most=max(0.0, min(0.5, self._scan_at - now)))
+        try:
+            self._note(*self._happenings.get(timeout=wait_s or 0.001))
+            while True:
+                self._note(*self._happenings.get_nowait())
+        except queue.Empty:
+            pass
+
+    def _note(self, happening: Happening, path: str) -> None:
+        if happening == "folder":
+            self._scan_at = 0.0  # files may have come into it before anyone listened there
+        key = None if happening in ("folder", "wake") else self._inbox.key(path)
+        stamp = self._inbox.stamp(key) if key else None
+        if key is None or stamp is None:
+            return
+        tell = {"closed": self._settler.closed, "arrived": self._settler.arrived}.get(happening, self._settler.seen)
+        tell(key, stamp, time.monotonic())
+
+    def _scan(self) -> None:
+        """Read the inbox in full; see whether the bucket is still the one that the ledger speaks of."""
+        epoch = aws.bucket_epoch(self._s3, self._bucket) if aws.answers(self._s3) else None
+        if epoch != self._epoch:
+            self._done.clear()
+            self._epoch = epoch
+        now = time.monotonic()
+        for key in self._inbox.scan():
+            stamp = self._inbox.stamp(key)
+            if stamp and self._done.get(key) != stamp and key not in self._running and not self._is_done(key, stamp):
+                self._settler.seen(key, stamp, now)
+        self._settler.tidy(now)
+        self._scan_at = now + (self._settings.scan_interval_s if self._epoch else 0.2)
+
+    def _is_done(self, key: str, stamp: Stamp) -> bool:
+        """Whether this state of a file was uploaded to this bucket, or had come to an end in one now lost."""
+        known = self._ledger.get(key)
+        if known is None or (known.size, known.mtime_ns) != stamp:
+            return False
+        outcome = self._history.outcome(key, known.etag)
+        if outcome == "succeeded" and not self._settings.retain:
+            self._inbox.path(key).unlink(missing_ok=True)
+            return True
+        done = known.epoch == self._epoch or outcome in FINAL
+        if done and (self._settings.retain or outcome in FINAL):
+            self._done[key] = stamp
+        return done
+
+    def _start_uploads(self) -> None:
+        if not self._epoch:
+            return
+        for key, stamp in self._settler.take_due(time.monotonic()):
+            if key in self._running:
+                self._settler.postpone(key, stamp, time.monotonic() + 0.05)
+            elif self._inbox.stamp(key) != stamp:
+                self._note("changed", str(self._inbox.path(key)))
+            elif not self._is_done(key, stamp):
+                future = self._pool.submit(self._send, key, stamp, self._ledger.get(key))
+                future.add_done_callback(lambda _: self._happenings.put(("wake", "")))
+                self._running[key] = future
+
+    def _send(self, key: str, stamp: Stamp, known: Upload | None) -> _Sent:
+        path = self._inbox.path(key)
+        if stamp.size >= _WORTH_ANNOUNCING_BYTES:
+            log.info("↑ %s: uploading %.0f MB …", key, stamp.size / 1e6)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if known and known.sha256 == sha256 and known.epoch == self._epoch:
+            return _Sent(stamp, sha256, known.etag, sent=False)  # only touched
+        if known is None:  # perhaps the watcher died between an upload and its entry in the ledger
+            etag = aws.etag_of(self._s3, self._bucket, key, sha256)
+            if etag:
+                return _Sent(stamp, sha256, etag, sent=False)
+        return _Sent(stamp, sha256, aws.upload(self._s3, self._bucket, key, path, sha256), sent=True)
+
+    def _collect(self) -> None:
+        """Enter finished uploads into the ledger; what changed meanwhile is seen again and sent again."""
+        for key in [key for key, future in self._running.items() if future.done()]:
+            future = self._running.pop(key)
+            stamp = self._inbox.stamp(key)
+            error = future.exception()
+            if error is None:
+                self._enter(key, future.result())
+            elif stamp:
+                log.warning("✗ %s: not uploaded, trying again: %s", key, error)
+                self._settler.postpone(key, stamp, time.monotonic() + _RETRY_S)
+                self._scan_at = 0.0
+
+    def _enter(self, key: str, sent: _Sent) -> None:
+        upload = Upload(key, *sent.stamp, sent.sha256, sent.etag, self._epoch or "", time.time())
+        self._ledger.put(upload)
+        if sent.sent:
+            log.info("↑ %s (%s)", key, _human_size(sent.stamp.size))
+
+
+def _human_size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{size / 1e3:.1f} kB" if size >= 1000 else f"{size} bytes"
