@@ -21,10 +21,10 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import aws, events, pipeline, record, routing
+from runner import aws, events, pipeline, routing
 from runner.errors import AmbiguousRouteError, EventError, PipelineFailedError, UnroutableError
 from runner.phases import Phases
-from runner.record import RunRecord
+from runner.record import Failure, Input, RunRecord, new_record
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
 _LONGEST_TRACEBACK = 20_000
@@ -58,8 +58,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _handle_batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runs: list[RunRecord] = []
 
-    def handle_message(message: SQSRecord) -> None:
-        made = _process(message.body, context.aws_request_id, message.message_id)
+    def handle_message(record: SQSRecord) -> None:
+        made = _process(record.body, context.aws_request_id, record.message_id)
         runs.extend(made)
         failures = [run for run in made if run["status"] == "failed"]
         if failures:
@@ -77,9 +77,9 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
     try:
         parsed = events.parse(payload)
     except EventError as error:
-        return [_logged(record.new("failed", **about, error=_failure(error, "event")))]
+        return [_logged(new_record("failed", **about, error=_failure(error, "event")))]
     runs = [
-        record.new("skipped", **about, reason=f"{skip.event_name}: {skip.reason}", inputs=_skipped_input(skip))
+        new_record("skipped", **about, reason=f"{skip.event_name}: {skip.reason}", inputs=_skipped_input(skip))
         for skip in parsed.skips
     ]
     together: dict[routing.Route, list[events.S3Object]] = {}
@@ -87,15 +87,15 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
         try:
             together.setdefault(routes.match(item.key), []).append(item)
         except UnroutableError as error:
-            runs.append(record.new("skipped", **about, reason=str(error), inputs=[_input(item)]))
+            runs.append(new_record("skipped", **about, reason=str(error), inputs=[_input(item)]))
         except AmbiguousRouteError as error:
-            runs.append(record.new("failed", **about, error=_failure(error, "route"), inputs=[_input(item)]))
+            runs.append(new_record("failed", **about, error=_failure(error, "route"), inputs=[_input(item)]))
     runs += [_run(route, objects, about) for route, objects in together.items()]
     return [_logged(run) for run in runs]
 
 
 def _run(route: routing.Route, objects: list[events.S3Object], about: Mapping[str, Any]) -> RunRecord:
-    run = record.new(
+    run = new_record(
         "failed", **about, pipeline=route.pipeline, location=route.location, config=route.config,
         inputs=[_input(item) for item in objects],
     )  # fmt: skip
@@ -124,15 +124,15 @@ def _local_path(key: str, folder: Path) -> Path:
     return folder.joinpath(*(part[-200:] for part in parts))
 
 
-def _input(item: events.S3Object) -> record.Input:
+def _input(item: events.S3Object) -> Input:
     return {"bucket": item.bucket, "key": item.key, "size": item.size, "etag": item.etag}
 
 
-def _skipped_input(skip: events.Skip) -> list[record.Input]:
+def _skipped_input(skip: events.Skip) -> list[Input]:
     return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": None}] if skip.key else []
 
 
-def _failure(error: Exception, phase: str) -> record.Failure:
+def _failure(error: Exception, phase: str) -> Failure:
     text = "".join(traceback.format_exception(error))
     return {
         "type": type(error).__name__,

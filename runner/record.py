@@ -70,7 +70,7 @@ class RunRecord(TypedDict):
     error: Failure | None
 
 
-def new(status: Status, request_id: str, **fields: Any) -> RunRecord:
+def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
     """A record with nothing in it but what is given."""
     record: RunRecord = {
         "status": status, "request_id": request_id, "message_id": None, "pipeline": None, "location": None,

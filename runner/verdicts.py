@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner import events, record
+from runner import events
 from runner.errors import EventError
 from runner.history import Outcome
-from runner.record import RunRecord
+from runner.record import RunRecord, new_record
 from runner.rie import Answer
 
 
@@ -75,14 +75,14 @@ def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
         objects = events.parse(message["Body"]).objects
     except EventError:
         objects = ()
-    return record.new(
+    return new_record(
         "failed",
         request_id="",
         message_id=message["MessageId"],
         inputs=[{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in objects],
         error={
             "type": answer.kind,
-            "message": answer.error or "The function's answer was not a partial batch response.",
+            "message": answer.error or f"The function reported a failure and no reason: {str(answer.payload)[:200]}",
             "phase": "invoke",
             "traceback": answer.traceback,
         },
