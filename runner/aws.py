@@ -70,7 +70,8 @@ def _client(service: str, **more: Any) -> Any:
 
     # Quick retries: locally a refused connection means that LocalStack is starting again.
     config = Config(connect_timeout=2, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client(service, config=config, **more)
+    make: Any = boto3.client  # its types have one overload for each service
+    return make(service, config=config, **more)
 
 
 def _local_client(service: str, endpoint_url: str | None) -> Any:

@@ -73,7 +73,7 @@ def _handle_batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str | None = None) -> list[RunRecord]:
     """Run every pipeline that a payload asks for; objects of one payload that share a route are run together."""
-    about = {"request_id": request_id, "message_id": message_id}
+    about: dict[str, Any] = {"request_id": request_id, "message_id": message_id}
     try:
         parsed = events.parse(payload)
     except EventError as error:
@@ -94,7 +94,7 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
     return [_logged(run) for run in runs]
 
 
-def _run(route: routing.Route, objects: list[events.S3Object], about: Mapping[str, Any]) -> RunRecord:
+def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, Any]) -> RunRecord:
     run = new_record(
         "failed", **about, pipeline=route.pipeline, location=route.location, config=route.config,
         inputs=[_input(item) for item in objects],

@@ -25,7 +25,7 @@ def child(root: Path, state: Path, endpoint_url: str, log: Path) -> Child:
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "LS_LOG": "warn",
     }
-    argv = [root / ".venv-localstack/bin/python", "-m", "localstack.runtime.main"]
+    argv: list[str | Path] = [root / ".venv-localstack/bin/python", "-m", "localstack.runtime.main"]
     return Child("LocalStack", argv, env, log=log, cwd=home)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runner import aws
 from runner.phases import Phases
 from runner.record import Output, VariableQC
 from runner.sandbox import contained
@@ -33,10 +34,12 @@ def warm_up() -> None:
     """Import what every run needs, in Lambda's init phase; later garbage collections pass over what is loaded then."""
     import act.qc  # noqa: F401  tsdat's checks reach it lazily, at the first run
     import matplotlib.pyplot  # noqa: F401
+    import netCDF4  # noqa: F401
     import tsdat  # noqa: F401
 
     import runner.storage  # noqa: F401
 
+    aws.s3()
     gc.collect()
     gc.freeze()
 

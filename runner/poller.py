@@ -159,7 +159,7 @@ class Poller:
 
 def retry_wait_s(attempt: int) -> int:
     """1, 2, 4 … seconds after the first, second, third … attempt."""
-    return min(_RETRY_MOST_S, _RETRY_BASE_S * 2 ** (attempt - 1))
+    return min(_RETRY_MOST_S, _RETRY_BASE_S << (attempt - 1))
 
 
 def sqs_event(batch: Batch, template: StackTemplate) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -43,7 +43,7 @@ def provision(endpoint_url: str, template: StackTemplate) -> Queues:
 
 
 def _make_queues(sqs: SQSClient, template: StackTemplate) -> Queues:
-    retention = {"MessageRetentionPeriod": str(template.message_retention_s)}
+    retention: dict[Any, str] = {"MessageRetentionPeriod": str(template.message_retention_s)}
     dead = sqs.create_queue(QueueName=template.dead_letter_queue_name, Attributes=retention)["QueueUrl"]
     redrive = {
         "deadLetterTargetArn": _arn(template.dead_letter_queue_name),
@@ -69,7 +69,7 @@ def _make_bucket(s3: S3Client, name: str) -> bool:
     try:
         s3.head_bucket(Bucket=name)
     except ClientError:
-        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})  # type: ignore[typeddict-item]
         return True
     return False
 
@@ -80,7 +80,7 @@ def _notify(s3: S3Client, template: StackTemplate, queues: Queues) -> None:
         for name, value in (("prefix", template.filter_prefix), ("suffix", template.filter_suffix))
         if value
     ]
-    configuration = {"QueueArn": queues.arn, "Events": list(template.notification_events)}
+    configuration: dict[str, Any] = {"QueueArn": queues.arn, "Events": list(template.notification_events)}
     if rules:
         configuration["Filter"] = {"Key": {"FilterRules": rules}}
     s3.put_bucket_notification_configuration(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 
-class OutputBucket(FileSystemS3):  # type: ignore[misc]
+class OutputBucket(FileSystemS3):
     """The storage that every pipeline gets inside the Lambda, whatever file-based storage its config names."""
 
     _uploads: Uploads | None = PrivateAttr(default=None)

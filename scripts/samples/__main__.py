@@ -1,0 +1,44 @@
+"""Writes the sample inputs, the same bytes each time: seeded, and in archives without compression or real times.
+
+Compressed bytes would depend on the machine's zlib; the real archives are not compressed either.
+"""
+
+import sys
+import zipfile
+from pathlib import Path
+
+import buoy
+import tide
+
+ZIP_TIME = (2020, 12, 2, 0, 10, 0)
+# An empty AppleDouble file: magic number, version 2, "Mac OS X", no entries.
+APPLE_DOUBLE = bytes.fromhex("00051607 00020000") + b"Mac OS X".ljust(16) + bytes(2)
+
+
+def main(folder: Path) -> None:
+    """Writes all samples below a folder: <pipeline>/<location>/<file>."""
+    for site in buoy.SITES:
+        members: list[tuple[str, bytes]] = []
+        for instrument, text in buoy.day_of_csv(site).items():
+            name = f"buoy.{site.name}.00.20201201.000000.{instrument}.csv"
+            members.append((name, text.encode()))
+            if site.zipped_on_macos:
+                members.append((f"__MACOSX/._{name}", APPLE_DOUBLE))
+        write_zip(folder / "a2e_buoy_ingest" / site.location / f"buoy.{site.name}.00.20201201.000000.zip", members)
+    log = folder / "tide_gauge" / "mcrl" / "tide_20200112000000.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(tide.day_of_log(), encoding="ascii", newline="\n")
+
+
+def write_zip(path: Path, members: list[tuple[str, bytes]]) -> None:
+    """Writes a zip archive whose bytes depend on its members alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members:
+            info = zipfile.ZipInfo(name, ZIP_TIME)
+            info.create_system, info.external_attr = 3, 0o644 << 16
+            archive.writestr(info, content)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
