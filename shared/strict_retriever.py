@@ -1,5 +1,7 @@
 """A retriever for inputs whose names are agreed: what is missing is an error, not an empty variable."""
 
+from pathlib import PurePath
+
 import xarray as xr
 from tsdat import DataReader
 from tsdat.io.retrievers import DefaultRetriever
@@ -26,18 +28,18 @@ class StrictRetriever(DefaultRetriever):
     def _get_raw_mapping(self, input_keys: list[str]) -> dict[str, xr.Dataset]:
         mapping = super()._get_raw_mapping(input_keys)
         for key, dataset in mapping.items():
-            self._check_names(key, dataset)
+            self._check_names(key, _label(key, input_keys), dataset)
         return mapping
 
-    def _check_names(self, key: str, dataset: xr.Dataset) -> None:
+    def _check_names(self, key: str, label: str, dataset: xr.Dataset) -> None:
         rules = InputKeyRetrievalRules(key, self.coords, self.data_vars)
         for output_name, rule in (rules.coord_rules | rules.data_var_rules).items():
             names = [rule.name] if isinstance(rule.name, str) else rule.name
             if not any(name in dataset for name in names):
                 raise ValueError(
-                    f"{key} has no column {' or '.join(map(repr, names))}, which '{output_name}' is read from. It has: "
-                    f"{', '.join(str(name) for name in dataset.variables)}. Correct the file, or name the column it "
-                    "uses in the retriever config."
+                    f"{label} has no column {' or '.join(map(repr, names))}, which '{output_name}' is read from. "
+                    f"It has: {', '.join(str(name) for name in dataset.variables)}. "
+                    "Correct the file, or name the column that it uses in the retriever config."
                 )
 
     def _merge_raw_mapping(self, raw_mapping: dict[str, xr.Dataset]) -> xr.Dataset:
@@ -45,6 +47,13 @@ class StrictRetriever(DefaultRetriever):
             return super()._merge_raw_mapping(raw_mapping)
         except xr.MergeError as error:
             raise ValueError(
-                f"{', '.join(raw_mapping)} give different values for the same time, so they cannot become one dataset "
-                f"({error}). Run them one by one, or remove the wrong one."
+                f"These inputs give different values for the same time, so they cannot become one dataset: "
+                f"{', '.join(raw_mapping)} ({error}). Run them one by one, or remove the wrong one."
             ) from error
+
+
+def _label(key: str, input_keys: list[str]) -> str:
+    """Shortens the folder away: "buoy.zip: wind.csv" for "/tmp/x/buoy.zip/wind.csv", a member of "/tmp/x/buoy.zip"."""
+    parent = next(input_key for input_key in input_keys if key.startswith(input_key))
+    member = key.removeprefix(parent).lstrip("/")
+    return f"{PurePath(parent).name}: {member}" if member else PurePath(parent).name

@@ -26,7 +26,7 @@ def day_of_log() -> str:
     rows[150][1], rows[150][5] = 9.999, BAD
     rows[151][1], rows[151][5] = 0.0, BAD
     rows[200][1] = math.nan
-    text = "".join("{:6d} {:7.3f} {:6.3f} {:6.2f} {:6.2f} {:.0f}\n".format(*row) for row in rows)
+    text = "".join("{:6.0f} {:7.3f} {:6.3f} {:6.2f} {:6.2f} {:.0f}\n".format(*row) for row in rows)
     return f"{HEADER}{text}end {len(rows)}\n"
 
 
