@@ -1,0 +1,118 @@
+"""What people type, against real stacks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from conftest import SAMPLES, Stack, runner
+
+BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+
+
+def test_run_starts_a_stack_and_tells_what_came_out(tmp_path: Path):
+    bad = tmp_path / "x.7z"
+    bad.write_bytes(b"7z")
+    done = runner("run", "--json", TIDE, bad, "--data", tmp_path / "data")
+    assert done.returncode == 1, done.stderr
+    good, skipped = json.loads(done.stdout)
+    assert (good["status"], skipped["status"]) == ("succeeded", "skipped")
+    assert good["inputs"][0]["key"] == f"tide_gauge/mcrl/{TIDE.name}"
+    assert all((tmp_path / "data" / "outputs" / output["key"]).is_file() for output in good["outputs"])
+
+
+def test_run_uses_the_stack_that_runs(stack: Stack):
+    began = time.monotonic()
+    done = runner("run", TIDE, "--data", stack.data)
+    assert done.returncode == 0, done.stderr
+    assert "starting a stack" not in done.stderr
+    assert time.monotonic() - began < 10
+    assert "✔ succeeded" in done.stdout
+    assert str(stack.outputs) in done.stdout
+
+
+def test_status_and_logs_tell_of_every_file(stack: Stack):
+    stack.put(b"not a zip", "status/buoy.z06.00.20201201.000000.zip")
+    stack.put(b"?", "status/unknown.bin")
+    stack.final("status/buoy.z06.00.20201201.000000.zip")
+    stack.final("status/unknown.bin")
+    states = {state["file"]: state for state in json.loads(runner("status", "--json", "--data", stack.data).stdout)}
+    assert states["status/buoy.z06.00.20201201.000000.zip"]["outcome"] == "dead-lettered"
+    assert "(tried 3 times)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
+    assert states["status/unknown.bin"]["outcome"] == "skipped"
+    assert "No pipeline matches 'status/unknown.bin'" in states["status/unknown.bin"]["text"]
+    assert "skipped" in runner("status", "--data", stack.data).stdout
+    shown = runner("logs", "status/", "--failed", "--data", stack.data).stdout
+    assert shown.count("Traceback (most recent call last)") >= 3
+    assert "unknown.bin" not in shown
+
+
+def test_status_of_an_empty_folder_says_what_to_do(tmp_path: Path):
+    done = runner("status", "--data", tmp_path)
+    assert done.returncode == 0
+    assert f"No file has come into {tmp_path / 'inbox'} yet." in done.stdout
+
+
+def test_ingest_needs_no_stack(tmp_path: Path):
+    done = runner("ingest", TIDE, BUOY, "--data", tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "2 successes, 0 failures, 0 skipped"
+    made = sorted(path.suffix for path in (tmp_path / "outputs").rglob("*.*") if path.is_file())
+    assert made.count(".nc") == 2
+    assert made.count(".png") == 4
+
+
+def test_ingest_counts_failures_and_skips(tmp_path: Path):
+    bad, odd = tmp_path / "buoy.z05.zip", tmp_path / "x.7z"
+    bad.write_bytes(b"torn")
+    odd.write_bytes(b"7z")
+    done = runner("ingest", bad, odd, "--data", tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "0 successes, 1 failures, 1 skipped"
+    assert "Known routes:" in done.stdout
+
+
+def test_ingest_clumps_the_files_into_one_run(tmp_path: Path):
+    done = runner("ingest", "--clump", TIDE, TIDE, "--data", tmp_path)
+    assert done.stdout.splitlines()[-1] == "1 successes, 0 failures, 0 skipped"
+
+
+def test_check_finds_nothing_in_the_shipped_project_and_everything_in_a_broken_one(tmp_path: Path):
+    done = runner("check")
+    assert "✔ template, routes, pipeline configs and ports are in order" in done.stdout or "port 4566" in done.stdout
+    project = tmp_path / "project"
+    for name in ("pipelines", "shared"):
+        shutil.copytree(name, project / name)
+    shutil.copy("template.yaml", project)
+    config = project / "pipelines" / "tide_gauge" / "config" / "pipeline.yaml"
+    config.write_text(config.read_text().replace("classname: pipelines.", "classname: pipelines.nowhere."))
+    retriever = project / "pipelines" / "a2e_buoy_ingest" / "config" / "retriever.yaml"
+    retriever.write_text("classname: [")
+    done = runner("check", RUNNER_ROOT=str(project))
+    assert done.returncode == 1
+    lines = [line for line in done.stdout.splitlines() if "port 4566" not in line]
+    assert len(lines) == 3
+    assert any(
+        "tide_gauge/config/pipeline.yaml: ModuleNotFoundError: No module named 'pipelines.nowhere" in line
+        for line in lines
+    )
+    assert sum("a2e_buoy_ingest/config/pipeline_" in line for line in lines) == 2
+
+
+def test_a_missing_file_is_told_by_name():
+    done = runner("run", "no/such/file.zip")
+    assert done.returncode == 2
+    assert "no/such/file.zip" in done.stderr
+
+
+def test_the_demo_shows_what_it_promises():
+    done = subprocess.run(["scripts/demo"], capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    made = [Path(line) for line in lines if line.startswith("data/demo/outputs/")]
+    assert sorted(path.suffix for path in made) == [".nc"] * 2 + [".png"] * 6
+    assert all(path.is_file() for path in made)

@@ -1,0 +1,155 @@
+"""A file in, NetCDF and plots out: through S3, the queue and the Lambda emulator, as a user would see it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from conftest import REAL, SAMPLES, Stack, eventually, queue_depths
+
+from runner.template import StackTemplate
+
+BUOYS = sorted((SAMPLES / "a2e_buoy_ingest").glob("*/*.zip")) + sorted((REAL / "a2e_buoy_ingest").glob("*/*.zip"))
+HUMBOLDT = next(path for path in BUOYS if "humboldt" in path.parts)
+
+
+@pytest.mark.parametrize("source", BUOYS, ids=lambda path: "/".join(path.parts[-5:-1]))
+def test_a_dropped_buoy_file_becomes_netcdf_and_plots(stack: Stack, source: Path):
+    origin = "real" if REAL in source.parents else "sample"
+    key = f"a2e_buoy_ingest/{source.parent.name}/{origin}/{source.name}"
+    stack.put(source, key)
+    run = stack.final(key)
+    assert run.outcome == "succeeded", run.record["error"]
+    assert (run.record["pipeline"], run.record["location"]) == ("a2e_buoy_ingest", source.parent.name)
+    paths = stack.mirrored(run)
+    assert sorted(path.suffix for path in paths) == [".nc", ".png", ".png", ".png"]
+    assert all(path.read_bytes()[:4] == b"\x89PNG" for path in paths if path.suffix == ".png")
+    assert [path.stat().st_size for path in paths] == [output["size"] for output in run.record["outputs"]]
+    with xr.open_dataset(next(path for path in paths if path.suffix == ".nc")) as dataset:
+        assert dataset.attrs["inputs"] == f"s3://tsdat-pipeline-inputs/{key}"
+        assert dataset.attrs["location_id"] == source.parent.name
+
+
+def test_the_record_tells_what_was_done(stack: Stack):
+    key = "a2e_buoy_ingest/humboldt/record/buoy.z05.00.20201201.000000.zip"
+    stack.put(HUMBOLDT, key)
+    record = stack.final(key).record
+    assert record["inputs"][0]["size"] == HUMBOLDT.stat().st_size
+    assert record["request_id"]
+    assert {"download", "load", "process", "save", "plot", "upload", "total"} == set(record["durations_s"])
+    assert sum(v for k, v in record["durations_s"].items() if k != "total") == pytest.approx(
+        record["durations_s"]["total"], abs=0.05
+    )
+    assert record["qc"]["current_speed"]["samples"] == 144 * 50
+    assert record["qc"]["current_speed"]["flagged"]["Value is above valid_range"] > 0
+    assert record["config"] == "pipelines/a2e_buoy_ingest/config/pipeline_humboldt.yaml"
+
+
+@pytest.mark.parametrize("way", ["copy", "move", "append", "rename", "reopen"])
+def test_however_a_file_comes_it_is_processed_once(stack: Stack, way: str, tmp_path: Path):
+    key = f"tide_gauge/mcrl/{way}/{TIDE.name}"
+    target = stack.inbox / key
+    target.parent.mkdir(parents=True)
+    content = TIDE.read_bytes()
+    if way == "copy":
+        shutil.copyfile(TIDE, target)
+    elif way == "move":
+        shutil.copyfile(TIDE, tmp_path / TIDE.name)
+        shutil.move(tmp_path / TIDE.name, target)
+    elif way == "rename":
+        partial = target.with_suffix(".part")
+        shutil.copyfile(TIDE, partial)
+        time.sleep(1.5)  # longer than the settle time: only its name keeps it from being taken
+        partial.rename(target)
+    elif way == "append":
+        with target.open("wb", buffering=0) as file:
+            for start in range(0, len(content), len(content) // 5 + 1):
+                file.write(content[start : start + len(content) // 5 + 1])
+                time.sleep(0.5)
+    else:  # opened, written and closed in pieces, closer together than the settle time
+        target.touch()
+        for start in range(0, len(content), len(content) // 5 + 1):
+            time.sleep(0.3)
+            with target.open("ab") as file:
+                file.write(content[start : start + len(content) // 5 + 1])
+    run = stack.final(key)
+    if way == "reopen":  # its first piece was closed like a whole file; what counts is that the whole one comes through
+        run = eventually(lambda: _succeeded(stack, key, len(content)), f"success of {key}")
+    else:
+        time.sleep(1.5)
+        assert len(stack.runs_of(key)) == 1
+    assert run.outcome == "succeeded", run.record["error"]
+    assert run.record["inputs"][0]["size"] == len(content)
+
+
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+
+
+def _succeeded(stack: Stack, key: str, size: int):
+    runs = [run for run in stack.runs_of(key) if run.outcome == "succeeded" and run.record["inputs"][0]["size"] == size]
+    return runs[-1] if runs else None
+
+
+def test_other_content_under_the_same_name_is_processed_again_and_a_touch_is_not(stack: Stack):
+    key = f"tide_gauge/mcrl/overwritten/{TIDE.name}"
+    target = stack.put(TIDE, key)
+    first = stack.final(key)
+    target.touch()
+    time.sleep(2.5)  # a touch settles, is looked at, and is nothing new
+    assert len(stack.runs_of(key)) == 1
+    lines = TIDE.read_bytes().splitlines(keepends=True)
+    target.write_bytes(b"".join(lines[:-1]))
+    second = stack.final(key, count=2)
+    assert first.record["inputs"][0]["etag"] != second.record["inputs"][0]["etag"]
+    assert second.outcome == "succeeded", second.record["error"]
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "outcome", "text"),
+    [
+        ("lidar/x.7z", b"7z", "skipped", "No pipeline matches 'lidar/x.7z'. Known routes:"),
+        ("a2e_buoy_ingest/bad/buoy.z05.00.20201203.000000.zip", b"PK\x03\x04 torn", "dead-lettered", "zip"),
+        ("a2e_buoy_ingest/bad/buoy.z05.00.20201204.000000.zip", b"", "dead-lettered", "empty"),
+        ("tide_gauge/mcrl/bad/tide_20202512000000.log", b"", "dead-lettered", "empty"),
+        ("tide_gauge/mcrl/bad/tide_20202612000000.log", b"half a li", "dead-lettered", "tide_20202612000000.log"),
+    ],
+)
+def test_bad_files_end_with_a_reason(stack: Stack, key: str, content: bytes, outcome: str, text: str):
+    stack.put(content, key)
+    run = stack.final(key)
+    assert run.outcome == outcome
+    reason = run.record["reason"] or (run.record["error"] or {}).get("message", "")
+    assert text in reason
+    if outcome == "dead-lettered":
+        assert run.attempt == 3
+        assert "Traceback" in (run.record["error"] or {}).get("traceback", "")
+
+
+def test_what_cannot_be_processed_waits_in_the_dead_letter_queue(stack: Stack, described: StackTemplate):
+    before = queue_depths(stack, described)[described.dead_letter_queue_name]
+    key = "a2e_buoy_ingest/dlq/buoy.z05.00.20201205.000000.zip"
+    stack.put(b"not a zip", key)
+    stack.final(key)
+    eventually(lambda: queue_depths(stack, described)[described.dead_letter_queue_name] == before + 1, "dead letter")
+    eventually(lambda: queue_depths(stack, described)[described.queue_name] == 0, "empty queue")
+
+
+def test_files_that_are_not_finished_are_not_taken(stack: Stack):
+    for name in (".hidden.csv", "buoy.z05.x.zip.part", "buoy.z05.y.zip~", ".buoy.z05.zip.swp"):
+        stack.put(b"x", f"ignored/{name}")
+    stack.put(b"x", "ignored/unroutable.bin")
+    stack.final("ignored/unroutable.bin")
+    time.sleep(2.5)
+    assert not [run for run in stack.history.runs() for i in run.record["inputs"] if "ignored/" in i["key"]][1:]
+
+
+def test_the_inbox_copy_is_never_touched(stack: Stack):
+    key = f"tide_gauge/mcrl/untouched/{TIDE.name}"
+    target = stack.put(TIDE, key)
+    before = target.stat()
+    stack.final(key)
+    after = target.stat()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)

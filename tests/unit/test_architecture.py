@@ -1,0 +1,97 @@
+"""The imports of runner go down only, and what ships to AWS stays small. The rules are in docs/DECISIONS.md."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUNNER = Path("runner")
+STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
+# What each layer may reach, lowest first; a module may import any module of a lower layer.
+LAYERS = [
+    {"errors", "record", "phases", "settling", "sandbox"},
+    {"settings", "template", "intrinsics", "events", "rie", "supervisor"},
+    {"aws", "routing", "history", "inbox"},
+    {"storage", "verdicts", "localstack", "lambdas", "bootstrap"},
+    {"pipeline", "report"},
+    STAGES,
+    {"submit", "embedded", "ingest", "review"},
+    {"services", "session", "checks"},
+    {"cli", "__main__"},
+]
+SHIPPED = {"handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors"}
+HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
+
+
+def imports(name: str) -> set[str]:
+    """All modules that a module names, absolute, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((RUNNER / f"{name}.py").read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+MODULES = {path.stem for path in RUNNER.glob("*.py")} - {"__init__"}
+OURS = {name: {i.split(".")[1] for i in imports(name) if i.startswith("runner.")} & MODULES for name in MODULES}
+
+
+def test_every_module_has_a_layer():
+    assert set().union(*LAYERS) >= MODULES
+
+
+def test_imports_go_down_only():
+    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    broken = [
+        f"{name} imports {other}, which is not below it"
+        for name in sorted(MODULES)
+        for other in sorted(OURS[name])
+        if level[other] > level[name] or (level[other] == level[name] and name in STAGES)
+    ]
+    assert not broken
+
+
+def test_nothing_imports_in_a_circle():
+    def reach(name: str, seen: frozenset[str] = frozenset()) -> None:
+        assert name not in seen, f"{name} is imported in a circle: {sorted(seen)}"
+        for other in OURS[name]:
+            reach(other, seen | {name})
+
+    for name in MODULES:
+        reach(name)
+
+
+def test_the_handler_reaches_only_what_ships():
+    todo, reached = ["handler"], set()
+    while todo:
+        name = todo.pop()
+        reached.add(name)
+        todo += OURS[name] - reached
+    assert reached == SHIPPED
+
+
+@pytest.mark.parametrize(("package", "allowed"), HEAVY.items())
+def test_outside_systems_have_one_place_each(package: str, allowed: set[str]):
+    users = {name for name in MODULES if any(i.split(".")[0] == package for i in imports(name))}
+    assert users <= allowed
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["status", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]):
+    program = (
+        "import sys; from runner.cli import app\n"
+        f"try: app({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'tsdat', 'xarray', 'matplotlib', 'boto3', 'botocore', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_files_stay_small():
+    long = {path.name: n for path in RUNNER.glob("*.py") if (n := len(path.read_text().splitlines())) > 200}
+    assert not long

@@ -1,0 +1,60 @@
+import os
+
+import pytest
+
+from runner import aws
+from runner.errors import LocalOnlyError
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:4566",
+        "http://127.8.9.1:1",
+        "http://localhost:4566",
+        "http://[::1]:4566",
+        "http://localstack:4566",
+    ],
+)
+def test_local_endpoints_are_accepted(url: str):
+    assert aws.require_local(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        "https://s3.us-west-2.amazonaws.com",
+        "http://10.0.0.7:4566",
+        "http://localhost.example.org:4566",
+        "http://127.0.0.1.nip.io:4566",
+        "http://localhost@example.org",
+        "127.0.0.1:4566",
+    ],
+)
+def test_any_other_endpoint_is_refused(url: str | None):
+    with pytest.raises(LocalOnlyError) as caught:
+        aws.require_local(url)
+    assert str(caught.value) == (
+        f"AWS_ENDPOINT_URL={url!r} is not on this machine, and the local stack never talks to real AWS. "
+        "Unset it, or set it to a local address such as http://127.0.0.1:4566."
+    )
+
+
+def test_local_clients_ignore_the_developers_credentials(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
+    client = aws.local_s3("http://127.0.0.1:9")
+    credentials = client._request_signer._credentials  # no public way to ask a client
+    assert (credentials.access_key, credentials.secret_key) == ("test", "test")
+    assert client.meta.endpoint_url == "http://127.0.0.1:9"
+
+
+def test_children_get_fake_credentials_only():
+    environment = aws.local_environment("http://127.0.0.1:9")
+    assert environment["AWS_ACCESS_KEY_ID"] == "test"
+    assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
+    with pytest.raises(LocalOnlyError):
+        aws.local_environment("https://sqs.us-west-2.amazonaws.com")

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from runner.history import FINAL, History, Ledger, Outcome, Upload
+from runner.record import RunRecord, new_record
+
+
+def a_run(key: str, etag: str, **fields: object) -> RunRecord:
+    return new_record("succeeded", "r", inputs=[{"bucket": "b", "key": key, "size": 1, "etag": etag}], **fields)
+
+
+def test_the_outcome_of_an_object_is_that_of_its_latest_run(tmp_path: Path):
+    history = History(tmp_path)
+    assert history.outcome("k", "1") is None
+    history.add(a_run("k", "1"), "failed", 1)
+    history.add(a_run("k", "1"), "succeeded", 2)
+    history.add(a_run("k", "2"), "dead-lettered", 3)
+    assert history.outcome("k", "1") == "succeeded"
+    assert history.outcome("k", "2") == "dead-lettered"
+    history.close()
+
+
+def test_runs_come_back_whole_and_in_order(tmp_path: Path):
+    history = History(tmp_path)
+    outcomes: list[Outcome] = ["failed", "succeeded", "skipped"]
+    ids = [history.add(a_run("ké", "1", warnings=[f"w{n}"]), outcome, n) for n, outcome in enumerate(outcomes)]
+    assert [run.record["warnings"] for run in history.runs()] == [["w0"], ["w1"], ["w2"]]
+    assert [run.id for run in history.runs(after_id=ids[0])] == ids[1:]
+    assert [run.outcome for run in history.runs(outcomes=FINAL)] == ["succeeded", "skipped"]
+    assert [run.attempt for run in history.runs(newest=1)] == [2]
+    history.close()
+
+
+def test_a_reader_sees_what_a_writer_wrote_and_both_survive_a_restart(tmp_path: Path):
+    writer, reader = History(tmp_path), History(tmp_path)
+    writer.add(a_run("k", "1"), "succeeded")
+    assert reader.outcome("k", "1") == "succeeded"
+    writer.close()
+    reader.close()
+    again = History(tmp_path)
+    assert len(again.runs()) == 1
+    again.close()
+
+
+def test_a_run_is_entered_whole_or_not_at_all(tmp_path: Path):
+    history = History(tmp_path)
+    broken = a_run("k", "1")
+    broken["inputs"].append({"bucket": "b"})  # type: ignore[typeddict-item]
+    with pytest.raises(KeyError):
+        history.add(broken, "succeeded")
+    assert history.runs() == []
+    history.close()
+
+
+def test_the_ledger_keeps_the_last_upload_of_each_key(tmp_path: Path):
+    ledger = Ledger(tmp_path)
+    assert ledger.get("k") is None
+    first = Upload("k", 1, 2, "sha", "etag", "epoch", 3.0)
+    second = Upload("k", 9, 9, "sha2", "etag2", "epoch", 4.0)
+    ledger.put(first)
+    assert ledger.get("k") == first
+    ledger.put(second)
+    assert ledger.uploads() == [second]
+    ledger.close()

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from runner.inbox import Inbox
+from runner.settings import IGNORED_NAMES
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    return Inbox(tmp_path, IGNORED_NAMES)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "p/l/buoy.zip", "with space.csv", "a+b=%20.txt", "é😀.csv", "partial.csv", "~.x"]
+)
+def test_the_key_is_the_path_below_the_inbox(inbox: Inbox, tmp_path: Path, name: str):
+    assert inbox.key(tmp_path / name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".hidden", ".git/config", "a.part", "a.zip.partial", "a.tmp", "a.csv~", ".a.csv.swp", "a.swp", "x.crdownload",
+     "x.download", "upload.filepart", "~$book.xlsx", "#a.csv#", "in.tmp/a.csv"],
+)  # fmt: skip
+def test_unfinished_and_hidden_files_are_not_taken(inbox: Inbox, tmp_path: Path, name: str):
+    path = tmp_path / name
+    assert inbox.key(path) is None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x")
+    assert list(inbox.scan()) == []
+
+
+def test_a_scan_finds_files_in_folders_only_once(inbox: Inbox, tmp_path: Path):
+    for name in ("a", "b/c", "b/d/e"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert sorted(inbox.scan()) == ["a", "b/c", "b/d/e"]
+
+
+def test_only_regular_files_have_a_stamp(inbox: Inbox, tmp_path: Path):
+    (tmp_path / "f").write_text("four")
+    (tmp_path / "folder").mkdir()
+    stamp = inbox.stamp("f")
+    assert stamp is not None
+    assert stamp.size == 4
+    assert inbox.stamp("folder") is None
+    assert inbox.stamp("absent") is None

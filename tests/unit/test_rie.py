@@ -1,0 +1,50 @@
+import socket
+
+import pytest
+
+from runner.rie import Emulator, classify
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "error"),
+    [
+        (200, b'{"batchItemFailures": []}', "answered", ""),
+        (200, b"null", "answered", ""),
+        (
+            200,
+            b'{"errorMessage": "no such column", "errorType": "KeyError", "stackTrace": ["  File x\\n"]}',
+            "raised",
+            "KeyError: no such column",
+        ),
+        (200, b"Task timed out after 3.00 seconds", "timed out", "Task timed out after 3.00 seconds (Timeout in"),
+        (502, b"", "died", "The Lambda's runtime died during the run (status 502: no text)."),
+        (200, b"what is this", "died", "(status 200: what is this)"),
+        (502, b'{"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}', "raised", "Runtime.ExitError"),
+    ],
+)
+def test_every_answer_of_the_emulator_is_told_apart(status: int, body: bytes, kind: str, error: str):
+    answer = classify(status, body)
+    assert answer.kind == kind
+    assert error in answer.error
+
+
+def test_nobody_there_is_not_a_failed_run():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        emulator = Emulator(f"http://127.0.0.1:{unused.getsockname()[1]}")
+    assert not emulator.is_up()
+    answer = emulator.invoke({}, timeout_s=1)
+    assert answer.kind == "unreachable"
+    assert answer.error.startswith(f"No Lambda answers at {emulator.url}")
+
+
+def test_an_emulator_that_hangs_up_has_died():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        import threading
+
+        thread = threading.Thread(target=lambda: server.accept()[0].close())
+        thread.start()
+        answer = Emulator(f"http://127.0.0.1:{server.getsockname()[1]}").invoke({}, timeout_s=1)
+        thread.join()
+    assert answer.kind == "died"
+    assert answer.error.startswith("The Lambda emulator died during the run (")

@@ -1,0 +1,55 @@
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+
+from runner.sandbox import contained
+
+
+def world() -> tuple[object, ...]:
+    """What a run could change for the next one."""
+    root = logging.getLogger()
+    style = {name: value for name, value in mpl.rcParams.items() if name != "backend"}  # chosen once, at first use
+    return root.handlers[:], root.level, dict(os.environ), Path.cwd(), style
+
+
+def test_nothing_of_a_run_is_left():
+    before = world()
+    texts: list[str] = []
+    with contained(texts):
+        made = Path(tempfile.mkdtemp())
+        plt.figure()
+        plt.rcParams["axes.facecolor"] = "pink"
+        logging.getLogger().addHandler(logging.NullHandler())
+        logging.getLogger().setLevel(1)
+        os.environ["LEAK"] = "1"
+        os.chdir(made)
+        assert plt.get_fignums()
+    assert not made.exists()
+    assert not plt.get_fignums()
+    assert world() == before
+
+
+def test_it_is_the_same_when_the_run_fails():
+    made = None
+    with pytest.raises(ZeroDivisionError), contained([]):
+        made = Path(tempfile.mkdtemp())
+        1 / 0  # noqa: B018
+    assert made is not None
+    assert not made.exists()
+    assert Path(tempfile.mkdtemp()).exists()
+
+
+def test_warnings_and_logged_warnings_are_collected_once():
+    texts: list[str] = []
+    with contained(texts):
+        for _ in range(2):
+            warnings.warn("100% odd", stacklevel=1)
+            logging.getLogger("tsdat.x").warning("value %s", 3)
+        logging.getLogger("tsdat.x").info("not this")
+    assert texts == ["100% odd", "value 3"]

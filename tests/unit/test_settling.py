@@ -1,0 +1,76 @@
+from runner.settling import Settler, Stamp
+
+A, B = Stamp(10, 1), Stamp(20, 2)
+
+
+def test_a_file_is_due_after_silence():
+    settler = Settler(1.0)
+    settler.seen("k", A, now=0.0)
+    settler.seen("k", A, now=0.9)
+    assert settler.take_due(0.99) == []
+    assert settler.take_due(1.0) == [("k", A)]
+    assert settler.take_due(2.0) == []
+
+
+def test_every_change_begins_the_silence_anew():
+    settler = Settler(1.0)
+    settler.seen("k", A, now=0.0)
+    settler.seen("k", B, now=0.9)
+    assert settler.take_due(1.5) == []
+    assert settler.take_due(1.9) == [("k", B)]
+
+
+def test_a_close_makes_it_due_at_once():
+    settler = Settler(1.0)
+    settler.seen("k", A, now=0.0)
+    settler.closed("k", B, now=0.1)
+    assert settler.take_due(0.1) == [("k", B)]
+
+
+def test_a_rename_makes_it_due_at_once_every_time():
+    settler = Settler(1.0)
+    for now in (0.0, 0.1):
+        settler.arrived("k", A, now)
+        assert settler.take_due(now) == [("k", A)]
+
+
+def test_an_appender_that_closes_again_and_again_waits_for_silence():
+    settler = Settler(1.0)
+    settler.closed("k", A, now=0.0)
+    assert settler.take_due(0.0)
+    settler.closed("k", B, now=0.5)
+    assert settler.take_due(1.4) == []
+    assert settler.take_due(1.5) == [("k", B)]
+
+
+def test_a_close_long_after_the_last_one_is_a_new_copy():
+    settler = Settler(1.0)
+    settler.closed("k", A, now=0.0)
+    assert settler.take_due(0.0)
+    settler.tidy(now=100.0)
+    settler.closed("k", B, now=100.0)
+    assert settler.take_due(100.0) == [("k", B)]
+
+
+def test_an_empty_file_is_given_time():
+    settler = Settler(1.0)
+    settler.closed("k", Stamp(0, 1), now=0.0)
+    assert settler.take_due(0.9) == []
+    assert settler.take_due(1.0)
+
+
+def test_the_wait_ends_when_the_next_file_is_due():
+    settler = Settler(1.0)
+    assert settler.wait_s(now=0.0, most=0.5) == 0.5
+    settler.seen("k", A, now=0.0)
+    assert settler.wait_s(now=0.8, most=0.5) == 1.0 - 0.8
+    assert settler.wait_s(now=3.0, most=0.5) == 0.0
+
+
+def test_a_postponed_file_comes_back_and_a_forgotten_one_does_not():
+    settler = Settler(1.0)
+    settler.postpone("k", A, until=2.0)
+    settler.postpone("gone", A, until=2.0)
+    settler.forget("gone")
+    assert settler.take_due(1.9) == []
+    assert settler.take_due(2.0) == [("k", A)]
