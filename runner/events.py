@@ -1,0 +1,215 @@
+"""Turns what AWS delivers into the S3 objects it tells of. Pure: JSON in, objects out.
+
+The core of every form is a record of an S3 event notification ("Event message structure", Amazon S3 User Guide):
+
+    {"Records": [{"eventSource": "aws:s3", "eventVersion": "2.6", "eventName": "ObjectCreated:Put", "eventTime": "…",
+                  "s3": {"bucket": {"name": "tsdat-pipeline-inputs"},
+                         "object": {"key": "tide+gauge/a.csv", "size": 5, "eTag": "…", "sequencer": "…"}}}]}
+
+or an EventBridge event ("EventBridge event message structure", same guide), whose key is not URL-encoded:
+
+    {"source": "aws.s3", "detail-type": "Object Created", "time": "…",
+     "detail": {"bucket": {"name": "tsdat-pipeline-inputs"}, "object": {"key": "tide gauge/a.csv", "size": 5}}}
+
+SQS and SNS wrap either. tests/events/ has a file for each form.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from runner.errors import EventError
+
+_KNOWN_FORMS = (
+    "Known forms: an S3 event notification (Records with eventSource aws:s3 and eventVersion 2.x), an s3:TestEvent, an "
+    "EventBridge event with source aws.s3; each alone, or in an SQS message, an SNS message, or an SNS message in SQS."
+)
+_LONGEST_EXCERPT = 200
+# Two layers are the most that AWS makes (SNS in SQS); one more is allowed for a forwarding queue or topic.
+_MOST_LAYERS = 3
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """A new object in a bucket. The key is decoded: it is what GetObject takes."""
+
+    bucket: str
+    key: str
+    size: int | None
+    """Bytes."""
+    etag: str | None
+    version_id: str | None
+    sequencer: str | None
+    event_name: str
+    event_time: str | None
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Something AWS tells that needs no run, and why."""
+
+    event_name: str
+    bucket: str | None
+    key: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What an event tells, in its order."""
+
+    objects: tuple[S3Object, ...]
+    skips: tuple[Skip, ...]
+
+
+def parse(event: Mapping[str, Any] | str) -> Parsed:
+    """Find the new objects in an event, or in the body of an SQS message.
+
+    Raises:
+        EventError: it has none of the known forms, or its JSON or its keys cannot be read.
+    """
+    found = list(_read(event, layers=0))
+    return Parsed(
+        objects=tuple(item for item in found if isinstance(item, S3Object)),
+        skips=tuple(item for item in found if isinstance(item, Skip)),
+    )
+
+
+def is_sqs(event: object) -> bool:
+    """Whether Lambda made this event of a batch of SQS messages ("Using Lambda with Amazon SQS")."""
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    first = records[0] if isinstance(records, list) and records else None
+    return isinstance(first, Mapping) and first.get("eventSource") == "aws:sqs"
+
+
+def _read(payload: object, layers: int) -> Iterator[S3Object | Skip]:
+    if layers > _MOST_LAYERS:
+        raise EventError(f"The event has more than {_MOST_LAYERS} layers of SQS and SNS: {_excerpt(payload)}")
+    if isinstance(payload, str):
+        payload = _from_json(payload)
+    if not isinstance(payload, Mapping):
+        raise _unknown(payload)
+    records = payload.get("Records")
+    if payload.get("Event") == "s3:TestEvent":
+        yield Skip("s3:TestEvent", payload.get("Bucket"), None, "Amazon S3 only tests that it may send notifications.")
+    elif isinstance(records, list) and records:
+        for record in records:
+            yield from _read_record(record, layers)
+    elif payload.get("Type") == "Notification" and "Message" in payload:  # SNS in SQS
+        yield from _read(payload["Message"], layers + 1)
+    elif _is_eventbridge(payload):
+        yield _from_eventbridge(payload)
+    else:
+        raise _unknown(payload)
+
+
+def _read_record(record: object, layers: int) -> Iterator[S3Object | Skip]:
+    if not isinstance(record, Mapping):
+        raise _unknown(record)
+    match record:
+        case {"eventSource": "aws:s3"}:
+            yield _from_notification(record)
+        case {"eventSource": "aws:sqs", "body": body}:
+            yield from _read(body, layers + 1)
+        case {"EventSource": "aws:sns", "Sns": {"Message": message}}:
+            yield from _read(message, layers + 1)
+        case _:
+            raise _unknown(record)
+
+
+def _from_notification(record: Mapping[str, Any]) -> S3Object | Skip:
+    version = record.get("eventVersion")
+    # Minor versions only add fields: AWS's advice is to compare the major one.
+    if not re.fullmatch(r"2\.\d+", str(version)):
+        said = "without an eventVersion" if version is None else f"with eventVersion {version!r}"
+        raise EventError(f"An S3 event notification {said}, and only 2.x is known here: {_excerpt(record)}")
+    name = str(record.get("eventName")).removeprefix("s3:")
+    bucket, described = _parts(record.get("s3"), record)
+    return _made_or_skipped(
+        S3Object(
+            bucket=bucket,
+            key=_url_decoded(described["key"]),
+            size=_number(described.get("size")),
+            etag=described.get("eTag"),
+            version_id=described.get("versionId"),
+            sequencer=described.get("sequencer"),
+            event_name=name,
+            event_time=record.get("eventTime"),
+        ),
+        is_new=name.startswith("ObjectCreated:"),
+    )
+
+
+def _is_eventbridge(payload: Mapping[str, Any]) -> bool:
+    # CloudTrail's events have the same source and another form: as a skip, the new objects they tell of would be lost.
+    name = payload.get("detail-type")
+    return payload.get("source") == "aws.s3" and isinstance(name, str) and not name.endswith("via CloudTrail")
+
+
+def _from_eventbridge(event: Mapping[str, Any]) -> S3Object | Skip:
+    bucket, described = _parts(event.get("detail"), event)
+    return _made_or_skipped(
+        S3Object(
+            bucket=bucket,
+            key=described["key"],
+            size=_number(described.get("size")),
+            etag=described.get("etag"),
+            version_id=described.get("version-id"),
+            sequencer=described.get("sequencer"),
+            event_name=event["detail-type"],
+            event_time=event.get("time"),
+        ),
+        is_new=event["detail-type"] == "Object Created",
+    )
+
+
+def _made_or_skipped(item: S3Object, *, is_new: bool) -> S3Object | Skip:
+    if not is_new:
+        return Skip(item.event_name, item.bucket, item.key, "Only new objects are processed.")
+    if item.key.endswith("/") and item.size == 0:
+        return Skip(item.event_name, item.bucket, item.key, "This empty object stands for a folder and is not a file.")
+    return item
+
+
+def _parts(holder: object, whole: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The bucket's name and the description of the object, which surely has a key."""
+    match holder:
+        case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)} as described} if bucket and key:
+            return bucket, described
+        case _:
+            raise EventError(f"An S3 event without a bucket name or an object key: {_excerpt(whole)}")
+
+
+def _url_decoded(key: str) -> str:
+    try:
+        return unquote_plus(key, errors="strict")
+    except UnicodeDecodeError:
+        raise EventError(f"The object key {key[:_LONGEST_EXCERPT]!r} is not UTF-8 after URL decoding.") from None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _from_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise EventError(f"The message is not JSON ({error}): {_excerpt(text)}\n{_KNOWN_FORMS}") from None
+
+
+def _unknown(payload: object) -> EventError:
+    return EventError(f"An event of no known form: {_excerpt(payload)}\n{_KNOWN_FORMS}")
+
+
+def _excerpt(payload: object) -> str:
+    try:
+        text = payload if isinstance(payload, str) else json.dumps(payload, default=str, ensure_ascii=False)
+    except RecursionError:
+        text = "(nested too deeply to show)"
+    return text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}…"
