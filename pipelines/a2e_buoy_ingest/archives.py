@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 TAR_SUFFIXES = (".tar", ".tar.gz")
 # RuntimeError: an encrypted member. NotImplementedError: a compression that zipfile lacks.
@@ -59,7 +60,16 @@ def _read_tar(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
         for info in archive:
             if info.isfile() and not _is_macos(info.name) and wanted(info.name) and (file := archive.extractfile(info)):
                 members[info.name] = file.read()
+        _check_end(archive)
     return members
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Fails unless iteration stopped at a block of zeros: at a torn header, tarfile stops without a word."""
+    file = cast(IO[bytes], archive.fileobj)
+    file.seek(archive.offset)
+    if not file.read().startswith(bytes(tarfile.BLOCKSIZE)):  # to the end: there gzip compares its checksum
+        raise tarfile.ReadError("it stops before its end-of-archive block")
 
 
 def _is_macos(name: str) -> bool:

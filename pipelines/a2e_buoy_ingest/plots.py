@@ -22,6 +22,7 @@ DIRECTIONS = LinearSegmentedColormap.from_list(
     ["#2790E3", "#AA77CA", "#DA648D", "#D2714F", "#A4892F", "#5D9A4B", "#00A18A", "#009EC8", "#2790E3"],
 )
 DPI = 120
+HALF_STEP_MIN = 5
 WIDTH_IN, LEFT, RIGHT = 9.6, 0.09, 0.91
 
 
@@ -117,8 +118,8 @@ def _time_axis(axes: Axes, times: NDArray[np.datetime64]) -> None:
     formatter = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(formatter)
     axes.set_xlabel("Time (UTC)")
-    if times[0] < times[-1]:
-        axes.set_xlim(times[0], times[-1])
+    margin = np.timedelta64(0 if times[0] < times[-1] else HALF_STEP_MIN, "m")
+    axes.set_xlim(times[0] - margin, times[-1] + margin)
 
 
 def _line(axes: Axes, dataset: xr.Dataset, name: str, colour: str, label: str, **style: Any) -> None:
@@ -162,8 +163,11 @@ def _section(axes: Axes, values: xr.DataArray, colours: str | Colormap, **limits
     """Draws a (time, depth) variable, the surface on top; grey where it is missing."""
     axes.set_facecolor("0.88")
     axes.grid(False)
-    grid = values["time"].to_numpy(), values["depth"].to_numpy()
-    mesh = axes.pcolormesh(*grid, values.to_numpy().T, cmap=colours, shading="nearest", **limits)
+    times, filled = values["time"].to_numpy(), values.to_numpy()
+    if times.size == 1:  # one profile has no width of its own
+        half_step = np.timedelta64(HALF_STEP_MIN, "m")
+        times, filled = np.array([times[0] - half_step, times[0] + half_step]), filled.repeat(2, axis=0)
+    mesh = axes.pcolormesh(times, values["depth"].to_numpy(), filled.T, cmap=colours, shading="nearest", **limits)
     axes.set(ylabel="Depth (m)", ylim=(float(values["depth"][-1]) + 2, 0))
     if values.isnull().all():
         _no_data(axes)

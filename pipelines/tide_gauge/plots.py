@@ -31,8 +31,8 @@ def water_level(dataset: xr.Dataset) -> Figure:
         axes.tick_params(axis="y", colors=colour)
     temperature.grid(color="0.9", lw=0.8)
     _time_axis(temperature)
-    if times[0] < times[-1]:
-        temperature.set_xlim(times[0], times[-1])
+    margin = np.timedelta64(0 if times[0] < times[-1] else 3, "m")
+    temperature.set_xlim(times[0] - margin, times[-1] + margin)
     return figure
 
 
