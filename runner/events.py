@@ -130,19 +130,8 @@ def _from_notification(record: Mapping[str, Any]) -> S3Object | Skip:
         raise EventError(f"An S3 event notification {said}, and only 2.x is known here: {_excerpt(record)}")
     name = str(record.get("eventName")).removeprefix("s3:")
     bucket, described = _parts(record.get("s3"), record)
-    return _made_or_skipped(
-        S3Object(
-            bucket=bucket,
-            key=_url_decoded(described["key"]),
-            size=_number(described.get("size")),
-            etag=described.get("eTag"),
-            version_id=described.get("versionId"),
-            sequencer=described.get("sequencer"),
-            event_name=name,
-            event_time=record.get("eventTime"),
-        ),
-        is_new=name.startswith("ObjectCreated:"),
-    )
+    key = _url_decoded(described["key"])
+    return _item(name, name.startswith("ObjectCreated:"), record.get("eventTime"), bucket, key, described)
 
 
 def _is_eventbridge(payload: Mapping[str, Any]) -> bool:
@@ -152,28 +141,9 @@ def _is_eventbridge(payload: Mapping[str, Any]) -> bool:
 
 
 def _from_eventbridge(event: Mapping[str, Any]) -> S3Object | Skip:
+    name = event["detail-type"]
     bucket, described = _parts(event.get("detail"), event)
-    return _made_or_skipped(
-        S3Object(
-            bucket=bucket,
-            key=described["key"],
-            size=_number(described.get("size")),
-            etag=described.get("etag"),
-            version_id=described.get("version-id"),
-            sequencer=described.get("sequencer"),
-            event_name=event["detail-type"],
-            event_time=event.get("time"),
-        ),
-        is_new=event["detail-type"] == "Object Created",
-    )
-
-
-def _made_or_skipped(item: S3Object, *, is_new: bool) -> S3Object | Skip:
-    if not is_new:
-        return Skip(item.event_name, item.bucket, item.key, "Only new objects are processed.")
-    if item.key.endswith("/") and item.size == 0:
-        return Skip(item.event_name, item.bucket, item.key, "This empty object stands for a folder and is not a file.")
-    return item
+    return _item(name, name == "Object Created", event.get("time"), bucket, described["key"], described)
 
 
 def _parts(holder: object, whole: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -181,8 +151,27 @@ def _parts(holder: object, whole: Mapping[str, Any]) -> tuple[str, Mapping[str, 
     match holder:
         case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)} as described} if bucket and key:
             return bucket, described
-        case _:
-            raise EventError(f"An S3 event without a bucket name or an object key: {_excerpt(whole)}")
+    raise EventError(f"An S3 event without a bucket name or an object key: {_excerpt(whole)}")
+
+
+def _item(
+    name: str, is_new: bool, time: str | None, bucket: str, key: str, described: Mapping[str, Any]
+) -> S3Object | Skip:
+    size = described.get("size")
+    if not is_new:
+        return Skip(name, bucket, key, "Only new objects are processed.")
+    if key.endswith("/") and size == 0:
+        return Skip(name, bucket, key, "This empty object stands for a folder and is not a file.")
+    return S3Object(
+        bucket=bucket,
+        key=key,
+        size=size if isinstance(size, int) else None,
+        etag=described.get("eTag") or described.get("etag"),  # a notification's spelling, and EventBridge's
+        version_id=described.get("versionId") or described.get("version-id"),
+        sequencer=described.get("sequencer"),
+        event_name=name,
+        event_time=time,
+    )
 
 
 def _url_decoded(key: str) -> str:
@@ -190,10 +179,6 @@ def _url_decoded(key: str) -> str:
         return unquote_plus(key, errors="strict")
     except UnicodeDecodeError:
         raise EventError(f"The object key {key[:_LONGEST_EXCERPT]!r} is not UTF-8 after URL decoding.") from None
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) else None
 
 
 def _from_json(text: str) -> object:
