@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from runner import aws, lambdas, localstack, provision, routing, template
 from runner.errors import StackError
 from runner.settings import Settings
-from runner.supervisor import Child, Supervisor, python
+from runner.supervisor import Child, Stop, Supervisor, python
 
 DEFAULT_PORT = 4566
 _PATIENCE_S = 60.0
@@ -39,18 +39,19 @@ class Stack:
 
 @contextlib.contextmanager
 def running(
-    settings: Settings, say: Callable[[str], None], *, quiet: bool = False, watch: bool = True
+    settings: Settings, say: Callable[[str], None], stop: Stop, *, quiet: bool = False, watch: bool = True
 ) -> Iterator[Stack]:
     """A stack that is ready for files, for as long as the body runs.
 
     Args:
         settings: `endpoint_url` None means any free port.
         say: told, a line each, what a user should know.
+        stop: looked at while something is waited for.
         quiet: the watcher and the poller write to their logs and not to the terminal.
         watch: take files from the inbox.
 
     Raises:
-        RunnerError: template or routes are wrong, the port is taken, or a part did not start.
+        RunnerError: template or routes are wrong, the port is taken, a part did not start, or it was stopped.
     """
     described = template.load(settings.root / "template.yaml")
     routing.load(settings.root)
@@ -66,8 +67,8 @@ def running(
         stack.callback(os.close, tell_warm)
         supervisor = Supervisor(say)
         stack.callback(supervisor.stop, at_once=["LocalStack"])
-        _start(settings, described, supervisor, tell_warm, quiet=quiet, watch=watch)
-        _await(warm, supervisor)
+        _start(settings, described, supervisor, stop, tell_warm, quiet=quiet, watch=watch)
+        _await(warm, supervisor, stop)
         note = settings.state / "stack.json"
         note.write_text(json.dumps({"endpoint_url": endpoint_url, "pid": os.getpid()}))
         stack.callback(note.unlink, missing_ok=True)
@@ -78,6 +79,7 @@ def _start(
     settings: Settings,
     described: template.StackTemplate,
     supervisor: Supervisor,
+    stop: Stop,
     tell_warm: int,
     *,
     quiet: bool,
@@ -86,8 +88,8 @@ def _start(
     """Start all children, in an order that gives each the most time to boot while others do."""
     endpoint_url = settings.endpoint_url or ""
     logs = settings.state / "logs"
-    local = localstack.child(settings.root, settings.state, endpoint_url, logs / "localstack.log")
-    local.on_restart = lambda: _provision(local, endpoint_url, described)
+    local = localstack.child(settings.state, endpoint_url, logs / "localstack.log")
+    local.on_restart = lambda: _provision(local, endpoint_url, described, stop)
     supervisor.start(local)
     ports = [lambdas.free_port() for _ in range(settings.concurrency)]
     for number, port in enumerate(ports, start=1):
@@ -97,7 +99,7 @@ def _start(
     env = _service_environment(settings, endpoint_url)
     log = logs / "poller.log" if quiet else None
     supervisor.start(Child("poller", poller, env, log=log, cwd=settings.root, pass_fds=(tell_warm,)))
-    _provision(local, endpoint_url, described)
+    _provision(local, endpoint_url, described, stop)
     if not watch:
         return
     log = logs / "watcher.log" if quiet else None
@@ -118,19 +120,20 @@ def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str
     }
 
 
-def _provision(local: Child, endpoint_url: str, described: template.StackTemplate) -> None:
+def _provision(local: Child, endpoint_url: str, described: template.StackTemplate, stop: Stop) -> None:
     """Wait for LocalStack, then make the buckets and queues; it comes up empty each time."""
     deadline = time.monotonic() + _PATIENCE_S
     while not localstack.is_healthy(endpoint_url):
         if not local.alive or time.monotonic() > deadline:
             raise StackError(f"LocalStack did not start. The end of {local.log}:\n{local.last_words()}")
-        time.sleep(0.02)
+        stop.pause(0.02)
     provision.provision(endpoint_url, described)
 
 
-def _await(warm: int, supervisor: Supervisor) -> None:
+def _await(warm: int, supervisor: Supervisor, stop: Stop) -> None:
     deadline = time.monotonic() + _PATIENCE_S
-    while not select.select([warm], [], [], 0.1)[0]:
+    while not select.select([warm], [], [], 0.05)[0]:
+        stop.pause(0)
         supervisor.tend()
         if time.monotonic() > deadline:
             raise StackError("The Lambdas did not start within a minute: see data/state/logs/lambda-1.log.")

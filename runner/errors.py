@@ -37,8 +37,8 @@ class StackError(RunnerError):
     """A part of the local stack did not start or cannot be reached."""
 
 
-class InvokeError(RunnerError):
-    """The Lambda failed as a whole: it raised, timed out or died."""
+class StoppedError(RunnerError):
+    """Somebody asked this process to end while it waited for something."""
 
 
 class PipelineFailedError(RunnerError):

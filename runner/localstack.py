@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from runner.supervisor import Child
 
+_HERE = Path(__file__).resolve().parent
 
-def child(root: Path, state: Path, endpoint_url: str, log: Path) -> Child:
+
+def child(state: Path, endpoint_url: str, log: Path) -> Child:
     """LocalStack as a child process, listening on the endpoint and nowhere else, with an empty home of its own."""
     home = state / "localstack"
     shutil.rmtree(home, ignore_errors=True)  # it can take nothing up again: what is there is waste
@@ -23,9 +25,14 @@ def child(root: Path, state: Path, endpoint_url: str, log: Path) -> Child:
         "GATEWAY_LISTEN": urlsplit(endpoint_url).netloc,
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DNS_ADDRESS": "0",  # no name server of its own
         "LS_LOG": "warn",
     }
-    argv: list[str | Path] = [root / ".venv-localstack/bin/python", "-m", "localstack.runtime.main"]
+    argv: list[str | Path] = [
+        _HERE.parent / ".venv-localstack/bin/python",
+        "-P",  # else this folder would be searched for modules, and has a localstack.py
+        _HERE / "localstack_main.py",
+    ]
     return Child("LocalStack", argv, env, log=log, cwd=home)
 
 

@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runner.history import Run
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 log = logging.getLogger("mirror")
 
 _LOOK_INTERVAL_S = 30.0
+
+
+# The file system's clock may lag behind that of the process.
+_CLOCK_SLACK_S = 0.05
+
+
+def is_mirrored(run: Run, folder: Path) -> bool:
+    """Whether all outputs of a run have come into the folder since the run ended."""
+    paths = [folder / output["key"] for output in run.record["outputs"]]
+    return all(path.is_file() and path.stat().st_mtime >= run.ended_at - _CLOCK_SLACK_S for path in paths)
 
 
 class Mirror:

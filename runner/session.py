@@ -15,26 +15,20 @@ from pathlib import Path
 from rich.console import Console
 
 from runner import aws, embedded, report, routing, template
-from runner.errors import StackError
+from runner.errors import StackError, StoppedError
 from runner.history import FINAL, History, Run
+from runner.mirror import is_mirrored
 from runner.settings import Settings
 from runner.submit import default_key, submit
+from runner.supervisor import Stop
 
 _SAMPLES = Path("data/samples")
 console = Console(highlight=False, soft_wrap=True)
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-class _EndedError(Exception):
-    """Somebody asked this process to end."""
-
-
-def _end_on_signals() -> None:
-    def end(*_: object) -> None:
-        raise _EndedError
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, end)
+def _stop() -> Stop:
+    return Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def _say(text: str) -> None:
@@ -43,10 +37,9 @@ def _say(text: str) -> None:
 
 def up(settings: Settings) -> None:
     """Run the stack until somebody ends it."""
-    _end_on_signals()
-    began = time.monotonic()
+    stop, began = _stop(), time.monotonic()
     try:
-        with embedded.running(settings, _say) as stack:
+        with embedded.running(settings, _say, stop) as stack:
             _say(
                 f"ready in {time.monotonic() - began:.1f} s: {settings.concurrency} Lambdas, "
                 f"S3 and SQS at {stack.endpoint_url}\n"
@@ -55,26 +48,26 @@ def up(settings: Settings) -> None:
             )
             while True:
                 stack.tend()
-                time.sleep(0.1)
-    except _EndedError:
-        _say("ended; what was not finished will be taken up at the next start")
+                stop.pause(0.1)
+    except StoppedError as request:
+        _say(str(request))
 
 
 @contextmanager
-def _stack(settings: Settings) -> Iterator[str]:
+def _stack(settings: Settings, stop: Stop) -> Iterator[str]:
     """The endpoint of the stack that runs on this data folder, else of one started for the body."""
     note = settings.state / "stack.json"
     if embedded.is_running(settings) and note.exists():
         yield json.loads(note.read_text())["endpoint_url"]
         return
     _say("starting a stack for this run (keep one with `runner up`) …")
-    with embedded.running(replace(settings, endpoint_url=None), _say, quiet=True, watch=False) as stack:
+    with embedded.running(replace(settings, endpoint_url=None), _say, stop, quiet=True, watch=False) as stack:
         yield stack.endpoint_url
 
 
 def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     """Send files through the whole path; gives the exit code."""
-    _end_on_signals()
+    stop = _stop()
     routes = routing.load(settings.root)
     folders = [settings.inbox, settings.root / _SAMPLES]
     keyed = {default_key(path, folders, sorted({route.pipeline for route in routes.routes})): path for path in files}
@@ -82,11 +75,11 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
         raise StackError("Two of these files would get the same key in the bucket. Run them one after the other.")
     described = template.load(settings.root / "template.yaml")
     try:
-        with closing(History(settings.state)) as history, _stack(settings) as endpoint_url:
-            ended = submit(aws.local_s3(endpoint_url), described, history, keyed)
+        with closing(History(settings.state)) as history, _stack(settings, stop) as endpoint_url:
+            ended = submit(aws.local_s3(endpoint_url), described, history, keyed, stop)
             _await_outputs(settings, ended.values())
-    except _EndedError:
-        _say("ended before all files were through")
+    except StoppedError as request:
+        _say(str(request))
         return 130
     if as_json:
         sys.stdout.write(json.dumps([run.record for run in ended.values()], indent=2) + "\n")
@@ -98,9 +91,9 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
 
 def _await_outputs(settings: Settings, runs: Iterable[Run]) -> None:
     """The mirror is a little later than the history."""
-    wanted = [settings.outputs / output["key"] for run in runs for output in run.record["outputs"]]
+    runs = list(runs)
     deadline = time.monotonic() + 10
-    while not all(path.exists() for path in wanted) and time.monotonic() < deadline:
+    while not all(is_mirrored(run, settings.outputs) for run in runs) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
@@ -117,23 +110,23 @@ def _short(path: Path) -> str:
 
 def demo(settings: Settings) -> int:
     """Drop the shipped buoy samples into an inbox of the demo's own and show what comes out; gives the exit code."""
-    _end_on_signals()
+    stop = _stop()
     settings = replace(settings, data=settings.root / "data" / "demo", endpoint_url=None)
     shutil.rmtree(settings.data, ignore_errors=True)
     samples = sorted((settings.root / _SAMPLES / "a2e_buoy_ingest").glob("*/*.zip"))
     began = time.monotonic()
     _say("starting S3, SQS and the Lambda emulators …")
     try:
-        with embedded.running(settings, _say, quiet=True) as stack, closing(History(settings.state)) as history:
+        with embedded.running(settings, _say, stop, quiet=True) as stack, closing(History(settings.state)) as history:
             _say(f"ready in {time.monotonic() - began:.1f} s")
             for sample in samples:
                 target = settings.inbox / sample.relative_to(settings.root / _SAMPLES)
                 target.parent.mkdir(parents=True)
                 shutil.copy(sample, target)
                 _say(f"dropped {_short(target)}")
-            runs = _await_runs(history, len(samples), stack)
+            runs = _await_runs(history, len(samples), stack, stop)
             _await_outputs(settings, runs)
-    except _EndedError:
+    except StoppedError:
         return 130
     console.print(report.table((report.keys(run.record), run.outcome, report.text_of(run)) for run in runs))
     console.print("\nNetCDF files and plots:")
@@ -145,12 +138,12 @@ def demo(settings: Settings) -> int:
     return 0 if len(runs) == len(samples) and all(run.outcome == "succeeded" for run in runs) else 1
 
 
-def _await_runs(history: History, count: int, stack: embedded.Stack) -> list[Run]:
+def _await_runs(history: History, count: int, stack: embedded.Stack, stop: Stop) -> list[Run]:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         stack.tend()
         ended = [run for run in history.runs(outcomes=FINAL) if run.record["inputs"]]
         if len(ended) >= count:
             return ended
-        time.sleep(0.05)
+        stop.pause(0.05)
     raise StackError(f"The samples were not through after two minutes. Logs: {stack.settings.state / 'logs'}")

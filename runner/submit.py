@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from runner import aws
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
+from runner.supervisor import Stop
 from runner.template import StackTemplate
 
 if TYPE_CHECKING:
@@ -33,17 +34,18 @@ def default_key(path: Path, folders: Sequence[Path], pipelines: Sequence[str]) -
 
 
 def submit(
-    s3: S3Client, template: StackTemplate, history: History, files: Mapping[str, Path], patience_s: float | None = None
+    s3: S3Client, template: StackTemplate, history: History, files: Mapping[str, Path], stop: Stop
 ) -> dict[str, Run]:
     """Upload files under the given keys and wait until each has come to an end.
 
     Args:
-        patience_s: how long nothing may happen; by default as long as the Lambda may take, and its retries.
+        stop: looked at while waiting.
 
     Raises:
-        StackError: nothing came to an end for that long.
+        StackError: nothing happened for longer than the Lambda and its retries may take.
+        StoppedError: somebody asked to end.
     """
-    patience_s = patience_s or template.max_receive_count * (template.function_timeout_s + 10)
+    patience_s = template.max_receive_count * (template.function_timeout_s + 10)
     last = history.runs(newest=1)
     after_id = last[-1].id if last else 0
     etags = {}
@@ -61,5 +63,5 @@ def submit(
         if time.monotonic() > deadline:
             missing = ", ".join(key for key in files if key not in ended)
             raise StackError(f"Nothing happened for {patience_s:.0f} s; still waiting for: {missing}. Is the stack up?")
-        time.sleep(0.02)
+        stop.pause(0.02)
     return {key: ended[key] for key in files}

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.errors import StoppedError
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 # A child that dies sooner after its start than this is given time before the next start.
@@ -23,6 +25,33 @@ _LONGEST_WAIT_S = 10.0
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that started it ends, however it ends (prctl(2))."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Stop:
+    """Whether somebody asked this process to end.
+
+    Signal handlers only set it and whoever waits looks at it: an exception that a handler raises can come out anywhere,
+    and get lost there.
+    """
+
+    def __init__(self, *signals: signal.Signals) -> None:
+        self.requested = False
+        for number in signals:
+            signal.signal(number, self._request)
+
+    def _request(self, *_: object) -> None:
+        self.requested = True
+
+    def pause(self, seconds: float) -> None:
+        """Wait a little.
+
+        Raises:
+            StoppedError: somebody asked to end.
+        """
+        if not self.requested:
+            time.sleep(seconds)
+        if self.requested:
+            raise StoppedError("ended; what was not finished will be taken up at the next start")
 
 
 @dataclass

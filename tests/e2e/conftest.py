@@ -18,6 +18,7 @@ import pytest
 
 from runner import aws, template
 from runner.history import FINAL, History, Run
+from runner.mirror import is_mirrored
 
 T = TypeVar("T")
 ROOT = Path.cwd()
@@ -100,10 +101,8 @@ class Stack:
 
     def mirrored(self, run: Run) -> list[Path]:
         """The files that a run's outputs became."""
-        paths = [self.outputs / output["key"] for output in run.record["outputs"]]
-        for path in paths:
-            eventually(path.is_file, f"{path} in the mirror", 10)
-        return paths
+        eventually(lambda: is_mirrored(run, self.outputs), f"mirror of {run.record['outputs']}", 10)
+        return [self.outputs / output["key"] for output in run.record["outputs"]]
 
     def children(self) -> dict[str, int]:
         """Process ids of the supervisor's children by a word of their command line."""
@@ -112,8 +111,10 @@ class Stack:
         for line in listing.splitlines():
             pid, parent, command = line.split(None, 2)
             if int(parent) == self.process.pid:
-                words = ("localstack.runtime", "aws-lambda-rie", "runner poll", "runner watch")
-                found[next(word for word in words if word in command)] = int(pid)
+                words = ("localstack_main", "aws-lambda-rie", "runner poll", "runner watch")
+                name = next((word for word in words if word in command), None)
+                if name:  # else it is between fork and exec
+                    found[name] = int(pid)
         return found
 
     def stop(self) -> float:

@@ -68,7 +68,7 @@ def test_when_the_supervisor_is_killed_nothing_is_left_behind(tmp_path: Path):
 
 def test_dead_children_are_started_again_and_no_file_is_lost(tmp_path: Path):
     with running(tmp_path) as stack:
-        for number, name in enumerate(("localstack.runtime", "aws-lambda-rie", "runner poll", "runner watch")):
+        for number, name in enumerate(("localstack_main", "aws-lambda-rie", "runner poll", "runner watch")):
             pid = stack.children()[name]
             os.kill(pid, signal.SIGKILL)
             eventually(lambda pid=pid: not alive(pid), f"death of {name}", 5)

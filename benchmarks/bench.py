@@ -1,0 +1,181 @@
+"""What the path costs beside the pipeline: measured in one run, as ratios, with real processes and the shipped samples.
+
+scripts/bench                 all of it, about four minutes
+scripts/bench --json FILE     the same, and the figures as JSON
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from measured_stack import MeasuredStack
+
+from runner import aws, pipeline, routing, template
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "data/samples/a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
+
+
+def say(text: str) -> None:
+    """Progress, on the error stream so that the table stays clean."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def warm_pipeline(folder: Path) -> Callable[[Path], None]:
+    """The buoy pipeline in this process, storing in a folder, built once and run twice before anyone looks."""
+    os.environ |= {"MPLBACKEND": "Agg", "TSDAT_STORAGE_ROOT": str(folder)}
+    os.chdir(ROOT)
+    pipeline.use_project(ROOT)
+    from tsdat import PipelineConfig
+
+    config = routing.load(ROOT).match(SAMPLE.name).config
+    built = PipelineConfig.from_yaml(Path(config)).instantiate_pipeline()
+
+    def run(path: Path) -> None:
+        built.run([str(path)])
+
+    run(SAMPLE)
+    run(SAMPLE)
+    return run
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long something takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def overhead(run: Callable[[Path], None], work: Path, pairs: int) -> dict[str, float]:
+    """Drop until output in the outputs folder, minus the warm run next to it, pair by pair."""
+    say(f"(a) overhead: {pairs} pairs of a drop and a warm run …")
+    with MeasuredStack(work / "a", concurrency=1) as stack:
+        for number in range(3):
+            stack.seconds_from_drop_to_output(SAMPLE, f"warm{number}")
+        drops, runs = [], []
+        for number in range(pairs):
+            drops.append(stack.seconds_from_drop_to_output(SAMPLE, f"n{number}"))
+            runs.append(seconds(lambda: run(SAMPLE)))
+        memory = stack.peak_rss_mb()
+    extra = sorted((drop - alone) * 1e3 for drop, alone in zip(drops, runs, strict=True))
+    return {
+        "overhead_ms_median": round(statistics.median(extra), 1),
+        "overhead_ms_p95": round(extra[int(0.95 * (len(extra) - 1))], 1),
+        "drop_to_output_s_median": round(statistics.median(drops), 3),
+        "warm_run_s_median": round(statistics.median(runs), 3),
+        "peak_rss_mb": memory,
+    }
+
+
+def throughput(run: Callable[[Path], None], work: Path, count: int) -> dict[str, float]:
+    """Many files at once through one and two Lambdas, against as many runs in one warm process."""
+    say(f"(b) throughput: {count} files in one warm process, then through 1 and 2 Lambdas …")
+    alone = seconds(lambda: [run(SAMPLE) for _ in range(count)])
+    figures = {}
+    for lambdas in (1, 2):
+        with MeasuredStack(work / f"b{lambdas}", concurrency=lambdas) as stack:
+            stack.seconds_for_many(SAMPLE, 3 * lambdas, "warm")
+            figures[f"speedup_{lambdas}"] = round(alone / stack.seconds_for_many(SAMPLE, count, "n"), 2)
+            figures[f"s_per_file_{lambdas}"] = round(alone / count / figures[f"speedup_{lambdas}"], 3)
+    return figures
+
+
+def process_per_file(work: Path, count: int) -> float:
+    """Seconds for a file when each gets a fresh process with compiled bytecode, as the official runner does."""
+    say(f"(c) {count} fresh processes …")
+    command = [sys.executable, "-m", "runner", "ingest", str(SAMPLE), "--data", str(work / "c")]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+    def once() -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment, cwd=ROOT)
+
+    once()
+    return statistics.median(seconds(once) for _ in range(count))
+
+
+def noop(work: Path, count: int) -> dict[str, float]:
+    """Files/s of a pipeline that does nothing, against what LocalStack can put, receive and delete at all."""
+    say(f"(d) {count} files through a pipeline that does nothing …")
+    project = work / "noop"
+    shutil.copytree(Path(__file__).parent / "noop_project", project)
+    shutil.copy(ROOT / "template.yaml", project)
+    content = work / "noop.txt"
+    content.write_text("x")
+    with MeasuredStack(work / "d", concurrency=2, root=project) as stack:
+        stack.seconds_for_many(content, 20, "warm")
+        through = count / stack.seconds_for_many(content, count, "n")
+        alone = count / seconds(lambda: put_receive_delete(stack, count))
+    return {
+        "noop_files_per_s": round(through, 1),
+        "localstack_files_per_s": round(alone, 1),
+        "noop_share": round(through / alone, 2),
+    }
+
+
+def put_receive_delete(stack: MeasuredStack, count: int) -> None:
+    """LocalStack's own share of the path and no more, by one client: an object in, its message out and deleted."""
+    described = template.load(ROOT / "template.yaml")
+    s3, sqs = aws.local_s3(stack.endpoint_url), aws.local_sqs(stack.endpoint_url)
+    bucket, name = "bare", "bare"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{name}"
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},
+    )
+    left = count
+    for number in range(count):
+        s3.put_object(Bucket=bucket, Key=f"{number}.txt", Body=b"x")
+    while left:
+        got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=described.batch_size, WaitTimeSeconds=1)
+        for message in got.get("Messages", []):
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            left -= "Records" in json.loads(message["Body"])
+
+
+def main() -> None:
+    """Measure all, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the repetitions")
+    arguments = parser.parse_args()
+    share = 4 if arguments.quick else 1
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        work = Path(folder)
+        run = warm_pipeline(work / "warm")
+        figures: dict[str, object] = dict(overhead(run, work, pairs=24 // share))
+        figures |= throughput(run, work, count=40 // share)
+        fresh_s = process_per_file(work, count=4)
+        figures |= {"process_per_file_s": round(fresh_s, 2)}
+        figures |= {"vs_process_per_file": round(fresh_s / float(str(figures["s_per_file_2"])), 1)}
+        figures |= noop(work, count=200 // share)
+        figures |= {"ready_s": ready_s(work)}
+    for name, value in figures.items():
+        print(f"{name:24} {value}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def ready_s(work: Path) -> float:
+    """From the start of `runner up`, not the first on its folder, until S3 has accepted a file that was waiting."""
+    say("(e) start to first file accepted …")
+    times = []
+    for number in range(4):
+        stack = MeasuredStack(work / "e", concurrency=2)
+        times.append(stack.seconds_from_start_to_accepted(SAMPLE, f"n{number}"))
+    return round(statistics.median(times[1:]), 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""A `runner up` in a folder of its own, with a stopwatch."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+from runner.history import FINAL, History, Ledger, Run
+from runner.mirror import is_mirrored
+
+_PATIENCE_S = 300.0
+
+
+class MeasuredStack:
+    """Started by `with`, or by asking how long a start takes."""
+
+    def __init__(self, data: Path, concurrency: int, root: Path | None = None) -> None:
+        self._data, self._concurrency, self._root = data, concurrency, root
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> MeasuredStack:
+        self._start()
+        self._wait(lambda: (self._data / "state" / "stack.json").exists())
+        self._history = History(self._data / "state")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._history.close()
+        self._stop()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "runner", "up", "--port", "0", "--data", str(self._data)]
+        command += ["--concurrency", str(self._concurrency)]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TSDAT_", "PYTHONDONT"))}
+        if self._root:
+            environment["RUNNER_ROOT"] = str(self._root)
+        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _stop(self) -> None:
+        if self._process:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+
+    def _wait(self, look: object, pause_s: float = 0.002) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not look():  # type: ignore[operator]
+            assert time.monotonic() < deadline, "the stack does not get on"
+            assert self._process is None or self._process.poll() is None, "the stack ended"
+            time.sleep(pause_s)
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where its S3 and SQS answer."""
+        return str(json.loads((self._data / "state" / "stack.json").read_text())["endpoint_url"])
+
+    def _ended(self, folder: str) -> list[Run]:
+        runs = self._history.runs(outcomes=FINAL)
+        return [run for run in runs if run.record["inputs"] and f"/{folder}/" in run.record["inputs"][0]["key"]]
+
+    def seconds_from_drop_to_output(self, source: Path, folder: str) -> float:
+        """From before the copy into the inbox until all its outputs are in the outputs folder."""
+        target = self._data / "inbox" / "bench" / folder / source.name
+        target.parent.mkdir(parents=True)
+        time.sleep(0.3)  # the new folder is being listened to by now, as a user's own folders are
+        began = time.perf_counter()
+        shutil.copyfile(source, target)
+        self._wait(lambda: self._ended(folder))
+        (run,) = self._ended(folder)
+        assert run.outcome == "succeeded", run.record["error"]
+        self._wait(lambda: is_mirrored(run, self._data / "outputs"))
+        return time.perf_counter() - began
+
+    def seconds_for_many(self, source: Path, count: int, folder: str) -> float:
+        """From the first of many copies into the inbox until the last one's run has ended."""
+        target = self._data / "inbox" / "bench" / folder
+        target.mkdir(parents=True)
+        time.sleep(0.3)
+        began = time.perf_counter()
+        for number in range(count):
+            (target / str(number)).mkdir()
+            shutil.copyfile(source, target / str(number) / source.name)
+        self._wait(lambda: len(self._ended(folder)) == count, pause_s=0.02)
+        took = time.perf_counter() - began
+        assert all(run.outcome == "succeeded" for run in self._ended(folder))
+        return took
+
+    def seconds_from_start_to_accepted(self, source: Path, folder: str) -> float:
+        """From the start of the process until a file that lay in the inbox before is in the source bucket."""
+        key = f"bench/{folder}/{source.name}"
+        target = self._data / "inbox" / key
+        target.parent.mkdir(parents=True)
+        shutil.copyfile(source, target)
+        ledger = Ledger(self._data / "state")
+        began = time.perf_counter()
+        self._start()
+        try:
+            self._wait(lambda: ledger.get(key))
+            return time.perf_counter() - began
+        finally:
+            self._wait(lambda: (self._data / "state" / "stack.json").exists(), pause_s=0.05)
+            ledger.close()
+            self._stop()
+
+    def peak_rss_mb(self) -> dict[str, int]:
+        """The most memory that each process ever held, in MB."""
+        names = {
+            "localstack_main": "localstack",
+            "aws-lambda-rie": "emulator",
+            "runner.bootstrap": "lambda",
+            "runner poll": "poller",
+            "runner watch": "watcher",
+            "runner up": "supervisor",
+        }
+        peaks: dict[str, int] = {}
+        for pid in self._family():
+            status = Path(f"/proc/{pid}/status").read_text()
+            command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+            peak_mb = int(status.split("VmHWM:")[1].split()[0]) // 1024
+            name = next((name for word, name in names.items() if word in command), "other")
+            peaks[name] = max(peaks.get(name, 0), peak_mb)
+        return peaks
+
+    def _family(self) -> set[int]:
+        assert self._process
+        listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        pairs = [tuple(map(int, line.split())) for line in listing.splitlines()]
+        family, size = {self._process.pid}, 0
+        while len(family) != size:
+            size = len(family)
+            family |= {pid for pid, parent in pairs if parent in family}
+        return family
