@@ -1,0 +1,365 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from runner.errors import TemplateError
+from runner.intrinsics import Template
+from runner.template import StackTemplate, load
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+TEXT = TEMPLATE.read_text(encoding="utf-8")
+FUNCTION = "Resources.PipelineFunction.Properties"
+ENVIRONMENT = f"{FUNCTION}.Environment.Variables"
+EVENT = f"{FUNCTION}.Events.NewFile.Properties"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "template.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    assert old in TEXT
+    return write(folder, TEXT.replace(old, new))
+
+
+def failure(path: Path, parameters: dict[str, str] | None = None) -> str:
+    with pytest.raises(TemplateError) as caught:
+        load(path, parameters)
+    return str(caught.value)
+
+
+def test_the_template_as_it_is() -> None:
+    assert load(TEMPLATE) == StackTemplate(
+        source_bucket="tsdat-pipeline-inputs",
+        destination_bucket="tsdat-pipeline-outputs",
+        function_name="tsdat-pipeline-lambda",
+        queue_name="tsdat-pipeline-lambda-queue",
+        dead_letter_queue_name="tsdat-pipeline-lambda-dlq",
+        visibility_timeout_s=720,
+        max_receive_count=3,
+        message_retention_s=14 * 24 * 3600,
+        batch_size=1,
+        maximum_batching_window_s=0,
+        maximum_concurrency=10,
+        function_timeout_s=120,
+        memory_mb=2048,
+        ephemeral_storage_mb=1024,
+        environment={
+            "LOG_LEVEL": "INFO",
+            "POWERTOOLS_SERVICE_NAME": "tsdat",
+            "TSDAT_S3_BUCKET_NAME": "tsdat-pipeline-outputs",
+            "MPLBACKEND": "Agg",
+            "MPLCONFIGDIR": "/tmp/mpl",
+            "XDG_CACHE_HOME": "/tmp/.cache",
+            "HOME": "/tmp",
+        },
+        architecture="x86_64",
+        notification_events=("s3:ObjectCreated:*",),
+        filter_prefix=None,
+        filter_suffix=None,
+    )
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    done = subprocess.run([Path(sys.executable).parent / "cfn-lint", TEMPLATE], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_the_visibility_timeout_is_what_aws_advises() -> None:
+    described = load(TEMPLATE)
+    assert described.visibility_timeout_s >= 6 * described.function_timeout_s
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("VisibilityTimeout: 720", "VisibilityTimeout: 800", {"visibility_timeout_s": 800}),
+        ("maxReceiveCount: 3", "maxReceiveCount: 5", {"max_receive_count": 5}),
+        ("MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 3600", {"message_retention_s": 3600}),
+        ("Timeout: 120", "Timeout: 60", {"function_timeout_s": 60}),
+        ("MemorySize: 2048", "MemorySize: 512", {"memory_mb": 512}),
+        ("{Size: 1024}", "{Size: 4096}", {"ephemeral_storage_mb": 4096}),
+        ("BatchSize: 1", "BatchSize: 10", {"batch_size": 10}),
+        ("{MaximumConcurrency: 10}", "{MaximumConcurrency: 2}", {"maximum_concurrency": 2}),
+        ("            ScalingConfig: {MaximumConcurrency: 10}\n", "", {"maximum_concurrency": None}),
+        ("BatchSize: 1", "MaximumBatchingWindowInSeconds: 5\n            BatchSize: 11",
+         {"batch_size": 11, "maximum_batching_window_s": 5}),
+        ("            BatchSize: 1\n", "", {"batch_size": 10}),
+        ("Architectures: [x86_64]", "Architectures: [arm64]", {"architecture": "arm64"}),
+        ("Default: tsdat-pipeline-inputs", "Default: my-inputs", {"source_bucket": "my-inputs"}),
+        ("BucketName: !Ref SourceBucketName", "BucketName: my-inputs", {"source_bucket": "my-inputs"}),
+        ("QueueName: !Sub ${LambdaFunctionName}-queue", "QueueName: files", {"queue_name": "files"}),
+        ("QueueName: !Sub ${LambdaFunctionName}-dlq", "QueueName: dead", {"dead_letter_queue_name": "dead"}),
+        ("s3:ObjectCreated:*", "s3:ObjectCreated:Put", {"notification_events": ("s3:ObjectCreated:Put",)}),
+        ("SourceBucket:", "Anything:", {}),
+        ("Timeout: 120", 'Timeout: "120"', {}),
+    ],
+)  # fmt: skip
+def test_a_change_in_the_template_is_a_change_here(tmp_path: Path, old: str, new: str, what: dict[str, Any]) -> None:
+    assert load(changed(tmp_path, old, new)) == replace(load(TEMPLATE), **what)
+
+
+def test_parameters_go_everywhere() -> None:
+    described = load(TEMPLATE, {"DestinationBucketName": "lab", "LambdaFunctionName": "tide", "LoggingLevel": "DEBUG"})
+    assert described.destination_bucket == described.environment["TSDAT_S3_BUCKET_NAME"] == "lab"
+    names = (described.function_name, described.queue_name, described.dead_letter_queue_name)
+    assert names == ("tide", "tide-queue", "tide-dlq")
+    assert described.environment["LOG_LEVEL"] == "DEBUG"
+
+
+def test_filters_and_several_events(tmp_path: Path) -> None:
+    rules = "{S3Key: {Rules: [{Name: prefix, Value: a2e/}, {Name: suffix, Value: .zip}]}}"
+    both = "".join(
+        f"- Event: s3:ObjectCreated:{kind}\n            Filter: {rules}\n            Queue: !GetAtt IngestQueue.Arn\n"
+        f"          "
+        for kind in ("Put", "Copy")
+    )
+    old = "- Event: s3:ObjectCreated:*\n            Queue: !GetAtt IngestQueue.Arn\n"
+    described = load(changed(tmp_path, old, both))
+    assert described.notification_events == ("s3:ObjectCreated:Put", "s3:ObjectCreated:Copy")
+    assert (described.filter_prefix, described.filter_suffix) == ("a2e/", ".zip")
+    assert failure(changed(tmp_path, old, both.replace(".zip", ".csv", 1))) == (
+        f"template.yaml: {EVENT}: one AWS::S3::Bucket, with one filter, must send QueueConfigurations to this queue; "
+        "2 do."
+    )
+
+
+def test_globals_are_merged_as_sam_does_it(tmp_path: Path) -> None:
+    shared = "Globals: {Function: {Timeout: 30, MemorySize: 999, Environment: {Variables: {HOME: /no, TZ: UTC}}}}\n"
+    described = load(write(tmp_path, shared + TEXT.replace("      Timeout: 120\n", "")))
+    assert (described.function_timeout_s, described.memory_mb) == (30, 2048)
+    assert (described.environment["TZ"], described.environment["HOME"]) == ("UTC", "/tmp")
+
+
+def test_aws_defaults(tmp_path: Path) -> None:
+    text = TEXT
+    for line in ("Timeout: 120", "MemorySize: 2048", "EphemeralStorage: {Size: 1024}", "VisibilityTimeout: 720",
+                 "MessageRetentionPeriod: 1209600", "Architectures: [x86_64]"):  # fmt: skip
+        text = text.replace(f"      {line}\n", "")
+    described = load(write(tmp_path, text))
+    assert (described.function_timeout_s, described.memory_mb, described.ephemeral_storage_mb) == (3, 128, 512)
+    assert (described.visibility_timeout_s, described.message_retention_s) == (30, 345_600)
+    assert described.architecture == "x86_64"
+
+
+def test_environment_values_are_texts_as_cloudformation_writes_them(tmp_path: Path) -> None:
+    described = load(
+        changed(tmp_path, "LOG_LEVEL: !Ref LoggingLevel", 'A: true\n          B: 5\n          C: ""\n          D: 1.5')
+    )
+    assert {name: described.environment[name] for name in "ABCD"} == {"A": "true", "B": "5", "C": "", "D": "1.5"}
+
+
+def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> None:
+    spare = TEXT[TEXT.index("  PipelineFunction:") : TEXT.index("Outputs:")].replace("PipelineFunction:", "Spare:")
+    spare = spare.replace("    Type: AWS::Serverless", "    Condition: Never\n    Type: AWS::Serverless")
+    text = TEXT.replace("Outputs:", spare + "Conditions: {Never: !Equals [!Ref LoggingLevel, nothing]}\nOutputs:")
+    assert load(write(tmp_path, text)) == load(TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("BatchSize: 1", "BatchSize: 0", f"{EVENT}.BatchSize: 0 must be a whole number from 1 to 10000."),
+        ("BatchSize: 1", "BatchSize: few", f"{EVENT}.BatchSize: 'few' must be a whole number from 1 to 10000."),
+        ("BatchSize: 1", "BatchSize: 20",
+         f"{EVENT}.BatchSize: 20 is more than 10. Set MaximumBatchingWindowInSeconds too, as Lambda asks."),
+        ("Timeout: 120", "Timeout: 901", f"{FUNCTION}.Timeout: 901 must be a whole number from 1 to 900."),
+        ("MemorySize: 2048", "MemorySize: 64", f"{FUNCTION}.MemorySize: 64 must be a whole number from 128 to 10240."),
+        ("{Size: 1024}", "big", f"{FUNCTION}.EphemeralStorage: 'big' must be a mapping of names to values."),
+        ("{MaximumConcurrency: 10}", "{MaximumConcurrency: 1}",
+         f"{EVENT}.ScalingConfig.MaximumConcurrency: 1 must be a whole number from 2 to 1000."),
+        ("VisibilityTimeout: 720", "VisibilityTimeout: 100",
+         "Resources.IngestQueue.Properties.VisibilityTimeout: 100 s is less than the function's Timeout of 120 s, and "
+         "Lambda refuses that. Use 720, six times as much, as AWS advises."),
+        ("            FunctionResponseTypes: [ReportBatchItemFailures]\n", "",
+         f"{EVENT}.FunctionResponseTypes: add ReportBatchItemFailures. Without it AWS takes failed messages for "
+         "processed and deletes them."),
+        ("        maxReceiveCount: 3\n", "",
+         "Resources.IngestQueue.Properties.RedrivePolicy.maxReceiveCount: None must be a whole number from 1 to 1000."),
+        ("        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n", "",
+         "Resources.IngestQueue.Properties.RedrivePolicy.deadLetterTargetArn: is missing. Add a dead-letter queue: it "
+         "keeps what cannot be processed."),
+        ("!GetAtt DeadLetterQueue.Arn", "arn:aws:sqs:us-west-2:000000000000:other",
+         "Resources.IngestQueue.Properties.RedrivePolicy: no AWS::SQS::Queue of this template has the ARN "
+         "arn:aws:sqs:us-west-2:000000000000:other. Point at one with !GetAtt TheQueue.Arn."),
+        ("          TSDAT_S3_BUCKET_NAME: !Ref DestinationBucketName\n", "",
+         f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: is missing. tsdat stores there: !Ref the destination "
+         "bucket."),
+        ("Default: tsdat-pipeline-outputs", "Default: tsdat-pipeline-inputs",
+         f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: 'tsdat-pipeline-inputs' is the source bucket too. Use "
+         "another: each output would start a run."),
+        ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: [a]", f"{ENVIRONMENT}.LOG_LEVEL: is ['a']. Write a text."),
+        ("Architectures: [x86_64]", "Architectures: [x86_64, arm64]",
+         f"{FUNCTION}.Architectures: ['x86_64', 'arm64'] must be [x86_64] or [arm64]."),
+        ("Type: SQS", "Type: S3",
+         "Resources: there must be one AWS::Serverless::Function with one event of Type SQS, and there are 0."),
+        ("          - Event: s3:ObjectCreated:*\n            Queue: !GetAtt IngestQueue.Arn\n", "          []\n",
+         f"{EVENT}: one AWS::S3::Bucket, with one filter, must send QueueConfigurations to this queue; 0 do."),
+        ("      QueueName: !Sub ${LambdaFunctionName}-queue\n", "",
+         "Resources.IngestQueue.Properties.QueueName: is None. Write a name: AWS would make one up that is not known "
+         "here."),
+        ("    Default: tsdat-pipeline-inputs\n", "",
+         "Parameters.SourceBucketName: it has no Default, and no value was given. Add a Default."),
+        ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !ImportValue other-home",
+         f"{ENVIRONMENT}.LOG_LEVEL: Fn::ImportValue has a value only on AWS. Use a parameter with a "
+         "Default or a plain value here."),
+        ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: '{{resolve:ssm:home}}'",
+         f"{ENVIRONMENT}.LOG_LEVEL: the dynamic reference {{{{resolve:ssm:home}}}} has a value only on "
+         "AWS. Use a parameter with a Default or a plain value here."),
+        ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !Ref SourceBuckets",
+         f"{ENVIRONMENT}.LOG_LEVEL: there is no 'SourceBuckets' in Resources. Known: SourceBucket, "
+         "DestinationBucket, IngestQueue, DeadLetterQueue, QueuePolicy, PipelineFunction."),
+        ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !GetAtt SourceBucket.DomainName",
+         f"{ENVIRONMENT}.LOG_LEVEL: DomainName of SourceBucket (AWS::S3::Bucket) has a value only on AWS. "
+         "Use a parameter with a Default or a plain value here."),
+        ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !Join [x]",
+         f"{ENVIRONMENT}.LOG_LEVEL: Fn::Join cannot work with ['x']. See its page in AWS's template "
+         "reference."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_path_and_value(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert failure(changed(tmp_path, old, new)) == f"template.yaml: {message}"
+
+
+def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
+    known = "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel"
+    assert failure(TEMPLATE, {"Bucket": "x"}) == (
+        f"template.yaml: Parameters: there is no 'Bucket' in Parameters. Known: {known}."
+    )
+    assert failure(TEMPLATE, {"LoggingLevel": "LOUD"}) == (
+        "template.yaml: Parameters.LoggingLevel: 'LOUD' is not allowed. "
+        "Use one of: DEBUG, INFO, WARNING, ERROR, CRITICAL."
+    )
+
+
+def test_a_second_function_with_a_queue_is_named(tmp_path: Path) -> None:
+    second = TEXT[TEXT.index("  PipelineFunction:") : TEXT.index("Outputs:")].replace("PipelineFunction:", "Second:")
+    assert failure(write(tmp_path, TEXT.replace("Outputs:", second + "Outputs:"))) == (
+        "template.yaml: Resources: there must be one AWS::Serverless::Function with one event of Type SQS, and there "
+        f"are 2. Look at {EVENT}. Look at Resources.Second.Properties.Events.NewFile.Properties."
+    )
+
+
+def test_a_file_that_is_no_template(tmp_path: Path) -> None:
+    path, advice = tmp_path / "template.yaml", "\nMend it, or run in a folder that has one."
+    assert failure(path) == f"{path} cannot be read: [Errno 2] No such file or directory: '{path}'{advice}"
+    broken = failure(write(tmp_path, "Resources: ["))
+    assert broken.startswith(f"{path} cannot be read: while parsing a flow node")
+    assert broken.endswith(advice)
+    assert failure(write(tmp_path, "a: b")) == f"{path} is not a CloudFormation template: it has no Resources."
+
+
+def test_a_circle_is_no_crash(tmp_path: Path) -> None:
+    assert failure(changed(tmp_path, "BucketName: !Ref SourceBucketName", "BucketName: !Ref SourceBucket")) == (
+        "template.yaml: Ref, Fn::GetAtt, Fn::Sub or Conditions go round in a circle."
+    )
+
+
+# Intrinsic functions, one expression each.
+
+SMALL = """
+Parameters:
+  Stage: {Type: String, Default: test}
+  Zones: {Type: CommaDelimitedList, Default: "a,b"}
+  Secret: {Type: AWS::SSM::Parameter::Value<String>, Default: /my/secret}
+Mappings: {Sizes: {test: {Memory: 128}, live: {Memory: 2048}}}
+Conditions:
+  IsLive: !Equals [!Ref Stage, live]
+  IsTest: !Not [!Condition IsLive]
+  Both: !And [!Condition IsTest, !Condition IsLive]
+  One: !Or [!Condition IsTest, !Condition IsLive]
+  Odd: !Ref Stage
+Resources:
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: q}}
+  Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: !Sub "${Stage}-b"}}
+  Function: {Type: AWS::Serverless::Function, Properties: {FunctionName: f}}
+Value: %s
+"""
+
+
+def value(folder: Path, expression: str) -> Any:
+    template = Template(write(folder, SMALL % expression), {}, "us-west-2")
+    return template.value(template.section("Value"), "Value")
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("!Ref Stage", "test"),
+        ("!Ref Zones", ["a", "b"]),
+        ("{Ref: Stage}", "test"),
+        ("!Ref AWS::Region", "us-west-2"),
+        ("!Sub '${AWS::AccountId} ${AWS::Partition} ${AWS::URLSuffix} ${AWS::StackName}'",
+         "000000000000 aws amazonaws.com tsdat-pipeline-stack"),
+        ("!Ref Queue", "https://sqs.us-west-2.amazonaws.com/000000000000/q"),
+        ("!GetAtt Queue.Arn", "arn:aws:sqs:us-west-2:000000000000:q"),
+        ("!GetAtt Queue.QueueName", "q"),
+        ("{'Fn::GetAtt': [Queue, Arn]}", "arn:aws:sqs:us-west-2:000000000000:q"),
+        ("!Ref Bucket", "test-b"),
+        ("!GetAtt Bucket.Arn", "arn:aws:s3:::test-b"),
+        ("!Ref Function", "f"),
+        ("!GetAtt Function.Arn", "arn:aws:lambda:us-west-2:000000000000:function:f"),
+        ("!Sub '${Stage}/${Queue.QueueName}/${!Stage}'", "test/q/${Stage}"),
+        ("!Sub ['${A}-${Stage}', {A: !Ref Bucket}]", "test-b-test"),
+        ("!Join ['-', [a, !Ref Stage, 5]]", "a-test-5"),
+        ("!Join ['-', !Ref Zones]", "a-b"),
+        ("!Split [',', 'a,b']", ["a", "b"]),
+        ("!Select [1, !Split ['-', !Ref Bucket]]", "b"),
+        ("!Select ['0', [a, b]]", "a"),
+        ("!FindInMap [Sizes, !Ref Stage, Memory]", 128),
+        ("!If [IsTest, yes please, !ImportValue never-looked-at]", "yes please"),
+        ("!If [IsLive, a, b]", "b"),
+        ("!If [Both, a, b]", "b"),
+        ("!If [One, a, b]", "a"),
+        ("{A: !If [IsLive, a, !Ref AWS::NoValue], B: [1, !Ref AWS::NoValue]}", {"B": [1]}),
+    ],
+)  # fmt: skip
+def test_intrinsic(tmp_path: Path, expression: str, expected: object) -> None:
+    assert value(tmp_path, expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("!Ref Nobody", "Value: there is no 'Nobody' in Resources. Known: Queue, Bucket, Function."),
+        (
+            "!Ref Secret",
+            "Parameters.Secret: a value of type AWS::SSM::Parameter::Value<String> has a value only on AWS.",
+        ),
+        ("!If [Nobody, a, b]", "Value: there is no 'Nobody' in Conditions. Known: IsLive, IsTest, Both, One, Odd."),
+        ("!If [Odd, a, b]", "Conditions.Odd: 'test' is not true or false. Use Fn::Equals and the like."),
+        ("!FindInMap [Nobody, a, b]", "Value: there is no 'Nobody' in Mappings. Known: Sizes."),
+        ("!FindInMap [Sizes, test, Disk]", "Value: Fn::FindInMap cannot work with ['Sizes', 'test', 'Disk']."),
+        ("!Select [2, [a, b]]", "Value: Fn::Select cannot work with [2, ['a', 'b']]."),
+        ("{A: [!Cidr [a, b]]}", "Value.A[0]: Fn::Cidr has a value only on AWS."),
+        ("{'Fn::Transform': {Name: X}}", "Value: Fn::Transform has a value only on AWS."),
+        (
+            "!Sub '{{resolve:secretsmanager:x}}'",
+            "Value: the dynamic reference {{resolve:secretsmanager:x}} has a value",
+        ),
+    ],
+)
+def test_intrinsic_that_cannot_be(tmp_path: Path, expression: str, message: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        value(tmp_path, expression)
+    assert str(caught.value).startswith(f"template.yaml: {message}")
+
+
+def test_the_tree_is_what_cfn_lint_reads() -> None:
+    decode = pytest.importorskip("cfnlint.decode.cfn_yaml")
+    template = Template(TEMPLATE, {}, "us-west-2")
+    theirs = decode.load(str(TEMPLATE))
+    for name in ("Parameters", "Resources", "Outputs"):
+        assert template.section(name) == theirs[name]
+
+
+def test_other_users_of_yaml_do_not_learn_the_short_forms() -> None:
+    with pytest.raises(yaml.constructor.ConstructorError):
+        yaml.safe_load("!Ref X")
