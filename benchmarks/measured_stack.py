@@ -41,7 +41,9 @@ class MeasuredStack:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TSDAT_", "PYTHONDONT"))}
         if self._root:
             environment["RUNNER_ROOT"] = str(self._root)
-        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._data.mkdir(parents=True, exist_ok=True)
+        with (self._data / "up.log").open("w") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def _stop(self) -> None:
         if self._process:
@@ -52,7 +54,8 @@ class MeasuredStack:
         deadline = time.monotonic() + _PATIENCE_S
         while not look():  # type: ignore[operator]
             assert time.monotonic() < deadline, "the stack does not get on"
-            assert self._process is None or self._process.poll() is None, "the stack ended"
+            if self._process and self._process.poll() is not None:
+                raise RuntimeError(f"the stack ended: {(self._data / 'up.log').read_text()}")
             time.sleep(pause_s)
 
     @property

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
 import socket
 import sys
 from pathlib import Path
 
 from runner import aws
+from runner.errors import StackError
 from runner.supervisor import Child
 from runner.template import StackTemplate
 
 HANDLER = "runner.handler.handler"
 
 
+# Below the ports that the system gives to outgoing connections: one of these could take the port before its owner does,
+# and a client that tries a port nobody listens on yet can even be connected to itself.
+_PORTS = range(20_000, 32_768)
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise StackError(f"No port of {_PORTS.start} to {_PORTS.stop - 1} is free on 127.0.0.1.")
 
 
 def child(number: int, port: int, root: Path, state: Path, template: StackTemplate, endpoint_url: str) -> Child:

@@ -107,7 +107,9 @@ class Stack:
     def children(self) -> dict[str, int]:
         """Process ids of the supervisor's children by a word of their command line."""
         found = {}
-        listing = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+        listing = subprocess.run(
+            ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ).stdout
         for line in listing.splitlines():
             pid, parent, command = line.split(None, 2)
             if int(parent) == self.process.pid:
