@@ -91,7 +91,8 @@ class MeasuredStack:
             shutil.copyfile(source, target / str(number) / source.name)
         self._wait(lambda: len(self._ended(folder)) == count, pause_s=0.02)
         took = time.perf_counter() - began
-        assert all(run.outcome == "succeeded" for run in self._ended(folder))
+        for run in self._ended(folder):
+            assert run.outcome == "succeeded", run.record["error"] or run.record["reason"]
         return took
 
     def seconds_from_start_to_accepted(self, source: Path, folder: str) -> float:

@@ -61,7 +61,7 @@ class Settings:
         Raises:
             SettingsError: a value cannot be used; the text names the variable and what it takes.
         """
-        root = Path(env.get("RUNNER_ROOT") or Path(__file__).parent.parent).resolve()
+        root = Path(env.get("RUNNER_ROOT") or Path(__file__).resolve().parent.parent).resolve()
         return cls(
             root=root,
             data=Path(env.get("RUNNER_DATA") or root / "data").absolute(),
