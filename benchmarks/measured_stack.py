@@ -87,8 +87,7 @@ class MeasuredStack:
         time.sleep(0.3)
         began = time.perf_counter()
         for number in range(count):
-            (target / str(number)).mkdir()
-            shutil.copyfile(source, target / str(number) / source.name)
+            shutil.copyfile(source, target / f"{source.stem}.{number:04}{source.suffix}")
         self._wait(lambda: len(self._ended(folder)) == count, pause_s=0.02)
         took = time.perf_counter() - began
         for run in self._ended(folder):

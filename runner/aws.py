@@ -125,11 +125,11 @@ def download(bucket_name: str, key: str, path: Path) -> Path:
 
 def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
     """The life of a local bucket, or None when it is not there or not yet complete."""
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         tags = client.get_bucket_tagging(Bucket=bucket_name)["TagSet"]
-    except ClientError:
+    except (ClientError, BotoCoreError):
         return None
     return next((tag["Value"] for tag in tags if tag["Key"] == EPOCH_TAG), None)
 

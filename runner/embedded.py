@@ -99,11 +99,10 @@ def _start(
     env = _service_environment(settings, endpoint_url)
     log = logs / "poller.log" if quiet else None
     supervisor.start(Child("poller", poller, env, log=log, cwd=settings.root, pass_fds=(tell_warm,)))
+    if watch:
+        log = logs / "watcher.log" if quiet else None
+        supervisor.start(Child("watcher", python("-m", "runner", "watch"), env, log=log, cwd=settings.root))
     _provision(local, endpoint_url, described, stop)
-    if not watch:
-        return
-    log = logs / "watcher.log" if quiet else None
-    supervisor.start(Child("watcher", python("-m", "runner", "watch"), env, log=log, cwd=settings.root))
 
 
 def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str]:
@@ -122,12 +121,16 @@ def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str
 
 def _provision(local: Child, endpoint_url: str, described: template.StackTemplate, stop: Stop) -> None:
     """Wait for LocalStack, then make the buckets and queues; it comes up empty each time."""
+    s3, sqs = (
+        aws.local_s3(endpoint_url),
+        aws.local_sqs(endpoint_url),
+    )  # importing boto3 takes as long as LocalStack does
     deadline = time.monotonic() + _PATIENCE_S
     while not localstack.is_healthy(endpoint_url):
         if not local.alive or time.monotonic() > deadline:
             raise StackError(f"LocalStack did not start. The end of {local.log}:\n{local.last_words()}")
         stop.pause(0.02)
-    provision.provision(endpoint_url, described)
+    provision.provision(s3, sqs, described)
 
 
 def _await(warm: int, supervisor: Supervisor, stop: Stop) -> None:

@@ -6,6 +6,7 @@ import fnmatch
 import os
 import queue
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,17 @@ class Inbox:
             return None
         return Stamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
-    def scan(self) -> Iterator[str]:
-        """The keys of all files that are meant to be taken."""
-        for folder, subfolders, names in os.walk(self.folder):
+    def quiet_s(self, key: str) -> float:
+        """How long a file has not been changed, by the file system's clock; 0 when that is in doubt."""
+        try:
+            status = self.path(key).stat()
+        except OSError:
+            return 0.0
+        return max(0.0, time.time() - max(status.st_mtime, status.st_ctime))
+
+    def scan(self, below: Path | None = None) -> Iterator[str]:
+        """The keys of all files that are meant to be taken, in the whole inbox or below one of its folders."""
+        for folder, subfolders, names in os.walk(below or self.folder):
             subfolders[:] = [name for name in subfolders if self.key(Path(folder, name))]
             for name in names:
                 key = self.key(Path(folder, name))

@@ -45,7 +45,9 @@ def child(number: int, port: int, root: Path, state: Path, template: StackTempla
         sys.executable, "-m", "runner.bootstrap", HANDLER,
     ]  # fmt: skip
     env = environment(root, tmp, template, endpoint_url)
-    return Child(f"Lambda {number}", argv, env, log=state / "logs" / f"lambda-{number}.log", cwd=root)
+    log = state / "logs" / f"lambda-{number}.log"
+    # Pipelines are the only ones here that compute; what moves their files must not wait behind them.
+    return Child(f"Lambda {number}", argv, env, log=log, cwd=root, niceness=10)
 
 
 def environment(root: Path, tmp: Path, template: StackTemplate, endpoint_url: str) -> dict[str, str]:

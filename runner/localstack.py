@@ -15,12 +15,13 @@ _HERE = Path(__file__).resolve().parent
 def child(state: Path, endpoint_url: str, log: Path) -> Child:
     """LocalStack as a child process, listening on the endpoint and nowhere else, with an empty home of its own."""
     home = state / "localstack"
-    shutil.rmtree(home, ignore_errors=True)  # it can take nothing up again: what is there is waste
-    home.mkdir(parents=True)
+    tmp = home / "tmp"  # the home keeps a cache that saves 0.2 s; the rest is waste, it can take nothing up again
+    shutil.rmtree(tmp, ignore_errors=True)
+    tmp.mkdir(parents=True)
     env = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
-        "TMPDIR": str(home),
+        "TMPDIR": str(tmp),
         "SERVICES": "s3,sqs,sts",
         "GATEWAY_LISTEN": urlsplit(endpoint_url).netloc,
         "DISABLE_EVENTS": "1",

@@ -6,6 +6,7 @@ seconds instead of the queue's visibility timeout.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -33,6 +34,7 @@ _LONG_POLL_S = 1
 _WARM_UP_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "warm-up"}
 _RETRY_BASE_S = 1
 _RETRY_MOST_S = 30
+_MOST_IN_ONE_CALL = 10
 
 Batch = list["MessageTypeDef"]
 
@@ -69,33 +71,37 @@ class Poller:
         for thread in threads:
             thread.start()
         while not stop.is_set():
-            try:
+            with contextlib.suppress(queue.Empty):
                 self._settle(self._invoked.get(timeout=0.2))
-            except queue.Empty:
-                continue
+        while not self._invoked.empty():
+            self._settle(self._invoked.get())
 
     def _receive(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                batch = self._next_batch()
+                messages = self._next_messages()
             except (ClientError, BotoCoreError) as error:
                 log.debug("queue not reachable: %s", error)
-                self._queue_url = None
                 stop.wait(0.2)
                 continue
-            while batch and not stop.is_set():
-                try:
-                    self._received.put(batch, timeout=0.2)
-                    break
-                except queue.Full:
-                    continue
+            size = self._template.batch_size
+            for batch in (messages[at : at + size] for at in range(0, len(messages), size)):
+                self._hand_on(batch, stop)
 
-    def _next_batch(self) -> Batch:
+    def _hand_on(self, batch: Batch, stop: threading.Event) -> None:
+        """Wait until a Lambda is about to be free."""
+        while not stop.is_set():
+            with contextlib.suppress(queue.Full):
+                self._received.put(batch, timeout=0.2)
+                return
+
+    def _next_messages(self) -> Batch:
+        """As many messages as all Lambdas together take at once; SQS gives ten at the most."""
         if self._queue_url is None:
             self._queue_url = self._sqs.get_queue_url(QueueName=self._template.queue_name)["QueueUrl"]
         answer = self._sqs.receive_message(
             QueueUrl=self._queue_url,
-            MaxNumberOfMessages=min(10, self._template.batch_size),
+            MaxNumberOfMessages=min(_MOST_IN_ONE_CALL, self._template.batch_size * len(self._emulators)),
             WaitTimeSeconds=_LONG_POLL_S,
             MessageSystemAttributeNames=["All"],
         )
@@ -133,28 +139,40 @@ class Poller:
             self.warm.set()
         return True
 
-    def _settle(self, invoked: _Invoked) -> None:
-        """Write down what became of each message, then delete it or let the queue give it out again."""
-        for verdict in verdicts(invoked.batch, invoked.answer, self._template.max_receive_count):
-            for run in verdict.runs:
-                self._history.add(run, verdict.outcome_of(run), verdict.attempt)
-                self._on_run(run, verdict)
-            self._release(verdict)
+    def _settle(self, first: _Invoked) -> None:
+        """Write down what became of each message; then delete it, or let the queue give it out again."""
+        finished = [first]
+        while len(finished) < _MOST_IN_ONE_CALL and not self._invoked.empty():
+            finished.append(self._invoked.get())
+        done: list[Verdict] = []
+        for invoked in finished:
+            for verdict in verdicts(invoked.batch, invoked.answer, self._template.max_receive_count):
+                for run in verdict.runs:
+                    self._history.add(run, verdict.outcome_of(run), verdict.attempt)
+                    self._on_run(run, verdict)
+                if verdict.succeeded:
+                    done.append(verdict)
+                else:
+                    self._give_back(verdict)
+        for at in range(0, len(done), _MOST_IN_ONE_CALL):
+            self._delete(done[at : at + _MOST_IN_ONE_CALL])
 
-    def _release(self, verdict: Verdict) -> None:
-        if self._queue_url is None:
-            return
+    def _delete(self, done: list[Verdict]) -> None:
+        entries = [{"Id": str(n), "ReceiptHandle": verdict.receipt_handle} for n, verdict in enumerate(done)]
         try:
-            if verdict.succeeded:
-                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=verdict.receipt_handle)
-            else:
-                # After the last attempt the queue itself moves the message to the dead-letter queue.
-                wait_s = 0 if verdict.last else retry_wait_s(verdict.attempt)
-                self._sqs.change_message_visibility(
-                    QueueUrl=self._queue_url, ReceiptHandle=verdict.receipt_handle, VisibilityTimeout=wait_s
-                )
+            self._sqs.delete_message_batch(QueueUrl=self._queue_url or "", Entries=entries)  # type: ignore[arg-type]
         except (ClientError, BotoCoreError) as error:
-            log.warning("a message could not be settled and will come again: %s", error)
+            log.warning("%d messages could not be deleted and will come again: %s", len(done), error)
+
+    def _give_back(self, verdict: Verdict) -> None:
+        """The queue gives the message out again soon; after its last attempt, moves it to the dead-letter queue."""
+        wait_s = 0 if verdict.last else retry_wait_s(verdict.attempt)
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._queue_url or "", ReceiptHandle=verdict.receipt_handle, VisibilityTimeout=wait_s
+            )
+        except (ClientError, BotoCoreError) as error:
+            log.warning("a message comes again only after the visibility timeout: %s", error)
 
 
 def retry_wait_s(attempt: int) -> int:

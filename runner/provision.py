@@ -26,13 +26,12 @@ class Queues:
     dead_letter_url: str
 
 
-def provision(endpoint_url: str, template: StackTemplate) -> Queues:
+def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> Queues:
     """Make buckets, queues and the notification between them.
 
     The source bucket is made last and with a tag that names its life (its epoch): when it is there, all is there.
     LocalStack forgets everything when it stops; a watcher that meets a new epoch uploads again what was lost.
     """
-    s3, sqs = aws.local_s3(endpoint_url), aws.local_sqs(endpoint_url)
     queues = _make_queues(sqs, template)
     _make_bucket(s3, template.destination_bucket)
     if _make_bucket(s3, template.source_bucket) or not aws.bucket_epoch(s3, template.source_bucket):

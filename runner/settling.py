@@ -36,11 +36,11 @@ class Settler:
     _candidates: dict[str, _Candidate] = field(default_factory=dict)
     _closed_at: dict[str, float] = field(default_factory=dict)
 
-    def seen(self, key: str, stamp: Stamp, now: float) -> None:
-        """A file was seen with this stamp at the time `now` (seconds of any steady clock)."""
+    def seen(self, key: str, stamp: Stamp, now: float, quiet_s: float = 0.0) -> None:
+        """A file was seen with this stamp at the time `now` (seconds of any steady clock), unchanged for `quiet_s`."""
         known = self._candidates.get(key)
         if known is None or known.stamp != stamp:
-            self._candidates[key] = _Candidate(stamp, now + self.settle_s)
+            self._candidates[key] = _Candidate(stamp, now + max(0.0, self.settle_s - quiet_s))
 
     def closed(self, key: str, stamp: Stamp, now: float) -> None:
         """Its writer closed a file."""

@@ -65,6 +65,8 @@ class Child:
     """Where its output goes; None for the terminal."""
     cwd: Path | None = None
     pass_fds: tuple[int, ...] = ()
+    niceness: int = 0
+    """How much it gives way to the others when processors are short (nice(2))."""
     on_restart: Callable[[], None] | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -72,15 +74,22 @@ class Child:
     deaths: int = 0
 
     def start(self) -> None:
-        """Start it, in a process group of its own so that Ctrl-C reaches the supervisor only."""
+        """Start it, in a process group of its own so that Ctrl-C reaches the supervisor only.
+
+        But in the same session: Linux shares processors between sessions first, and niceness counts only within one.
+        """
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(self.log.open("ab")) if self.log else None
             self.process = subprocess.Popen(
                 list(map(str, self.argv)), env=dict(self.env), cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT if output else None, start_new_session=True, pass_fds=self.pass_fds,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  the supervisor has one thread
+                stderr=subprocess.STDOUT if output else None, process_group=0, pass_fds=self.pass_fds,
+                preexec_fn=self._prepare,  # noqa: PLW1509  the supervisor has one thread
             )  # fmt: skip
         self.started_at = time.monotonic()
+
+    def _prepare(self) -> None:
+        die_with_parent()
+        os.nice(self.niceness)
 
     @property
     def alive(self) -> bool:

@@ -7,8 +7,10 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import aws
@@ -49,6 +51,7 @@ class Watcher:
         self._running: dict[str, Future[_Sent]] = {}
         self._done: dict[str, Stamp] = {}
         self._epoch: str | None = None
+        self._found_at_start: set[str] | None = None
         self._scan_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -79,8 +82,8 @@ class Watcher:
             pass
 
     def _note(self, happening: Happening, path: str) -> None:
-        if happening == "folder":
-            self._scan_at = 0.0  # files may have come into it before anyone listened there
+        if happening == "folder" and self._inbox.key(path):
+            self._see(self._inbox.scan(Path(path)))  # files may have come into it before anyone listened there
         key = None if happening in ("folder", "wake") else self._inbox.key(path)
         stamp = self._inbox.stamp(key) if key else None
         if key is None or stamp is None:
@@ -94,13 +97,22 @@ class Watcher:
         if epoch != self._epoch:
             self._done.clear()
             self._epoch = epoch
+        keys = list(self._inbox.scan())
+        first = self._found_at_start is None
+        if self._found_at_start is None:
+            self._found_at_start = set(keys)
+        self._see(keys, left_from_before=first)
         now = time.monotonic()
-        for key in self._inbox.scan():
-            stamp = self._inbox.stamp(key)
-            if stamp and self._done.get(key) != stamp and key not in self._running and not self._is_done(key, stamp):
-                self._settler.seen(key, stamp, now)
         self._settler.tidy(now)
         self._scan_at = now + (self._settings.scan_interval_s if self._epoch else 0.2)
+
+    def _see(self, keys: Iterable[str], *, left_from_before: bool = False) -> None:
+        """Note those of the files that are not done; one that lay here before needs not be waited for."""
+        for key in keys:
+            stamp = self._inbox.stamp(key)
+            if stamp and self._done.get(key) != stamp and key not in self._running and not self._is_done(key, stamp):
+                quiet_s = self._inbox.quiet_s(key) if left_from_before else 0.0
+                self._settler.seen(key, stamp, time.monotonic(), quiet_s)
 
     def _is_done(self, key: str, stamp: Stamp) -> bool:
         """Whether this state of a file was uploaded to this bucket, or had come to an end in one now lost."""
@@ -137,7 +149,7 @@ class Watcher:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         if known and known.sha256 == sha256 and known.epoch == self._epoch:
             return _Sent(stamp, sha256, known.etag, sent=False)  # only touched
-        if known is None:  # perhaps the watcher died between an upload and its entry in the ledger
+        if known is None and key in (self._found_at_start or ()):  # did a watcher die before it entered its upload?
             etag = aws.etag_of(self._s3, self._bucket, key, sha256)
             if etag:
                 return _Sent(stamp, sha256, etag, sent=False)
