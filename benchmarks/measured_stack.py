@@ -29,6 +29,7 @@ class MeasuredStack:
         self._start()
         self._wait(lambda: (self._data / "state" / "stack.json").exists())
         self._history = History(self._data / "state")
+        self._seen: list[Run] = []
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -64,8 +65,10 @@ class MeasuredStack:
         return str(json.loads((self._data / "state" / "stack.json").read_text())["endpoint_url"])
 
     def _ended(self, folder: str) -> list[Run]:
-        runs = self._history.runs(outcomes=FINAL)
-        return [run for run in runs if run.record["inputs"] and f"/{folder}/" in run.record["inputs"][0]["key"]]
+        """Runs of a folder's files; only what is new is read, because looking must cost nothing beside the path."""
+        new = self._history.runs(after_id=self._seen[-1].id if self._seen else 0, outcomes=FINAL)
+        self._seen += new
+        return [run for run in self._seen if run.record["inputs"] and f"/{folder}/" in run.record["inputs"][0]["key"]]
 
     def seconds_from_drop_to_output(self, source: Path, folder: str) -> float:
         """From before the copy into the inbox until all its outputs are in the outputs folder."""

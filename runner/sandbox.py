@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import sys
@@ -56,7 +55,6 @@ def contained(texts: list[str]) -> Iterator[None]:
             if dict(os.environ) != environment:
                 os.environ.clear()
                 os.environ.update(environment)
-    gc.collect()  # figures and datasets are cyclic; what was there before the runs is frozen, so this costs little
 
 
 @contextlib.contextmanager
