@@ -6,6 +6,8 @@ import shutil
 import time
 from pathlib import Path
 
+import buoy_csv
+import numpy as np
 import pytest
 import xarray as xr
 from conftest import REAL, SAMPLES, Stack, eventually, queue_depths
@@ -17,7 +19,7 @@ HUMBOLDT = next(path for path in BUOYS if "humboldt" in path.parts)
 
 
 @pytest.mark.parametrize("source", BUOYS, ids=lambda path: "/".join(path.parts[-5:-1]))
-def test_a_dropped_buoy_file_becomes_netcdf_and_plots(stack: Stack, source: Path):
+def test_a_dropped_buoy_file_becomes_netcdf_and_plots(stack: Stack, source: Path, tmp_path: Path):
     origin = "real" if REAL in source.parents else "sample"
     key = f"a2e_buoy_ingest/{source.parent.name}/{origin}/{source.name}"
     stack.put(source, key)
@@ -30,7 +32,37 @@ def test_a_dropped_buoy_file_becomes_netcdf_and_plots(stack: Stack, source: Path
     assert [path.stat().st_size for path in paths] == [output["size"] for output in run.record["outputs"]]
     with xr.open_dataset(next(path for path in paths if path.suffix == ".nc")) as dataset:
         assert dataset.attrs["inputs"] == f"s3://tsdat-pipeline-inputs/{key}"
-        assert dataset.attrs["location_id"] == source.parent.name
+        compare_with_csv(dataset, source)
+        compare_with_tsdat_alone(dataset, buoy_csv.run(source.parent.name, [source], tmp_path))
+
+
+def compare_with_csv(dataset: xr.Dataset, source: Path) -> None:
+    """Every value and every quality bit is what the archive's CSV files say."""
+    times, values, bits = buoy_csv.expected(buoy_csv.members(source))
+    np.testing.assert_array_equal(dataset["time"].to_numpy(), times.to_numpy())
+    assert values.keys() == buoy_csv.VARIABLES.keys()
+    for name, wanted in values.items():
+        rtol = 1e-6 if name == "pressure" else 0  # mbar to hPa multiplies by nearly one
+        np.testing.assert_allclose(dataset[name], wanted.astype(dataset[name].dtype), rtol=rtol, err_msg=name)
+        np.testing.assert_array_equal(dataset[f"qc_{name}"], bits[name], err_msg=name)
+
+
+def compare_with_tsdat_alone(dataset: xr.Dataset, alone: xr.Dataset) -> None:
+    """The path changes nothing: names, dimensions, values, attributes, types and fill values are tsdat's own."""
+    xr.testing.assert_equal(dataset, alone)
+    assert list(dataset.variables) == list(alone.variables)
+    for name in dataset.variables:
+        ours, its = dataset[name], alone[name]
+        assert (ours.dtype, ours.encoding.get("dtype")) == (its.dtype, its.encoding.get("dtype")), name
+        assert ours.encoding.get("_FillValue") == its.encoding.get("_FillValue"), name
+        assert ours.encoding.get("units") == its.encoding.get("units"), name
+        assert {k: np.asarray(v).tolist() for k, v in ours.attrs.items()} == {
+            k: np.asarray(v).tolist() for k, v in its.attrs.items()
+        }, name
+    own = {"history", "inputs"}
+    assert {k: v for k, v in dataset.attrs.items() if k not in own} == {
+        k: v for k, v in alone.attrs.items() if k not in own
+    }
 
 
 def test_the_record_tells_what_was_done(stack: Stack):

@@ -1,0 +1,55 @@
+"""Two hundred runs leave nothing behind in a Lambda: no memory, no files, no open descriptors."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from conftest import SAMPLES, Stack, eventually
+
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+MOST_GROWTH_MB = 20
+
+
+def lambdas(stack: Stack) -> dict[int, tuple[int, int]]:
+    """For each Lambda's process: resident memory in MB and open file descriptors."""
+    listing = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    found = {}
+    for line in listing.splitlines():
+        pid, command = line.split(None, 1)
+        folder = Path("/proc", pid)
+        if "-m runner.bootstrap" in command and "aws-lambda-rie" not in command and belongs(folder, stack):
+            resident_mb = int((folder / "status").read_text().split("VmRSS:")[1].split()[0]) // 1024
+            found[int(pid)] = (resident_mb, len(list((folder / "fd").iterdir())))
+    return found
+
+
+def belongs(folder: Path, stack: Stack) -> bool:
+    """Whether a process works for this stack and not for another one on this machine."""
+    return f"TMPDIR={stack.data / 'state'}" in (folder / "environ").read_text()
+
+
+def send(stack: Stack, first: int, last: int) -> None:
+    """Have different files processed and wait for all of them."""
+    lines = TIDE.read_bytes()
+    for number in range(first, last):
+        stack.put(lines.replace(b"-0.105", b"-%05.3f" % (number / 1000)), f"leaks/{number}/{TIDE.name}")
+    done = f"leaks/{last - 1}/"
+    eventually(
+        lambda: sum("leaks/" in i["key"] for r in stack.history.runs() for i in r.record["inputs"]) >= last, done, 110
+    )
+
+
+def test_two_hundred_runs_leave_nothing_behind(stack: Stack):
+    send(stack, 0, 40)
+    before = lambdas(stack)
+    send(stack, 40, 200)
+    after = lambdas(stack)
+    assert after.keys() == before.keys(), "a Lambda was restarted"
+    for pid, (resident_mb, descriptors) in after.items():
+        assert resident_mb - before[pid][0] < MOST_GROWTH_MB, (before, after)
+        assert descriptors <= before[pid][1] + 2, (before, after)
+    outcomes = {r.outcome for r in stack.history.runs() for i in r.record["inputs"] if "leaks/" in i["key"]}
+    assert outcomes == {"succeeded"}
+    leftovers = [path.name for path in (stack.data / "state").glob("lambda-*/*") if path.name not in ("mpl", ".cache")]
+    assert not leftovers
