@@ -7,13 +7,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
-
 from runner import embedded, pipeline, routing, template
 from runner.errors import RunnerError
 from runner.settings import Settings
-
-console = Console(highlight=False, soft_wrap=True)
+from runner.terminal import results
 
 
 def check(settings: Settings) -> int:
@@ -22,9 +19,9 @@ def check(settings: Settings) -> int:
     count = 0
     for problem in problems(settings):
         count += 1
-        console.print(f"✗ {problem}", markup=False, style="red")
+        results.print(f"✗ {problem}", markup=False, style="red")
     if not count:
-        console.print("✔ template, routes, pipeline configs and ports are in order", style="green")
+        results.print("✔ template, routes, pipeline configs and ports are in order", style="green")
     return 1 if count else 0
 
 

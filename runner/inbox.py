@@ -21,6 +21,25 @@ from runner.settling import Stamp
 Happening = Literal["changed", "closed", "arrived", "folder", "wake"]
 
 
+_LONGEST_KEY_BYTES = 1024
+
+
+def refused(key: str) -> str | None:
+    """Why S3 cannot take a file under its name; None when it can."""
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        return "its name is not valid UTF-8, and S3 takes no other. Rename it."
+    if size > _LONGEST_KEY_BYTES:
+        return f"its path below the inbox has {size} bytes, and S3 takes no more than {_LONGEST_KEY_BYTES}. Shorten it."
+    return None
+
+
+def printable(key: str) -> str:
+    """A key that any terminal and any JSON can show."""
+    return key.encode(errors="surrogateescape").decode(errors="replace")
+
+
 @dataclass(frozen=True)
 class Inbox:
     """A folder whose files are keys."""

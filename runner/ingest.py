@@ -6,14 +6,11 @@ import os
 import traceback
 from pathlib import Path
 
-from rich.console import Console
-
 from runner import pipeline, routing
 from runner.errors import RoutingError, UnroutableError
 from runner.sandbox import contained
 from runner.settings import Settings
-
-console = Console(highlight=False, soft_wrap=True)
+from runner.terminal import results
 
 
 def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch: bool) -> int:
@@ -35,16 +32,16 @@ def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch:
             found = routes.matches(str(path)) if multidispatch else [routes.match(str(path))]
         except UnroutableError as error:
             counts["skipped"] += 1
-            console.print(f"– {error}", markup=False, style="yellow")
+            results.print(f"– {error}", markup=False, style="yellow")
             continue
         except RoutingError as error:
             counts["failures"] += 1
-            console.print(f"✗ {error}", markup=False, style="red")
+            results.print(f"✗ {error}", markup=False, style="red")
             continue
         counts["skipped"] += not found
         for route in found:
             counts["successes" if _run(route, paths if clump else [path]) else "failures"] += 1
-    console.print(", ".join(f"{count} {name}" for name, count in counts.items()))
+    results.print(", ".join(f"{count} {name}" for name, count in counts.items()))
     return 1 if counts["failures"] else 0
 
 
@@ -52,15 +49,15 @@ def _run(route: routing.Route, inputs: list[Path]) -> bool:
     from tsdat import PipelineConfig
 
     names = ", ".join(path.name for path in inputs)
-    console.print(f"▶ {names} → {route.config}", markup=False)
+    results.print(f"▶ {names} → {route.config}", markup=False)
     warnings: list[str] = []
     try:
         with contained(warnings):
             PipelineConfig.from_yaml(Path(route.config)).instantiate_pipeline().run([str(path) for path in inputs])
     except Exception:  # one file's failure must not keep the next from its run
-        console.print(f"✗ {names}\n{traceback.format_exc()}", markup=False, style="red")
+        results.print(f"✗ {names}\n{traceback.format_exc()}", markup=False, style="red")
         return False
     for warning in warnings:
-        console.print(f"  warning: {warning}", markup=False, style="yellow")
-    console.print(f"✔ {names}", markup=False, style="green")
+        results.print(f"  warning: {warning}", markup=False, style="yellow")
+    results.print(f"✔ {names}", markup=False, style="green")
     return True

@@ -62,7 +62,8 @@ class Poller:
         self._received: queue.Queue[Batch] = queue.Queue(maxsize=len(emulators))
         self._invoked: queue.SimpleQueue[_Invoked] = queue.SimpleQueue()
         self.warm = threading.Event()
-        self._cold = len(emulators)
+        self._warmed: set[Emulator] = set()
+        self._complaints: dict[Emulator, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set; runs under way are then left to the queue, which gives them out again."""
@@ -109,21 +110,23 @@ class Poller:
 
     def _serve(self, emulator: Emulator, stop: threading.Event) -> None:
         """Give one Lambda batch after batch; warm it up first, and again whenever its runtime had to start anew."""
-        warm = False
+        warm, batch = False, None
         while not stop.is_set():
-            if not warm:
-                warm = self._warm_up(emulator, stop)
-                continue
-            try:
-                batch = self._received.get(timeout=0.2)
-            except queue.Empty:
+            warm = warm or self._warm_up(emulator, stop)
+            if warm and batch is None:
+                with contextlib.suppress(queue.Empty):
+                    batch = self._received.get(timeout=0.2)
+            if not warm or batch is None:
                 continue
             answer = emulator.invoke(sqs_event(batch, self._template), self._template.function_timeout_s)
-            if answer.kind == "unreachable":
-                self._received.put(batch)  # it was not tried: another Lambda, or this one later
+            warm = answer.kind in ("answered", "raised")
+            if answer.kind == "unreachable":  # it was not tried: another Lambda may be sooner
+                with contextlib.suppress(queue.Full):
+                    self._received.put_nowait(batch)
+                    batch = None
             else:
                 self._invoked.put(_Invoked(batch, answer))
-            warm = answer.kind in ("answered", "raised")
+                batch = None
 
     def _warm_up(self, emulator: Emulator, stop: threading.Event) -> bool:
         if not emulator.is_up():
@@ -131,11 +134,13 @@ class Poller:
             return False
         answer = emulator.invoke(_WARM_UP_EVENT, self._template.function_timeout_s)
         if answer.kind != "answered":
-            log.error("✗ the Lambda at %s does not start: %s\n%s", emulator.url, answer.error, answer.traceback)
+            if self._complaints.get(emulator) != answer.error:
+                self._complaints[emulator] = answer.error
+                log.error("✗ the Lambda at %s does not start: %s\n%s", emulator.url, answer.error, answer.traceback)
             stop.wait(2.0)
             return False
-        self._cold -= 1
-        if self._cold <= 0:
+        self._warmed.add(emulator)
+        if len(self._warmed) == len(self._emulators):
             self.warm.set()
         return True
 

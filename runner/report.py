@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("runs")
 
-MARKS: dict[str, str] = {"succeeded": "✔", "skipped": "–", "failed": "✗", "dead-lettered": "✗", "waiting": "…"}
-COLOURS = {"succeeded": "green", "skipped": "yellow", "failed": "red", "dead-lettered": "red", "waiting": "cyan"}
+# Outcomes of runs, and what a file can be before it has one.
+MARKS = {"succeeded": "✔", "skipped": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗", "waiting": "…"}
+COLOURS = {
+    "succeeded": "green", "skipped": "yellow", "failed": "red", "dead-lettered": "red", "refused": "red",
+    "waiting": "cyan",
+}  # fmt: skip
 
 
 def keys(run: RunRecord) -> str:

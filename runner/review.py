@@ -8,14 +8,11 @@ import time
 from contextlib import closing, suppress
 from datetime import datetime
 
-from rich.console import Console
-
 from runner import report
 from runner.history import History, Ledger, Run
-from runner.inbox import Inbox
+from runner.inbox import Inbox, printable, refused
 from runner.settings import Settings
-
-console = Console(highlight=False, soft_wrap=True)
+from runner.terminal import results
 
 
 def file_states(settings: Settings) -> list[dict[str, str]]:
@@ -26,8 +23,13 @@ def file_states(settings: Settings) -> list[dict[str, str]]:
         for run in history.runs():
             latest |= {(item["key"], item["etag"] or ""): run for item in run.record["inputs"]}
     inbox = Inbox(settings.inbox, settings.ignored_names)
-    states = []
-    for key in sorted({*uploads, *inbox.scan(), *(key for key, _ in latest)}):
+    found_keys = set(inbox.scan())
+    states = [
+        {"file": printable(key), "outcome": "refused", "text": reason}
+        for key in sorted(found_keys)
+        if (reason := refused(key))
+    ]
+    for key in sorted({*uploads, *(key for key in found_keys if not refused(key)), *(key for key, _ in latest)}):
         upload, stamp = uploads.get(key), inbox.stamp(key)
         found = latest.get((key, upload.etag)) if upload else _newest(latest, key)
         if stamp and (upload is None or (upload.size, upload.mtime_ns) != stamp) and found is None:
@@ -50,9 +52,9 @@ def status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(states, indent=2) + "\n")
     elif states:
-        console.print(report.table((state["file"], state["outcome"], state["text"]) for state in states))
+        results.print(report.table((state["file"], state["outcome"], state["text"]) for state in states))
     else:
-        console.print(f"No file has come into {settings.inbox} yet. `runner up`, then drop one there.", markup=False)
+        results.print(f"No file has come into {settings.inbox} yet. `runner up`, then drop one there.", markup=False)
 
 
 def logs(settings: Settings, key: str, *, newest: int, failed: bool, follow: bool) -> None:
@@ -79,20 +81,20 @@ def _print(run: Run) -> None:
     head = (
         f"{ended} {report.MARKS[run.outcome]} {report.keys(record) or 'no file'}: {run.outcome}, attempt {run.attempt}"
     )
-    console.print(head, markup=False, style=report.COLOURS[run.outcome])
+    results.print(head, markup=False, style=report.COLOURS[run.outcome])
     for name, value in (("pipeline", record["config"]), ("reason", record["reason"])):
         if value:
-            console.print(f"  {name}: {value}", markup=False)
+            results.print(f"  {name}: {value}", markup=False)
     for output in record["outputs"]:
-        console.print(f"  output: {output['key']} ({output['size']} bytes)", markup=False)
+        results.print(f"  output: {output['key']} ({output['size']} bytes)", markup=False)
     for variable, counts in record["qc"].items():
         flagged = ", ".join(f"{count} × {meaning}" for meaning, count in counts["flagged"].items())
         if flagged:
-            console.print(f"  qc: {variable}: of {counts['samples']} samples {flagged}", markup=False)
+            results.print(f"  qc: {variable}: of {counts['samples']} samples {flagged}", markup=False)
     for warning in record["warnings"]:
-        console.print(f"  warning: {warning}", markup=False)
+        results.print(f"  warning: {warning}", markup=False)
     if record["durations_s"]:
         durations = ", ".join(f"{phase} {seconds:.2f}" for phase, seconds in record["durations_s"].items())
-        console.print(f"  seconds: {durations}", markup=False)
+        results.print(f"  seconds: {durations}", markup=False)
     if record["error"]:
-        console.print(record["error"]["traceback"] or record["error"]["message"], markup=False)
+        results.print(record["error"]["traceback"] or record["error"]["message"], markup=False)

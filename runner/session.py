@@ -12,8 +12,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from runner import aws, embedded, report, routing, template
 from runner.errors import StackError, StoppedError
 from runner.history import FINAL, History, Run
@@ -21,26 +19,21 @@ from runner.mirror import is_mirrored
 from runner.settings import Settings
 from runner.submit import default_key, submit
 from runner.supervisor import Stop
+from runner.terminal import results, say
 
 _SAMPLES = Path("data/samples")
-console = Console(highlight=False, soft_wrap=True)
-_errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def _stop() -> Stop:
     return Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def _say(text: str) -> None:
-    _errors.print(text, markup=False)
-
-
 def up(settings: Settings) -> None:
     """Run the stack until somebody ends it."""
     stop, began = _stop(), time.monotonic()
     try:
-        with embedded.running(settings, _say, stop) as stack:
-            _say(
+        with embedded.running(settings, say, stop) as stack:
+            say(
                 f"ready in {time.monotonic() - began:.1f} s: {settings.concurrency} Lambdas, "
                 f"S3 and SQS at {stack.endpoint_url}\n"
                 f"  drop files into  {settings.inbox}\n  outputs come to  {settings.outputs}\n"
@@ -50,7 +43,7 @@ def up(settings: Settings) -> None:
                 stack.tend()
                 stop.pause(0.1)
     except StoppedError as request:
-        _say(str(request))
+        say(str(request))
 
 
 @contextmanager
@@ -60,8 +53,8 @@ def _stack(settings: Settings, stop: Stop) -> Iterator[str]:
     if embedded.is_running(settings) and note.exists():
         yield json.loads(note.read_text())["endpoint_url"]
         return
-    _say("starting a stack for this run (keep one with `runner up`) …")
-    with embedded.running(replace(settings, endpoint_url=None), _say, stop, quiet=True, watch=False) as stack:
+    say("starting a stack for this run (keep one with `runner up`) …")
+    with embedded.running(replace(settings, endpoint_url=None), say, stop, quiet=True, watch=False) as stack:
         yield stack.endpoint_url
 
 
@@ -79,12 +72,12 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
             ended = submit(aws.local_s3(endpoint_url), described, history, keyed, stop)
             _await_outputs(settings, ended.values())
     except StoppedError as request:
-        _say(str(request))
+        say(str(request))
         return 130
     if as_json:
         sys.stdout.write(json.dumps([run.record for run in ended.values()], indent=2) + "\n")
     else:
-        console.print(report.table((key, run.outcome, report.text_of(run)) for key, run in ended.items()))
+        results.print(report.table((key, run.outcome, report.text_of(run)) for key, run in ended.items()))
         _list_outputs(settings, ended.values())
     return 0 if all(run.outcome == "succeeded" for run in ended.values()) else 1
 
@@ -100,7 +93,7 @@ def _await_outputs(settings: Settings, runs: Iterable[Run]) -> None:
 def _list_outputs(settings: Settings, runs: Iterable[Run]) -> None:
     for run in runs:
         for output in run.record["outputs"]:
-            console.print(f"  {_short(settings.outputs / output['key'])}", markup=False)
+            results.print(f"  {_short(settings.outputs / output['key'])}", markup=False)
 
 
 def _short(path: Path) -> str:
@@ -115,23 +108,23 @@ def demo(settings: Settings) -> int:
     shutil.rmtree(settings.data, ignore_errors=True)
     samples = sorted((settings.root / _SAMPLES / "a2e_buoy_ingest").glob("*/*.zip"))
     began = time.monotonic()
-    _say("starting S3, SQS and the Lambda emulators …")
+    say("starting S3, SQS and the Lambda emulators …")
     try:
-        with embedded.running(settings, _say, stop, quiet=True) as stack, closing(History(settings.state)) as history:
-            _say(f"ready in {time.monotonic() - began:.1f} s")
+        with embedded.running(settings, say, stop, quiet=True) as stack, closing(History(settings.state)) as history:
+            say(f"ready in {time.monotonic() - began:.1f} s")
             for sample in samples:
                 target = settings.inbox / sample.relative_to(settings.root / _SAMPLES)
                 target.parent.mkdir(parents=True)
                 shutil.copy(sample, target)
-                _say(f"dropped {_short(target)}")
+                say(f"dropped {_short(target)}")
             runs = _await_runs(history, len(samples), stack, stop)
             _await_outputs(settings, runs)
     except StoppedError:
         return 130
-    console.print(report.table((report.keys(run.record), run.outcome, report.text_of(run)) for run in runs))
-    console.print("\nNetCDF files and plots:")
+    results.print(report.table((report.keys(run.record), run.outcome, report.text_of(run)) for run in runs))
+    results.print("\nNetCDF files and plots:")
     _list_outputs(settings, runs)
-    console.print(
+    results.print(
         "\nNext: `scripts/up`, then drop your own files into data/inbox. How to add your pipeline: README.md",
         markup=False,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import queue
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from runner import aws
 from runner.history import FINAL, History, Ledger, Upload
-from runner.inbox import FolderEvents, Happening, Inbox
+from runner.inbox import FolderEvents, Happening, Inbox, printable, refused
 from runner.settings import Settings
 from runner.settling import Settler, Stamp
 
@@ -35,6 +36,7 @@ class _Sent:
     stamp: Stamp
     sha256: str
     etag: str
+    epoch: str
     sent: bool
 
 
@@ -51,6 +53,7 @@ class Watcher:
         self._running: dict[str, Future[_Sent]] = {}
         self._done: dict[str, Stamp] = {}
         self._epoch: str | None = None
+        self._complaints: dict[str, str] = {}
         self._found_at_start: set[str] | None = None
         self._scan_at = 0.0
 
@@ -73,20 +76,20 @@ class Watcher:
     def _listen(self) -> None:
         """Wait until something happens or is due, and take note of all that happened."""
         now = time.monotonic()
-        wait_s = self._settler.wait_s(now, most=max(0.0, min(0.5, self._scan_at - now)))
-        try:
-            self._note(*self._happenings.get(timeout=wait_s or 0.001))
+        until_scan_s = max(0.001, min(0.5, self._scan_at - now))
+        # Without a bucket nothing can be taken, whatever is due.
+        wait_s = self._settler.wait_s(now, most=until_scan_s) if self._epoch else until_scan_s
+        with contextlib.suppress(queue.Empty):
+            self._note(*self._happenings.get(timeout=max(0.001, wait_s)))
             while True:
                 self._note(*self._happenings.get_nowait())
-        except queue.Empty:
-            pass
 
     def _note(self, happening: Happening, path: str) -> None:
         if happening == "folder" and self._inbox.key(path):
             self._see(self._inbox.scan(Path(path)))  # files may have come into it before anyone listened there
         key = None if happening in ("folder", "wake") else self._inbox.key(path)
         stamp = self._inbox.stamp(key) if key else None
-        if key is None or stamp is None:
+        if key is None or stamp is None or refused(key):
             return
         tell = {"closed": self._settler.closed, "arrived": self._settler.arrived}.get(happening, self._settler.seen)
         tell(key, stamp, time.monotonic())
@@ -109,6 +112,10 @@ class Watcher:
     def _see(self, keys: Iterable[str], *, left_from_before: bool = False) -> None:
         """Note those of the files that are not done; one that lay here before needs not be waited for."""
         for key in keys:
+            refusal = refused(key)
+            if refusal:
+                self._complain(key, refusal)
+                continue
             stamp = self._inbox.stamp(key)
             if stamp and self._done.get(key) != stamp and key not in self._running and not self._is_done(key, stamp):
                 quiet_s = self._inbox.quiet_s(key) if left_from_before else 0.0
@@ -137,23 +144,24 @@ class Watcher:
             elif self._inbox.stamp(key) != stamp:
                 self._note("changed", str(self._inbox.path(key)))
             elif not self._is_done(key, stamp):
-                future = self._pool.submit(self._send, key, stamp, self._ledger.get(key))
+                future = self._pool.submit(self._send, key, stamp, self._ledger.get(key), self._epoch)
                 future.add_done_callback(lambda _: self._happenings.put(("wake", "")))
                 self._running[key] = future
 
-    def _send(self, key: str, stamp: Stamp, known: Upload | None) -> _Sent:
+    def _send(self, key: str, stamp: Stamp, known: Upload | None, epoch: str) -> _Sent:
         path = self._inbox.path(key)
         if stamp.size >= _WORTH_ANNOUNCING_BYTES:
             log.info("↑ %s: uploading %.0f MB …", key, stamp.size / 1e6)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        if known and known.sha256 == sha256 and known.epoch == self._epoch:
-            return _Sent(stamp, sha256, known.etag, sent=False)  # only touched
+        if known and known.sha256 == sha256 and known.epoch == epoch:
+            return _Sent(stamp, sha256, known.etag, epoch, sent=False)  # only touched
         if known is None and key in (self._found_at_start or ()):  # did a watcher die before it entered its upload?
             etag = aws.etag_of(self._s3, self._bucket, key, sha256)
             if etag:
-                return _Sent(stamp, sha256, etag, sent=False)
-        return _Sent(stamp, sha256, aws.upload(self._s3, self._bucket, key, path, sha256), sent=True)
+                return _Sent(stamp, sha256, etag, epoch, sent=False)
+        etag = aws.upload(self._s3, self._bucket, key, path, sha256)
+        return _Sent(stamp, sha256, etag, epoch, sent=True)
 
     def _collect(self) -> None:
         """Enter finished uploads into the ledger; what changed meanwhile is seen again and sent again."""
@@ -164,13 +172,19 @@ class Watcher:
             if error is None:
                 self._enter(key, future.result())
             elif stamp:
-                log.warning("✗ %s: not uploaded, trying again: %s", key, error)
+                self._complain(key, f"not uploaded, trying again: {error}")
                 self._settler.postpone(key, stamp, time.monotonic() + _RETRY_S)
                 self._scan_at = 0.0
 
+    def _complain(self, key: str, text: str) -> None:
+        """Say what is wrong with a file, once."""
+        if self._complaints.get(key) != text:
+            self._complaints[key] = text
+            log.warning("✗ %s: %s", printable(key), text)
+
     def _enter(self, key: str, sent: _Sent) -> None:
-        upload = Upload(key, *sent.stamp, sent.sha256, sent.etag, self._epoch or "", time.time())
-        self._ledger.put(upload)
+        self._complaints.pop(key, None)
+        self._ledger.put(Upload(key, *sent.stamp, sent.sha256, sent.etag, sent.epoch, time.time()))
         if sent.sent:
             log.info("↑ %s (%s)", key, _human_size(sent.stamp.size))
 

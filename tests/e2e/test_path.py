@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import buoy_csv
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import REAL, SAMPLES, Stack, eventually, queue_depths
+from conftest import REAL, SAMPLES, Stack, eventually, queue_depths, runner
 
 from runner.template import StackTemplate
 
@@ -184,3 +185,17 @@ def test_the_inbox_copy_is_never_touched(stack: Stack):
     stack.final(key)
     after = target.stat()
     assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+
+
+def test_a_name_that_s3_cannot_take_is_told_and_stops_nothing(stack: Stack):
+    bad = stack.inbox / "refused" / "caf\udce9.csv"
+    bad.parent.mkdir()
+    bad.write_text("x")
+    eventually(
+        lambda: "caf�.csv: its name is not valid UTF-8, and S3 takes no other. Rename it." in stack.text, "reason"
+    )
+    states = json.loads(runner("status", "--json", "--data", stack.data).stdout)
+    assert [state["outcome"] for state in states if state["file"] == "refused/caf�.csv"] == ["refused"]
+    key = f"tide_gauge/mcrl/after-refusal/{TIDE.name}"
+    stack.put(TIDE, key)
+    assert stack.final(key).outcome == "succeeded"

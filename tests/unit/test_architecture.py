@@ -11,7 +11,7 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "phases", "settling", "sandbox"},
+    {"errors", "record", "phases", "settling", "sandbox", "terminal"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor"},
     {"aws", "routing", "history", "inbox"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap"},
