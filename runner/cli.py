@@ -38,7 +38,7 @@ Concurrency = Annotated[
 def main() -> None:
     """Run the command line; an error that is meant for the user is shown as one, without a traceback."""
     try:
-        app()
+        app(prog_name="runner")
     except RunnerError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
@@ -67,7 +67,10 @@ def up(
     settle: Annotated[float, typer.Option(help="Seconds of silence after which an open file counts as whole.")] = 1.0,
     retain: Annotated[bool, typer.Option(help="Keep the inbox copy of a file whose run succeeded.")] = True,
 ) -> None:
-    """Start the stack and process every file dropped into `data/inbox`, until Ctrl-C."""
+    """Start the stack and process every file dropped into `data/inbox`, until Ctrl-C.
+
+    `runner up --settle 30` for instruments that append and pause; `runner up --port 0` beside another stack.
+    """
     from runner import session
 
     settings = _settings(data, concurrency)
@@ -92,6 +95,8 @@ def run(
 
     Uses the stack that runs on this data folder, else starts one for as long as it takes. Ends with 0 only if every
     file succeeded.
+
+    `runner run data/samples/a2e_buoy_ingest/*/*.zip` sends two days of buoy data.
     """
     from runner import session
 
@@ -109,7 +114,10 @@ def ingest(
     ] = False,
     data: Data = None,
 ) -> None:
-    """Run pipelines straight on the file system: no S3, no queue, no Lambda. Outputs go to `data/outputs`."""
+    """Run pipelines straight on the file system: no S3, no queue, no Lambda. Outputs go to `data/outputs`.
+
+    The quickest way to try a pipeline while you write it: `runner ingest data/samples/tide_gauge/mcrl/*.log`.
+    """
     from runner import ingest as local
 
     sys.exit(local.ingest(_settings(data), files, clump=clump, multidispatch=multidispatch))
@@ -142,7 +150,10 @@ def logs(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as runs end, until Ctrl-C.")] = False,
     data: Data = None,
 ) -> None:
-    """Show runs with their outputs, quality summary, warnings and tracebacks."""
+    """Show runs with their outputs, quality summary, warnings and tracebacks.
+
+    `runner logs z05 --failed` for the failures of one buoy; `runner logs -f` to follow.
+    """
     from runner import review
 
     review.logs(_settings(data), key, newest=newest, failed=failed, follow=follow)

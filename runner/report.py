@@ -41,7 +41,8 @@ def why(run: RunRecord) -> str:
     error = run["error"]
     if error:
         return f"{error['type']} in phase {error['phase']}: {error['message'].strip().splitlines()[0]}"
-    return (run["reason"] or "").splitlines()[0] if run["reason"] else ""
+    first = (run["reason"] or "").partition("\n")[0]
+    return first.replace("Known routes:", "`runner logs` lists the known routes.")
 
 
 def tell(run: RunRecord, verdict: Verdict) -> None:
@@ -54,10 +55,13 @@ def tell(run: RunRecord, verdict: Verdict) -> None:
     elif run["status"] == "skipped":
         log.info("– %s skipped: %s", keys(run), why(run))
     else:
-        then = (
-            "given up, in the dead-letter queue" if verdict.last else f"attempt {verdict.attempt}, will be tried again"
-        )
-        log.error("✗ %s failed (%s): %s", keys(run), then, why(run))
+        tries = f"attempt {verdict.attempt}"
+        if verdict.last:
+            log.error("✗ %s failed (%s, now in the dead-letter queue): %s", keys(run), tries, why(run))
+        elif verdict.attempt > 1:
+            log.error("✗ %s failed again (%s, will be tried again)", keys(run), tries)
+        else:
+            log.error("✗ %s failed (%s, will be tried again): %s", keys(run), tries, why(run))
 
 
 def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Table:

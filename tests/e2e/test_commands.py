@@ -44,7 +44,8 @@ def test_status_and_logs_tell_of_every_file(stack: Stack):
     assert states["status/buoy.z06.00.20201201.000000.zip"]["outcome"] == "dead-lettered"
     assert "(tried 3 times)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
     assert states["status/unknown.bin"]["outcome"] == "skipped"
-    assert "No pipeline matches 'status/unknown.bin'" in states["status/unknown.bin"]["text"]
+    reason = "No pipeline matches 'status/unknown.bin'. `runner logs` lists the known routes."
+    assert states["status/unknown.bin"]["text"] == reason
     assert "skipped" in runner("status", "--data", stack.data).stdout
     shown = runner("logs", "status/", "--failed", "--data", stack.data).stdout
     assert shown.count("Traceback (most recent call last)") >= 3
