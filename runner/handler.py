@@ -42,8 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """What AWS Lambda calls.
 
     Raises:
-        PipelineFailedError: a run failed, for an event that did not come through a queue.
-        EventError: such an event is of no known form.
+        PipelineFailedError: a run failed, or the event is of no known form, and it did not come through a queue.
     """
     logger.append_keys(request_id=context.aws_request_id)
     if events.is_sqs(event):
