@@ -72,6 +72,17 @@ class Emulator:
             connection.close()
 
 
+def replicas(url: str) -> list[Emulator]:
+    """The emulators behind a URL: one for each address that its host name has now, as a compose service has."""
+    parts = urlsplit(url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return []  # the service has no replica now
+    addresses = sorted({str(address[0]) for *_, address in found})
+    return [Emulator(f"http://{address}:{parts.port}") for address in addresses]
+
+
 def classify(status: int, body: bytes) -> Answer:
     """Tell a returned value, a raised exception, a timeout and a dead runtime apart."""
     text = body.decode("utf-8", "replace").strip()

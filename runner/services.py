@@ -36,7 +36,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_fd: int | None) -> No
     """The poller's process; the mirror lives in it, because the poller is the first to know what there is to fetch."""
     from runner.mirror import Mirror
     from runner.poller import Poller
-    from runner.rie import Emulator
+    from runner.rie import Emulator, replicas
 
     stop = _stop_event()
     described = template.load(settings.root / "template.yaml")
@@ -47,16 +47,15 @@ def poll(settings: Settings, lambda_urls: list[str], ready_fd: int | None) -> No
             mirror.tell(output["key"])
         report.tell(run, verdict)
 
-    with closing(History(settings.state)) as history:
-        emulators = [Emulator(url) for url in lambda_urls]
-        poller = Poller(aws.local_sqs(settings.endpoint_url), described, emulators, history, on_run)
-        threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
+    def on_ready() -> None:
         if ready_fd is not None:
-            threading.Thread(target=_tell_ready, args=(poller.warm, ready_fd), daemon=True).start()
-        poller.run(stop)
+            os.write(ready_fd, b"1")
+            os.close(ready_fd)
 
+    def find_emulators() -> list[Emulator]:
+        return [emulator for url in lambda_urls for emulator in replicas(url)]
 
-def _tell_ready(warm: threading.Event, ready_fd: int) -> None:
-    warm.wait()
-    os.write(ready_fd, b"1")
-    os.close(ready_fd)
+    with closing(History(settings.state)) as history:
+        sqs = aws.local_sqs(settings.endpoint_url)
+        threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
+        Poller(sqs, described, find_emulators, history, on_run, on_ready).run(stop)

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from runner.rie import Emulator, classify
+from runner.rie import Emulator, classify, replicas
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,8 @@ def test_an_emulator_that_hangs_up_has_died():
         thread.join()
     assert answer.kind == "died"
     assert answer.error.startswith("The Lambda emulator died during the run (")
+
+
+def test_a_url_stands_for_every_address_of_its_host():
+    assert replicas("http://127.0.0.1:9001") == [Emulator("http://127.0.0.1:9001")]
+    assert replicas("http://no-such-service.invalid:8080") == []
