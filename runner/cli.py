@@ -168,6 +168,15 @@ def demo() -> None:
 
 
 @app.command(hidden=True)
+def provision() -> None:
+    """The process that makes buckets and queues, again whenever they are lost."""
+    from runner import services
+
+    _log_to_terminal()
+    services.provision(_settings())
+
+
+@app.command(hidden=True)
 def watch() -> None:
     """The watcher's process."""
     from runner import services

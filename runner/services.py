@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
-from contextlib import closing
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import aws, report, template
 from runner.history import History, Ledger
 from runner.record import RunRecord
 from runner.settings import Settings
 from runner.verdicts import Verdict
+
+log = logging.getLogger("services")
 
 
 def _stop_event() -> threading.Event:
@@ -22,10 +29,35 @@ def _stop_event() -> threading.Event:
     return stop
 
 
+def _become_owner(folder: Path) -> None:
+    """As root in a container: go on as the user whose folder was mounted, so that what is made in it is theirs."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+def provision(settings: Settings) -> None:
+    """The provisioning process of the Docker stack: LocalStack comes up empty whenever it starts."""
+    from runner.provision import provision as make
+
+    stop = _stop_event()
+    described = template.load(settings.root / "template.yaml")
+    s3, sqs = aws.local_s3(settings.endpoint_url), aws.local_sqs(settings.endpoint_url)
+    while not stop.is_set():
+        if aws.answers(s3) and not aws.bucket_epoch(s3, described.source_bucket):
+            with suppress(ClientError, BotoCoreError):  # it went away again; look again
+                make(s3, sqs, described)
+                log.info("made the buckets and queues of template.yaml")
+        time.sleep(0.5)
+
+
 def watch(settings: Settings) -> None:
     """The watcher's process."""
     from runner.watcher import Watcher
 
+    _become_owner(settings.data)
     described = template.load(settings.root / "template.yaml")
     s3 = aws.local_s3(settings.endpoint_url)
     with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
@@ -38,6 +70,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_fd: int | None) -> No
     from runner.poller import Poller
     from runner.rie import Emulator, replicas
 
+    _become_owner(settings.data)
     stop = _stop_event()
     described = template.load(settings.root / "template.yaml")
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)

@@ -1,0 +1,68 @@
+"""compose.yaml repeats what template.yaml and the runner say; here they are held together."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runner import aws, template
+
+COMPOSE = yaml.safe_load(Path("compose.yaml").read_text())
+SERVICES = COMPOSE["services"]
+LAMBDA = SERVICES["lambda"]
+DESCRIBED = template.load(Path("template.yaml"))
+
+
+def test_the_lambda_has_the_limits_of_the_template():
+    assert LAMBDA["mem_limit"] == LAMBDA["memswap_limit"] == f"{DESCRIBED.memory_mb}m"
+    assert LAMBDA["tmpfs"] == [f"/tmp:size={DESCRIBED.ephemeral_storage_mb}m,mode=1777"]
+    assert LAMBDA["environment"]["AWS_LAMBDA_FUNCTION_TIMEOUT"] == str(DESCRIBED.function_timeout_s)
+    assert LAMBDA["environment"]["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == str(DESCRIBED.memory_mb)
+    assert LAMBDA["environment"]["AWS_LAMBDA_FUNCTION_NAME"] == DESCRIBED.function_name
+
+
+def test_the_lambda_has_the_environment_of_the_template_and_fake_credentials_only():
+    environment = dict(LAMBDA["environment"])
+    own = {name: environment.pop(name) for name in DESCRIBED.environment}
+    assert own == DESCRIBED.environment | {"LOG_LEVEL": f"${{LOG_LEVEL:-{DESCRIBED.environment['LOG_LEVEL']}}}"}
+    rest = {name: value for name, value in environment.items() if not name.startswith("AWS_LAMBDA_FUNCTION_")}
+    assert rest == aws.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566"}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"localstack"}))
+def test_our_services_can_write_nothing_and_gain_nothing(name: str):
+    service = SERVICES[name]
+    assert service["read_only"]
+    assert service["init"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_lambda_is_nobody_and_the_others_can_only_become_somebody():
+    assert LAMBDA["user"] == "1000:1000"
+    assert "cap_add" not in LAMBDA
+    for name in ("provision", "poller", "watcher"):
+        assert SERVICES[name]["cap_add"] == ["SETUID", "SETGID"]
+
+
+def test_ports_open_on_this_machine_only():
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(str(port).startswith("127.0.0.1:") for port in ports)
+
+
+def test_images_are_pinned_and_localstack_is_the_embedded_one():
+    images = [service["image"] for service in SERVICES.values()]
+    assert not [image for image in images if "latest" in image]
+    pinned = [
+        line.split()[0] for line in Path("requirements/localstack.txt").read_text().splitlines() if line[:1].isalpha()
+    ]
+    (version,) = [name.split("==")[1] for name in pinned if name.startswith("localstack-core==")]
+    assert SERVICES["localstack"]["image"].endswith(f"localstack/localstack:{version}}}")
+
+
+def test_only_folders_are_mounted():
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert Path(source).is_dir(), volume
