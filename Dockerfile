@@ -46,4 +46,7 @@ COPY --from=lambda-packages /opt/python /opt/python
 COPY --from=lambda-code /code /var/task
 # tsdat writes into each file who made it, and fails where the user has no name, as in a container. AWS calls it so.
 ENV USER=sbx_user1051
+# Written into each file too; there is no git here to ask, as tsdat does elsewhere.
+ARG CODE_VERSION=N/A
+ENV CODE_VERSION=${CODE_VERSION}
 CMD ["runner.handler.handler"]

@@ -16,8 +16,8 @@ TESTED = (
 )
 # Services whose clients a pipeline may want; botocore describes 400 more. To use another, add it here.
 SERVICES = {
-    "cloudwatch", "dynamodb", "events", "firehose", "kinesis", "kms", "lambda", "logs", "s3", "secretsmanager", "ses", "sns",
-    "sqs", "ssm", "stepfunctions", "sts", "timestream-query", "timestream-write",
+    "cloudwatch", "dynamodb", "events", "firehose", "kinesis", "kms", "lambda", "logs", "s3", "secretsmanager", "ses",
+    "sns", "sqs", "ssm", "stepfunctions", "sts", "timestream-query", "timestream-write",
 }  # fmt: skip
 # For compilers and type checkers. (.h and .a under numpy are for building against it.)
 SOURCES = {".a", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx"}
@@ -39,6 +39,10 @@ def surplus(packages: Path) -> Iterator[Path]:
     yield packages / "distributed/http/templates"
     for data in (packages / "botocore/data", packages / "boto3/data"):
         yield from (path for path in data.iterdir() if path.is_dir() and path.name not in SERVICES)
+    yield packages / "aws_lambda_powertools/event_handler/openapi/swagger_ui"  # the web page of an API
+    # Pillow takes it for an optional image format, and nothing here writes or reads it.
+    yield from packages.glob("PIL/_avif.*.so")
+    yield from packages.glob("pillow.libs/libavif-*")
     yield from (path for path in packages.rglob("*") if path.suffix in SOURCES)
     # What an installer needs in order to uninstall; `importlib.metadata` reads versions and entry points without it.
     yield from packages.glob("*.dist-info/RECORD")
@@ -46,7 +50,7 @@ def surplus(packages: Path) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Prune, then compile with hashes that are not checked: /opt/python never changes, and file times may on the way."""
+    """Prune, then compile with hashes that nobody checks: what is here never changes, but its file times may."""
     packages = Path(sys.argv[1])
     for path in list(surplus(packages)):
         if path.is_dir():
