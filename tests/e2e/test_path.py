@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -13,6 +14,7 @@ import pytest
 import xarray as xr
 from conftest import REAL, SAMPLES, Stack, eventually, queue_depths, runner
 
+from runner import aws
 from runner.template import StackTemplate
 
 BUOYS = sorted((SAMPLES / "a2e_buoy_ingest").glob("*/*.zip")) + sorted((REAL / "a2e_buoy_ingest").glob("*/*.zip"))
@@ -176,6 +178,17 @@ def test_files_that_are_not_finished_are_not_taken(stack: Stack):
     stack.final("ignored/unroutable.bin")
     time.sleep(2.5)
     assert not [run for run in stack.history.runs() for i in run.record["inputs"] if "ignored/" in i["key"]][1:]
+
+
+def test_a_large_file_goes_up_in_parts_and_arrives_whole(stack: Stack, described: StackTemplate):
+    content = bytes(range(256)) * 160_000  # 41 MB
+    stack.put(content, "large/file.bin")
+    etag = stack.final("large/file.bin").record["inputs"][0]["etag"]
+    assert etag is not None
+    assert etag.endswith("-3")
+    stored = aws.local_s3(stack.endpoint_url).get_object(Bucket=described.source_bucket, Key="large/file.bin")
+    assert stored["Body"].read() == content
+    assert stored["Metadata"]["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_the_inbox_copy_is_never_touched(stack: Stack):
