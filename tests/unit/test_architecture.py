@@ -1,6 +1,7 @@
 """The imports of runner go down only, and what ships to AWS stays small. The rules are in docs/DECISIONS.md."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,11 @@ def test_the_handler_reaches_only_what_ships():
         reached.add(name)
         todo += OURS[name] - reached
     assert reached == SHIPPED
+
+
+def test_the_image_holds_what_the_handler_reaches():
+    copied = set(re.findall(r"\brunner/(\w+)\.py", Path("Dockerfile").read_text()))
+    assert copied == SHIPPED | {"__init__"}
 
 
 @pytest.mark.parametrize(("package", "allowed"), HEAVY.items())
