@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -17,46 +16,35 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
 
-@dataclass(frozen=True)
-class Queues:
-    """The addresses of the queue and of its dead-letter queue."""
-
-    url: str
-    arn: str
-    dead_letter_url: str
-
-
-def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> Queues:
+def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
     """Make buckets, queues and the notification between them.
 
     The source bucket is made last and with a tag that names its life (its epoch): when it is there, all is there.
     LocalStack forgets everything when it stops; a watcher that meets a new epoch uploads again what was lost.
     """
-    queues = _make_queues(sqs, template)
+    _make_queues(sqs, template)
     _make_bucket(s3, template.destination_bucket)
     if _make_bucket(s3, template.source_bucket) or not aws.bucket_epoch(s3, template.source_bucket):
-        _notify(s3, template, queues)
+        _notify(s3, template)
         tags = {"TagSet": [{"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex}]}
         s3.put_bucket_tagging(Bucket=template.source_bucket, Tagging=tags)  # type: ignore[arg-type]
-    return queues
 
 
-def _make_queues(sqs: SQSClient, template: StackTemplate) -> Queues:
+def _make_queues(sqs: SQSClient, template: StackTemplate) -> None:
     retention: dict[Any, str] = {"MessageRetentionPeriod": str(template.message_retention_s)}
-    dead = sqs.create_queue(QueueName=template.dead_letter_queue_name, Attributes=retention)["QueueUrl"]
+    sqs.create_queue(QueueName=template.dead_letter_queue_name, Attributes=retention)
     redrive = {
         "deadLetterTargetArn": _arn(template.dead_letter_queue_name),
         "maxReceiveCount": template.max_receive_count,
     }
-    url = sqs.create_queue(
+    sqs.create_queue(
         QueueName=template.queue_name,
         Attributes={
             **retention,
             "VisibilityTimeout": str(template.visibility_timeout_s),
             "RedrivePolicy": json.dumps(redrive),
         },
-    )["QueueUrl"]
-    return Queues(url=url, arn=_arn(template.queue_name), dead_letter_url=dead)
+    )
 
 
 def _arn(queue_name: str) -> str:
@@ -73,13 +61,16 @@ def _make_bucket(s3: S3Client, name: str) -> bool:
     return False
 
 
-def _notify(s3: S3Client, template: StackTemplate, queues: Queues) -> None:
+def _notify(s3: S3Client, template: StackTemplate) -> None:
     rules = [
         {"Name": name, "Value": value}
         for name, value in (("prefix", template.filter_prefix), ("suffix", template.filter_suffix))
         if value
     ]
-    configuration: dict[str, Any] = {"QueueArn": queues.arn, "Events": list(template.notification_events)}
+    configuration: dict[str, Any] = {
+        "QueueArn": _arn(template.queue_name),
+        "Events": list(template.notification_events),
+    }
     if rules:
         configuration["Filter"] = {"Key": {"FilterRules": rules}}
     s3.put_bucket_notification_configuration(

@@ -63,10 +63,6 @@ class Settler:
             del self._candidates[key]
         return due
 
-    def forget(self, key: str) -> None:
-        """A file is gone."""
-        self._candidates.pop(key, None)
-
     def tidy(self, now: float) -> None:
         """Forget what no longer matters, so that memory stays flat."""
         self._closed_at = {key: at for key, at in self._closed_at.items() if now - at < _APPENDING_S}

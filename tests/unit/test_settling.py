@@ -67,10 +67,8 @@ def test_the_wait_ends_when_the_next_file_is_due():
     assert settler.wait_s(now=3.0, most=0.5) == 0.0
 
 
-def test_a_postponed_file_comes_back_and_a_forgotten_one_does_not():
+def test_a_postponed_file_comes_back():
     settler = Settler(1.0)
     settler.postpone("k", A, until=2.0)
-    settler.postpone("gone", A, until=2.0)
-    settler.forget("gone")
     assert settler.take_due(1.9) == []
     assert settler.take_due(2.0) == [("k", A)]
