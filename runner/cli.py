@@ -34,6 +34,8 @@ Concurrency = Annotated[
     typer.Option(min=1, help="How many Lambdas run at once. [default: one for each core]", show_default=False),
 ]
 
+BecomeOwner = Annotated[bool, typer.Option("--become-owner", help="Go on as the user who owns the data folder.")]
+
 
 def main() -> None:
     """Run the command line; an error that is meant for the user is shown as one, without a traceback."""
@@ -177,11 +179,13 @@ def provision() -> None:
 
 
 @app.command(hidden=True)
-def watch() -> None:
+def watch(become_owner: BecomeOwner = False) -> None:
     """The watcher's process."""
     from runner import services
 
     _log_to_terminal()
+    if become_owner:
+        services.become_owner(_settings().data)
     services.watch(_settings())
 
 
@@ -189,9 +193,12 @@ def watch() -> None:
 def poll(
     lambda_url: Annotated[list[str], typer.Option()],
     ready_fd: Annotated[Optional[int], typer.Option()] = None,  # noqa: UP045
+    become_owner: BecomeOwner = False,
 ) -> None:
     """The poller's process."""
     from runner import services
 
     _log_to_terminal()
+    if become_owner:
+        services.become_owner(_settings().data)
     services.poll(_settings(), lambda_url, ready_fd)

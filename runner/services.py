@@ -29,7 +29,7 @@ def _stop_event() -> threading.Event:
     return stop
 
 
-def _become_owner(folder: Path) -> None:
+def become_owner(folder: Path) -> None:
     """As root in a container: go on as the user whose folder was mounted, so that what is made in it is theirs."""
     if os.geteuid() == 0:
         owner = folder.stat()
@@ -57,7 +57,6 @@ def watch(settings: Settings) -> None:
     """The watcher's process."""
     from runner.watcher import Watcher
 
-    _become_owner(settings.data)
     described = template.load(settings.root / "template.yaml")
     s3 = aws.local_s3(settings.endpoint_url)
     with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
@@ -70,7 +69,6 @@ def poll(settings: Settings, lambda_urls: list[str], ready_fd: int | None) -> No
     from runner.poller import Poller
     from runner.rie import Emulator, replicas
 
-    _become_owner(settings.data)
     stop = _stop_event()
     described = template.load(settings.root / "template.yaml")
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
