@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import shutil
 import socket
@@ -132,6 +133,12 @@ def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
     except (ClientError, BotoCoreError):
         return None
     return next((tag["Value"] for tag in tags if tag["Key"] == EPOCH_TAG), None)
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum by which contents are told apart."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def upload(client: S3Client, bucket_name: str, key: str, path: Path, sha256: str) -> str:

@@ -121,10 +121,8 @@ def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str
 
 def _provision(local: Child, endpoint_url: str, described: template.StackTemplate, stop: Stop) -> None:
     """Wait for LocalStack, then make the buckets and queues; it comes up empty each time."""
-    s3, sqs = (
-        aws.local_s3(endpoint_url),
-        aws.local_sqs(endpoint_url),
-    )  # importing boto3 takes as long as LocalStack does
+    # Before the waiting: importing boto3 takes a good part of the time that LocalStack takes to start.
+    s3, sqs = aws.local_s3(endpoint_url), aws.local_sqs(endpoint_url)
     deadline = time.monotonic() + _PATIENCE_S
     while not localstack.is_healthy(endpoint_url):
         if not local.alive or time.monotonic() > deadline:

@@ -55,13 +55,10 @@ def load(config: Path) -> Any:
     Raises:
         tsdat.config.utils.ConfigError: the config is not valid.
     """
-    if not _is_loaded(config):
-        _pristine[config] = (_fingerprint(config), _build(config))
+    fingerprint = _fingerprint(config)
+    if config not in _pristine or _pristine[config][0] != fingerprint:
+        _pristine[config] = (fingerprint, _build(config))
     return copy.deepcopy(_pristine[config][1])
-
-
-def _is_loaded(config: Path) -> bool:
-    return config in _pristine and _pristine[config][0] == _fingerprint(config)
 
 
 def _fingerprint(config: Path) -> _Fingerprint:
@@ -113,7 +110,7 @@ def run(config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result
     Raises:
         Exception: whatever the pipeline, tsdat or S3 raises.
     """
-    first = not _is_loaded(config)
+    before = _pristine.get(config)
     with contained(result.warnings):
         phases.enter("load")
         pipeline = load(config)
@@ -131,7 +128,7 @@ def run(config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result
         finally:
             if uploads:
                 result.outputs = uploads.stored
-    if first:  # its run has loaded more modules
+    if _pristine.get(config) is not before:  # the first run of a pipeline loads more modules
         _keep_for_good()
 
 

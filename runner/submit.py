@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,9 +49,7 @@ def submit(
     after_id = last[-1].id if last else 0
     etags = {}
     for key, path in files.items():
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        etags[key] = aws.upload(s3, template.source_bucket, key, path, sha256)
+        etags[key] = aws.upload(s3, template.source_bucket, key, path, aws.sha256_of(path))
     ended: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s
     while len(ended) < len(files):

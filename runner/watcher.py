@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import queue
 import threading
@@ -152,8 +151,7 @@ class Watcher:
         path = self._inbox.path(key)
         if stamp.size >= _WORTH_ANNOUNCING_BYTES:
             log.info("↑ %s: uploading %.0f MB …", key, stamp.size / 1e6)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = aws.sha256_of(path)
         if known and known.sha256 == sha256 and known.epoch == epoch:
             return _Sent(stamp, sha256, known.etag, epoch, sent=False)  # only touched
         if known is None and key in (self._found_at_start or ()):  # did a watcher die before it entered its upload?
