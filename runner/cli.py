@@ -34,6 +34,10 @@ Concurrency = Annotated[
     typer.Option(min=1, help="How many Lambdas run at once. [default: one for each core]", show_default=False),
 ]
 
+ReadyFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="Written when it is ready for files; may be /dev/fd/N, the writing end of a pipe."),
+]
 BecomeOwner = Annotated[bool, typer.Option("--become-owner", help="Go on as the user who owns the data folder.")]
 
 
@@ -170,30 +174,30 @@ def demo() -> None:
 
 
 @app.command(hidden=True)
-def provision() -> None:
+def provision(ready_file: ReadyFile = None) -> None:
     """The process that makes buckets and queues, again whenever they are lost."""
     from runner import services
 
     _log_to_terminal()
-    services.provision(_settings())
+    services.provision(_settings(), ready_file)
 
 
 @app.command(hidden=True)
-def watch(become_owner: BecomeOwner = False) -> None:
+def watch(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
     """The watcher's process."""
     from runner import services
 
     _log_to_terminal()
     if become_owner:
         services.become_owner(_settings().data)
-    services.watch(_settings())
+    services.watch(_settings(), ready_file)
 
 
 @app.command(hidden=True)
 def poll(
     lambda_url: Annotated[list[str], typer.Option()],
-    ready_fd: Annotated[Optional[int], typer.Option()] = None,  # noqa: UP045
     become_owner: BecomeOwner = False,
+    ready_file: ReadyFile = None,
 ) -> None:
     """The poller's process."""
     from runner import services
@@ -201,4 +205,4 @@ def poll(
     _log_to_terminal()
     if become_owner:
         services.become_owner(_settings().data)
-    services.poll(_settings(), lambda_url, ready_fd)
+    services.poll(_settings(), lambda_url, ready_file)

@@ -95,7 +95,7 @@ def _start(
     for number, port in enumerate(ports, start=1):
         supervisor.start(lambdas.child(number, port, settings.root, settings.state, described, endpoint_url))
     urls = [f"--lambda-url=http://127.0.0.1:{port}" for port in ports]
-    poller = [*python("-m", "runner", "poll", f"--ready-fd={tell_warm}"), *urls]
+    poller = [*python("-m", "runner", "poll", f"--ready-file=/dev/fd/{tell_warm}"), *urls]
     env = _service_environment(settings, endpoint_url)
     log = logs / "poller.log" if quiet else None
     supervisor.start(Child("poller", poller, env, log=log, cwd=settings.root, pass_fds=(tell_warm,)))

@@ -38,7 +38,12 @@ def become_owner(folder: Path) -> None:
         os.setuid(owner.st_uid)
 
 
-def provision(settings: Settings) -> None:
+def _tell_ready(file: Path | None) -> None:
+    if file:
+        file.write_text("ready\n")
+
+
+def provision(settings: Settings, ready_file: Path | None) -> None:
     """The provisioning process of the Docker stack: LocalStack comes up empty whenever it starts."""
     from runner.provision import provision as make
 
@@ -50,20 +55,22 @@ def provision(settings: Settings) -> None:
             with suppress(ClientError, BotoCoreError):  # it went away again; look again
                 make(s3, sqs, described)
                 log.info("made the buckets and queues of template.yaml")
+                _tell_ready(ready_file)
         time.sleep(0.5)
 
 
-def watch(settings: Settings) -> None:
+def watch(settings: Settings, ready_file: Path | None) -> None:
     """The watcher's process."""
     from runner.watcher import Watcher
 
     described = template.load(settings.root / "template.yaml")
     s3 = aws.local_s3(settings.endpoint_url)
     with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
-        Watcher(settings, s3, described.source_bucket, ledger, history).run(_stop_event())
+        watcher = Watcher(settings, s3, described.source_bucket, ledger, history)
+        watcher.run(_stop_event(), lambda: _tell_ready(ready_file))
 
 
-def poll(settings: Settings, lambda_urls: list[str], ready_fd: int | None) -> None:
+def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None) -> None:
     """The poller's process; the mirror lives in it, because the poller is the first to know what there is to fetch."""
     from runner.mirror import Mirror
     from runner.poller import Poller
@@ -78,15 +85,10 @@ def poll(settings: Settings, lambda_urls: list[str], ready_fd: int | None) -> No
             mirror.tell(output["key"])
         report.tell(run, verdict)
 
-    def on_ready() -> None:
-        if ready_fd is not None:
-            os.write(ready_fd, b"1")
-            os.close(ready_fd)
-
     def find_emulators() -> list[Emulator]:
         return [emulator for url in lambda_urls for emulator in replicas(url)]
 
     with closing(History(settings.state)) as history:
         sqs = aws.local_sqs(settings.endpoint_url)
         threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
-        Poller(sqs, described, find_emulators, history, on_run, on_ready).run(stop)
+        Poller(sqs, described, find_emulators, history, on_run, lambda: _tell_ready(ready_file)).run(stop)

@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +56,11 @@ class Watcher:
         self._found_at_start: set[str] | None = None
         self._scan_at = 0.0
 
-    def run(self, stop: threading.Event) -> None:
-        """Watch until `stop` is set."""
+    def run(self, stop: threading.Event, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Watch until `stop` is set; `on_ready` is called when what lies in the inbox can be taken."""
         self._settings.inbox.mkdir(parents=True, exist_ok=True)
         observer = None if self._settings.polling else FolderEvents(self._happenings).observe(self._settings.inbox)
+        ready = False
         try:
             while not stop.is_set():
                 self._listen()
@@ -67,6 +68,9 @@ class Watcher:
                     self._scan()
                 self._collect()
                 self._start_uploads()
+                if self._epoch and not ready:
+                    ready = True
+                    on_ready()
         finally:
             if observer:
                 observer.stop()
