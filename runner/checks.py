@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import embedded, pipeline, routing, template
+from runner import embedded, pipeline, presence, routing, template
 from runner.errors import RunnerError
 from runner.settings import Settings
 from runner.terminal import results
@@ -38,7 +38,7 @@ def problems(settings: Settings) -> Iterator[str]:
         yield from str(error).splitlines()
     else:
         yield from _config_problems(settings.root, routes, described.destination_bucket if described else "unknown")
-    if not embedded.is_running(settings) and _listens(embedded.DEFAULT_PORT):
+    if not presence.running_at(settings) and _listens(embedded.DEFAULT_PORT):
         yield (
             f"port {embedded.DEFAULT_PORT} is in use by something else. "
             "Stop it, or choose another: runner up --port 4567"

@@ -64,6 +64,10 @@ def _log_to_terminal() -> None:
 
 @app.command()
 def up(
+    docker: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--docker/--embedded", help="[default: Docker if an engine answers]", show_default=False),
+    ] = None,
     port: Annotated[
         int, typer.Option(help="Where S3, SQS and STS answer, on 127.0.0.1; 0 takes any free port.")
     ] = 4566,
@@ -75,6 +79,7 @@ def up(
 ) -> None:
     """Start the stack and process every file dropped into `data/inbox`, until Ctrl-C.
 
+    With `--docker` the Lambdas run in the image that is deployed, under its limits; `--embedded` needs only Python.
     `runner up --settle 30` for instruments that append and pause; `runner up --port 0` beside another stack.
     """
     from runner import session
@@ -87,7 +92,7 @@ def up(
         settle_s=settle,
         retain=retain and settings.retain,
     )
-    session.up(settings)
+    session.up(settings, with_docker=docker)
 
 
 @app.command()

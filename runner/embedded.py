@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
 import select
 import socket
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 
 from runner import aws, lambdas, localstack, provision, routing, template
 from runner.errors import StackError
+from runner.presence import announced, only_one
 from runner.settings import Settings
 from runner.supervisor import Child, Stop, Supervisor, python
 
@@ -58,7 +57,7 @@ def running(
     endpoint_url = aws.require_local(settings.endpoint_url or f"http://127.0.0.1:{lambdas.free_port()}")
     settings = replace(settings, endpoint_url=endpoint_url)
     (settings.state / "logs").mkdir(parents=True, exist_ok=True)
-    with _only_one(settings), contextlib.ExitStack() as stack:
+    with only_one(settings), contextlib.ExitStack() as stack:
         _require_free_port(endpoint_url)
         for old in (settings.state / "logs").glob("*.log"):
             old.unlink()
@@ -69,9 +68,7 @@ def running(
         stack.callback(supervisor.stop, at_once=["LocalStack"])
         _start(settings, described, supervisor, stop, tell_warm, quiet=quiet, watch=watch)
         _await(warm, supervisor, stop)
-        note = settings.state / "stack.json"
-        note.write_text(json.dumps({"endpoint_url": endpoint_url, "pid": os.getpid()}))
-        stack.callback(note.unlink, missing_ok=True)
+        stack.enter_context(announced(settings, endpoint_url))
         yield Stack(settings, described, supervisor, endpoint_url)
 
 
@@ -151,25 +148,3 @@ def _require_free_port(endpoint_url: str) -> None:
                 f"Port {parts.port} is in use, perhaps by another stack. Stop that, or choose another port: "
                 "runner up --port 4567 (0 takes any free one)."
             ) from error
-
-
-def is_running(settings: Settings) -> bool:
-    """Whether a stack runs on this data folder."""
-    try:
-        with _only_one(settings):
-            return False
-    except StackError:
-        return True
-
-
-@contextlib.contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    settings.state.mkdir(parents=True, exist_ok=True)
-    with (settings.state / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StackError(
-                f"A stack already runs on {settings.data}. Use it, stop it, or give this one a folder: --data DIR."
-            ) from error
-        yield

@@ -12,10 +12,11 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner import aws, embedded, report, routing, template
+from runner import aws, docker, embedded, report, routing, template
 from runner.errors import StackError, StoppedError
 from runner.history import FINAL, History, Run
 from runner.mirror import is_mirrored
+from runner.presence import running_at
 from runner.settings import Settings
 from runner.submit import default_key, submit
 from runner.supervisor import Stop
@@ -28,14 +29,18 @@ def _stop() -> Stop:
     return Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def up(settings: Settings) -> None:
-    """Run the stack until somebody ends it."""
+def up(settings: Settings, *, with_docker: bool | None) -> None:
+    """Run the stack until somebody ends it.
+
+    Args:
+        with_docker: None chooses Docker where it can be used.
+    """
     stop, began = _stop(), time.monotonic()
+    running = docker.running if _choose(with_docker) else embedded.running
     try:
-        with embedded.running(settings, say, stop) as stack:
+        with running(settings, say, stop) as stack:
             say(
-                f"ready in {time.monotonic() - began:.1f} s: {settings.concurrency} Lambdas, "
-                f"S3 and SQS at {stack.endpoint_url}\n"
+                f"ready in {time.monotonic() - began:.1f} s: S3 and SQS at {stack.endpoint_url}\n"
                 f"  drop files into  {settings.inbox}\n  outputs come to  {settings.outputs}\n"
                 "  Ctrl-C ends it; `runner status` and `runner logs` in another terminal show what became of each file"
             )
@@ -46,12 +51,25 @@ def up(settings: Settings) -> None:
         say(str(request))
 
 
+def _choose(with_docker: bool | None) -> bool:
+    """Whether to use Docker; says why."""
+    if with_docker is None:
+        reason = docker.why_not()
+        if reason:
+            say(f"without Docker, because {reason}")
+        else:
+            say("with Docker, because an engine answers (--embedded does without; images are built if they changed) …")
+        return reason is None
+    say("with Docker, as asked …" if with_docker else "without Docker, as asked …")
+    return with_docker
+
+
 @contextmanager
 def _stack(settings: Settings, stop: Stop) -> Iterator[str]:
     """The endpoint of the stack that runs on this data folder, else of one started for the body."""
-    note = settings.state / "stack.json"
-    if embedded.is_running(settings) and note.exists():
-        yield json.loads(note.read_text())["endpoint_url"]
+    endpoint_url = running_at(settings)
+    if endpoint_url:
+        yield endpoint_url
         return
     say("starting a stack for this run (keep one with `runner up`) …")
     with embedded.running(replace(settings, endpoint_url=None), say, stop, quiet=True, watch=False) as stack:

@@ -8,10 +8,19 @@ import subprocess
 import time
 from pathlib import Path
 
-from conftest import SAMPLES, Stack, runner
+import pytest
+from conftest import SAMPLES, runner
+
+from runner.backends import Stack
 
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+
+
+@pytest.fixture
+def stack(embedded_stack: Stack) -> Stack:
+    """What is asked here is the same on both backends."""
+    return embedded_stack
 
 
 def test_run_starts_a_stack_and_tells_what_came_out(tmp_path: Path):

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from conftest import ROOT, eventually
+from conftest import ROOT
 
 from runner import aws, lambdas, localstack, provision
+from runner.backends import eventually
 from runner.rie import Emulator
 from runner.supervisor import Supervisor
 from runner.template import StackTemplate

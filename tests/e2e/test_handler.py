@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from conftest import ROOT, SAMPLES, eventually
+from conftest import ROOT, SAMPLES
 
 from runner import aws, lambdas, localstack, provision
+from runner.backends import eventually
 from runner.rie import Answer, Emulator
 from runner.supervisor import Supervisor
 from runner.template import StackTemplate

@@ -5,10 +5,19 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from conftest import SAMPLES, Stack, eventually
+import pytest
+from conftest import SAMPLES
+
+from runner.backends import Stack, eventually
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 MOST_GROWTH_MB = 20
+
+
+@pytest.fixture
+def stack(embedded_stack: Stack) -> Stack:
+    """The Lambdas' processes are seen best without containers."""
+    return embedded_stack
 
 
 def lambdas(stack: Stack) -> dict[int, tuple[int, int]]:

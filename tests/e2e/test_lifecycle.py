@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, environment, eventually, runner, running
+from conftest import SAMPLES, runner, running
+
+from runner.backends import environment, eventually
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
@@ -113,14 +115,14 @@ def test_polling_needs_no_folder_events(tmp_path: Path):
 def test_a_taken_port_a_second_stack_and_a_foreign_endpoint_are_refused(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = runner("up", "--port", str(port), "--data", tmp_path)
+        done = runner("up", "--embedded", "--port", str(port), "--data", tmp_path)
         assert done.returncode == 2
         assert f"error: Port {port} is in use, perhaps by another stack." in done.stderr
-    done = runner("up", "--data", tmp_path, AWS_ENDPOINT_URL="https://s3.us-west-2.amazonaws.com")
+    done = runner("up", "--embedded", "--data", tmp_path, AWS_ENDPOINT_URL="https://s3.us-west-2.amazonaws.com")
     assert done.returncode == 2
     assert "is not on this machine, and the local stack never talks to real AWS." in done.stderr
     with running(tmp_path):
-        done = runner("up", "--port", "0", "--data", tmp_path)
+        done = runner("up", "--embedded", "--port", "0", "--data", tmp_path)
         assert done.returncode == 2
         assert f"error: A stack already runs on {tmp_path}. Use it, stop it" in done.stderr
 
@@ -150,7 +152,7 @@ def test_wrong_routes_stop_the_start(tmp_path: Path):
         source = Path(name)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, project / name)
     (project / "pipelines" / "routes.yaml").write_text("pipelines: {a2e_buoy_ingest: '('}")
-    done = runner("up", "--port", "0", "--data", tmp_path / "data", RUNNER_ROOT=str(project))
+    done = runner("up", "--embedded", "--port", "0", "--data", tmp_path / "data", RUNNER_ROOT=str(project))
     assert done.returncode == 2
     assert "pipelines.a2e_buoy_ingest: '(' is not a regular expression" in done.stderr
     assert "Traceback" not in done.stderr

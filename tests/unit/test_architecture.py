@@ -14,13 +14,13 @@ STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 LAYERS = [
     {"errors", "record", "phases", "settling", "sandbox", "terminal"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor"},
-    {"aws", "routing", "history", "inbox"},
+    {"aws", "routing", "history", "inbox", "presence"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
     STAGES,
-    {"submit", "embedded", "ingest", "review"},
-    {"services", "session", "checks"},
-    {"cli", "__main__"},
+    {"submit", "embedded", "docker", "ingest", "review"},
+    {"services", "session", "checks", "backends"},
+    {"cli", "__main__", "testing"},
 ]
 SHIPPED = {"handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors"}
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}

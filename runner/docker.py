@@ -1,0 +1,140 @@
+"""The stack with Docker: starts and ends the services of compose.yaml with `docker compose`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from runner import routing, template
+from runner.errors import StackError, StoppedError
+from runner.presence import announced, only_one
+from runner.settings import Settings
+from runner.supervisor import Child, Stop, Supervisor
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_OLDEST_COMPOSE = (2, 26)
+# What a person wants to read of the services' output; the Lambdas' own logs would drown it.
+_TELLING = ("provision", "watcher", "poller")
+
+
+def why_not() -> str | None:
+    """Why Docker cannot be used here; None when it can."""
+    if not shutil.which("docker"):
+        return "docker is not installed"
+    try:
+        _ask("docker", "version", "--format", "{{.Server.Version}}")
+    except (subprocess.SubprocessError, OSError) as error:
+        return f"no Docker engine answers: {_last_line(error)}"
+    try:
+        version = _ask("docker", "compose", "version", "--short").lstrip("v")
+    except (subprocess.SubprocessError, OSError):
+        return "docker has no compose plugin"
+    numbers = tuple(int(number) for number in version.split("-")[0].split(".")[:2])
+    if numbers < _OLDEST_COMPOSE:
+        return f"docker compose {version} is older than {'.'.join(map(str, _OLDEST_COMPOSE))}"
+    return None
+
+
+def _ask(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
+
+
+def _last_line(error: Exception) -> str:
+    said = getattr(error, "stderr", "") or str(error)
+    return (said if isinstance(said, str) else said.decode(errors="replace")).strip().splitlines()[-1]
+
+
+@contextlib.contextmanager
+def running(settings: Settings, say: Callable[[str], None], stop: Stop) -> Iterator[Stack]:
+    """The services of compose.yaml, ready for files, for as long as the body runs.
+
+    Args:
+        settings: `endpoint_url` None means any free port.
+        say: told, a line each, what a user should know.
+        stop: looked at while something is waited for.
+
+    Raises:
+        RunnerError: Docker is not there, template or routes are wrong, a service did not start, or it was stopped.
+    """
+    reason = why_not()
+    if reason:
+        raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` needs none.")
+    template.load(settings.root / "template.yaml")
+    routing.load(settings.root)
+    # What Docker mounts it would make as root where it is missing.
+    for folder in (settings.data, *(settings.root / name for name in ("pipelines", "shared", "utils"))):
+        folder.mkdir(parents=True, exist_ok=True)
+    with only_one(settings):
+        compose = Stack(settings, Supervisor(say))
+        try:
+            compose.start(stop)
+            with announced(settings, compose.endpoint_url):
+                yield compose
+        finally:
+            compose.end()
+
+
+class Stack:
+    """A compose project and those who read its logs."""
+
+    def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._env = environment(settings)
+        self._compose = ["docker", "compose", "--project-directory", str(_CHECKOUT)]
+
+    def start(self, stop: Stop) -> None:
+        """Build what has changed, start all services and wait until each says that it is ready."""
+        up = Child("compose", [*self._compose, "up", "--detach", "--wait", "--build"], self._env, cwd=_CHECKOUT)
+        up.start()
+        try:
+            while up.alive:
+                stop.pause(0.05)
+        except StoppedError:
+            up.signal(signal.SIGTERM)
+            raise
+        if up.process and up.process.returncode:
+            subprocess.run([*self._compose, "logs", "--tail", "15"], env=self._env, check=False)
+            raise StackError(
+                "`docker compose up` failed; the lines above say why. If an image cannot be pulled, "
+                "scripts/offline-images makes stand-ins; `runner up --embedded` needs no Docker at all."
+            )
+        logs = [*self._compose, "logs", "--follow", "--no-log-prefix", *_TELLING]
+        reader = Child("docker compose logs", logs, self._env, cwd=_CHECKOUT)
+        self._supervisor.start(reader)
+        reader.argv = [*logs, "--tail", "0"]  # should it end, it goes on and tells nothing twice
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where S3 and SQS answer on this machine."""
+        command = [*self._compose, "port", "localstack", "4566"]
+        done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=True)
+        return f"http://{done.stdout.strip()}"
+
+    def tend(self) -> None:
+        """Go on reading the logs; Docker itself starts again what died."""
+        self._supervisor.tend()
+
+    def end(self) -> None:
+        """Remove the containers and their network; images stay."""
+        self._supervisor.stop()
+        down = [*self._compose, "down", "--remove-orphans"]
+        # A group of its own: Ctrl-C pressed again must not end it halfway.
+        subprocess.run(down, env=self._env, capture_output=True, check=False, process_group=0)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What compose.yaml's variables stand for: settings that are not the defaults, the rest is for .env to say."""
+    defaults = Settings.from_env({}).to_env()
+    changed = {name: value for name, value in settings.to_env().items() if defaults.get(name) != value}
+    port = urlsplit(settings.endpoint_url).port if settings.endpoint_url else 0
+    return {
+        **os.environ, **changed, "LOCALSTACK_PORT": str(port), "RUNNER_ROOT": str(settings.root),
+        "RUNNER_DATA": str(settings.data),
+    }  # fmt: skip

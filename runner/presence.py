@@ -1,0 +1,51 @@
+"""Which stack runs on a data folder: one at the most, of either backend."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+
+from runner.errors import StackError
+from runner.settings import Settings
+
+
+@contextlib.contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Keep a second stack off the data folder for as long as the body runs.
+
+    Raises:
+        StackError: one runs there already.
+    """
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with (settings.state / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StackError(
+                f"A stack already runs on {settings.data}. Use it, stop it, or give this one a folder: --data DIR."
+            ) from error
+        yield
+
+
+@contextlib.contextmanager
+def announced(settings: Settings, endpoint_url: str) -> Iterator[None]:
+    """Tell where S3 and SQS answer, for as long as the body runs."""
+    note = settings.state / "stack.json"
+    note.write_text(json.dumps({"endpoint_url": endpoint_url, "pid": os.getpid()}))
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def running_at(settings: Settings) -> str | None:
+    """The endpoint of the stack that runs on the data folder and is ready; None when there is none."""
+    note = settings.state / "stack.json"
+    try:
+        with only_one(settings):
+            return None
+    except StackError:
+        return str(json.loads(note.read_text())["endpoint_url"]) if note.exists() else None

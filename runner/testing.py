@@ -1,0 +1,228 @@
+"""A pytest plugin for pipelines: send files through the whole path and compare what comes out.
+
+    pytest_plugins = ["runner.testing"]          # in conftest.py, or pytest -p runner.testing
+
+    def test_my_pipeline(drop, outputs):
+        run = drop("data/samples/my_pipeline/my_site/file.csv")
+        assert run["status"] == "succeeded", run["error"]
+        assert_datasets_match(outputs(run, ".nc")[0], "tests/expected/my_site.nc")
+
+`pytest --stack docker` runs the same tests in the image that is deployed.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runner import aws, docker, routing, template
+from runner.backends import DockerStack, EmbeddedStack, Stack
+from runner.record import RunRecord
+from runner.settings import Settings
+from runner.submit import default_key
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Drop = Callable[..., RunRecord]
+Outputs = Callable[..., list[Path]]
+# What differs from run to run, and with the place where a run took place.
+CHANGING_ATTRIBUTES = ("history",)
+_ENCODING = ("dtype", "_FillValue", "units", "calendar", "scale_factor", "add_offset")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the command line choose the backend."""
+    parser.addoption(
+        "--stack", choices=["embedded", "docker"], default="embedded", help="where `stack` and `drop` run pipelines"
+    )
+
+
+def require_docker() -> None:
+    """Skip the test where Docker cannot be used; on CI that is a failure."""
+    reason = docker.why_not()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"CI has to run the Docker tests, but {reason}")
+    if reason:
+        pytest.skip(f"needs Docker: {reason}")
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of its own for the whole session; it disturbs no other one and needs none."""
+    data = tmp_path_factory.mktemp("stack")
+    if request.config.getoption("--stack") == "docker":
+        require_docker()
+        made: Stack = DockerStack(data)
+    else:
+        made = EmbeddedStack(data)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Path]]:
+    """`ingest(*files)`: run the pipeline on the file system alone, as `runner ingest` does; gives the files it made."""
+    from runner import ingest as local
+
+    settings = replace(Settings.from_env({}), data=tmp_path)
+    monkeypatch.setenv("TSDAT_STORAGE_ROOT", str(settings.outputs))
+    monkeypatch.chdir(settings.root)
+
+    def run(*files: str | Path) -> list[Path]:
+        if local.ingest(settings, [Path(file) for file in files], clump=False, multidispatch=False):
+            pytest.fail(f"a pipeline failed on {', '.join(map(str, files))}; its traceback is in the output above")
+        return sorted(path for path in settings.outputs.rglob("*") if path.is_file())
+
+    return run
+
+
+@pytest.fixture
+def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """`invoke(event, files)`: put files into the source bucket and call the handler with an event, in this process.
+
+    The event is a dict or a JSON file; `files` maps keys to files. Breakpoints in pipelines work as in any test.
+    """
+    described = template.load(Settings.from_env({}).root / "template.yaml")
+    variables = {**described.environment, **aws.local_environment(stack.endpoint_url), "HOME": os.environ["HOME"]}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(Settings.from_env({}).root)
+
+    def call(event: Mapping[str, Any] | str | Path, files: Mapping[str, str | Path]) -> dict[str, Any]:
+        from runner.handler import handler
+
+        s3 = aws.local_s3(stack.endpoint_url)
+        for key, file in files.items():
+            aws.upload(s3, described.source_bucket, key, Path(file), aws.sha256_of(Path(file)))
+        payload = json.loads(Path(event).read_text()) if isinstance(event, str | Path) else dict(event)
+        return handler(payload, SimpleNamespace(aws_request_id="invoked-by-a-test"))
+
+    return call
+
+
+@pytest.fixture
+def drop(stack: Stack) -> Drop:
+    """`drop(file, key=None)`: copy a file into the inbox and wait for its run record.
+
+    The key is the path below data/samples, or from the pipeline's name on. A file that was dropped before and is the
+    same gives its earlier record: the stack does not run it again.
+    """
+    settings = Settings.from_env({})
+    pipelines = sorted({route.pipeline for route in routing.load(settings.root).routes})
+
+    def drop_file(file: str | Path, key: str | None = None, patience_s: float = 120.0) -> RunRecord:
+        path = Path(file)
+        key = key or default_key(path, [settings.root / "data" / "samples"], pipelines)
+        target = stack.inbox / key
+        before = stack.ended(key)
+        if before and target.exists() and filecmp.cmp(path, target, shallow=False):
+            return before[-1].record
+        stack.put(path, key)
+        return stack.final(key, len(before) + 1, patience_s).record
+
+    return drop_file
+
+
+@pytest.fixture
+def outputs(stack: Stack) -> Outputs:
+    """`outputs(run, suffix="")`: the files that a run made, in the outputs folder, of one type or all."""
+
+    def files(record: RunRecord, suffix: str = "") -> list[Path]:
+        run = next(run for run in stack.history.runs() if run.record == record)
+        return [path for path in stack.mirrored(run) if path.name.endswith(suffix)]
+
+    return files
+
+
+def assert_datasets_match(
+    actual: xr.Dataset | str | Path,
+    expected: xr.Dataset | str | Path,
+    *,
+    ignore_attributes: Iterable[str] = CHANGING_ATTRIBUTES,
+) -> None:
+    """Compare names, dimensions, values, dtypes, attributes and, where they come from files, fill values and units.
+
+    Args:
+        actual: a dataset or a NetCDF file.
+        expected: what it should be.
+        ignore_attributes: global attributes that may differ; `inputs` names the S3 object and is often one more.
+
+    Raises:
+        AssertionError: they differ; the text has a line for each difference.
+    """
+    differences = list(_differences(_opened(actual), _opened(expected), set(ignore_attributes)))
+    if differences:
+        raise AssertionError("datasets differ (actual ≠ expected):\n" + "\n".join(f"  {line}" for line in differences))
+
+
+def _opened(source: xr.Dataset | str | Path) -> xr.Dataset:
+    import xarray as xr
+
+    if not isinstance(source, str | Path):
+        return source
+    with xr.open_dataset(source) as dataset:
+        return dataset.load()
+
+
+def _differences(actual: xr.Dataset, expected: xr.Dataset, ignored: set[str]) -> Iterator[str]:
+    yield from _unlike("dimensions", dict(actual.sizes), dict(expected.sizes))
+    for name in sorted({*actual.variables, *expected.variables}, key=str):
+        if name not in actual.variables:
+            yield f"{name}: missing"
+        elif name not in expected.variables:
+            yield f"{name}: not expected"
+        else:
+            yield from _variable_differences(str(name), actual[name], expected[name])
+    for key in sorted({*actual.attrs, *expected.attrs} - ignored):
+        yield from _unlike(f"attribute {key}", actual.attrs.get(key), expected.attrs.get(key))
+
+
+def _variable_differences(name: str, actual: xr.DataArray, expected: xr.DataArray) -> Iterator[str]:
+    yield from _unlike(f"{name}: dimensions", actual.dims, expected.dims)
+    yield from _unlike(f"{name}: dtype", actual.dtype, expected.dtype)
+    if actual.sizes == expected.sizes and not _same(actual, expected).all():
+        yield f"{name}: values differ, {_how(actual, expected)}"
+    for key in sorted({*actual.attrs, *expected.attrs}):
+        yield from _unlike(f"{name}: attribute {key}", actual.attrs.get(key), expected.attrs.get(key))
+    if actual.encoding and expected.encoding:
+        for key in _ENCODING:
+            yield from _unlike(f"{name}: stored {key}", actual.encoding.get(key), expected.encoding.get(key))
+
+
+def _how(actual: xr.DataArray, expected: xr.DataArray) -> str:
+    """Where two arrays of the same shape differ first, and how often."""
+    import numpy as np
+
+    same = _same(actual, expected)
+    first = tuple(int(index) for index in np.argwhere(~same)[0])
+    values = f"{actual.to_numpy()[first]} ≠ {expected.to_numpy()[first]}"
+    return f"{int((~same).sum())} of {same.size}, first at {list(first)}: {values}"
+
+
+def _same(actual: xr.DataArray, expected: xr.DataArray) -> Any:
+    """Element by element; NaN and NaT are like themselves."""
+    ours, its = actual.to_numpy(), expected.to_numpy()
+    return (ours == its) | ((ours != ours) & (its != its))  # noqa: PLR0124
+
+
+def _unlike(what: str, actual: Any, expected: Any) -> Iterator[str]:
+    import numpy as np
+
+    ours, its = (np.asarray(value) if value is not None else None for value in (actual, expected))
+    if ours is None or its is None:
+        alike = ours is its
+    elif ours.dtype.kind in "fc" and its.dtype.kind in "fc":
+        alike = ours.dtype == its.dtype and np.array_equal(ours, its, equal_nan=True)
+    else:
+        alike = ours.dtype.kind == its.dtype.kind and bool(np.array_equal(ours, its))
+    if not alike:
+        yield f"{what}: {actual!r} ≠ {expected!r}"
