@@ -1,4 +1,4 @@
-"""Each pipeline through the whole path; `--stack docker` runs them in the image that is deployed. Copy one for yours."""
+"""Each pipeline through the whole path; `--stack docker` runs them in the image that is deployed. Copy a test."""
 
 from runner.testing import assert_datasets_match
 

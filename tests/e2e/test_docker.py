@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, SAMPLES, running_in_docker
 
 from runner.backends import DockerStack, EmbeddedStack, environment, eventually
+from runner.rie import Emulator
 from runner.testing import require_docker
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
@@ -81,12 +84,11 @@ def busy(container: str) -> bool:
 def test_a_crashed_emulator_is_started_again(stack: DockerStack):
     (first, *_) = containers(stack, "lambda")
     address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", first)
-    # Two invokes at once crash the emulator; these come beside the poller's own.
-    hello = f"http://{address}:8080/2015-03-31/functions/function/invocations"
-    curl = [sys.executable, "-c", f"import urllib.request as r; r.urlopen({hello!r}, data=b'{{}}', timeout=20)"]
-    clients = [subprocess.Popen(curl, stderr=subprocess.DEVNULL) for _ in range(4)]
-    for client in clients:
-        client.wait(timeout=60)
+    emulator = Emulator(f"http://{address}:8080")
+    assert emulator.is_up()
+    # Two invokes at once crash the emulator; the poller's own would be one too many already.
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: emulator.invoke({"Event": "s3:TestEvent"}, 5), range(64)))
     eventually(lambda: int(docker("inspect", "--format", "{{.RestartCount}}", first)) > 0, "restart of the emulator")
     key = f"tide_gauge/mcrl/crashed/{TIDE.name}"
     stack.put(TIDE, key)
@@ -103,22 +105,15 @@ def test_when_localstack_was_away_every_file_comes_through(stack: DockerStack):
 
 
 def test_more_replicas_are_found(stack: DockerStack):
-    compose(stack, "up", "--detach", "--wait", "--no-recreate", "--scale", "lambda=3")
+    compose(stack, "up", "--detach", "--wait", "--no-recreate", "--scale", "lambda=4")
     try:
-        assert len(containers(stack, "lambda")) == 3
-        new = eventually(
-            lambda: [c for c in containers(stack, "lambda") if "s3:TestEvent" in docker("logs", c)], "warm-up"
-        )
-        assert new
-        invoked = lambda: [c for c in containers(stack, "lambda") if KEY_WORD in docker("logs", c)]  # noqa: E731
-        for number in range(12):
-            stack.put(TIDE, f"tide_gauge/mcrl/{KEY_WORD}/{number}/{TIDE.name}")
-        eventually(lambda: len(invoked()) == 3, "work for the third Lambda")
+        assert len(containers(stack, "lambda")) == 4
+        invoked = lambda: [c for c in containers(stack, "lambda") if "replicas/" in docker("logs", c)]  # noqa: E731
+        for number in range(16):
+            stack.put(TIDE, f"tide_gauge/mcrl/replicas/{number}/{TIDE.name}")
+        eventually(lambda: len(invoked()) == 4, "work for the fourth Lambda")
     finally:
         compose(stack, "up", "--detach", "--wait", "--no-recreate", "--scale", "lambda=2")
-
-
-KEY_WORD = "replicas"
 
 
 def test_only_this_machine_can_connect(stack: DockerStack):
@@ -188,8 +183,6 @@ def test_ctrl_c_while_docker_starts_ends_it_cleanly(tmp_path: Path, project: str
 
 
 def test_without_an_engine_up_says_so_and_goes_on(tmp_path: Path):
-    python = tmp_path / "bin"
-    python.mkdir()
     with_engine_down = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
     stack = AutomaticUp(tmp_path / "data", **with_engine_down)
     try:
@@ -209,3 +202,21 @@ class AutomaticUp(EmbeddedStack):
     """`runner up`, which chooses by itself."""
 
     options = ("--port", "0")
+
+
+def test_without_env_file_all_images_are_pinned_and_public(tmp_path: Path):
+    require_docker()
+    empty = tmp_path / "empty.env"
+    empty.touch()
+    command = ["docker", "compose", "--env-file", str(empty), "config", "--format", "json"]
+    done = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=True)
+    services = json.loads(done.stdout)["services"]
+    ours = {service["image"] for service in services.values() if "build" in service}
+    assert ours == {"tsdat-local/lambda", "tsdat-local/services"}
+    bases = {
+        value for s in services.values() for name, value in s.get("build", {}).get("args", {}).items() if "BASE" in name
+    }
+    others = {service["image"] for service in services.values() if "build" not in service}
+    assert bases | others == {
+        "public.ecr.aws/lambda/python:3.13", "python:3.13.11-slim", "localstack/localstack:4.13.1"
+    }  # fmt: skip
