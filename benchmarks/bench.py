@@ -1,6 +1,7 @@
 """What the path costs beside the pipeline: measured in one run, as ratios, with real processes and the shipped samples.
 
 scripts/bench                 all of it, about four minutes
+scripts/bench --docker        the Docker stack beside the embedded one
 scripts/bench --json FILE     the same, and the figures as JSON
 """
 
@@ -56,10 +57,10 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def overhead(run: Callable[[Path], None], work: Path, pairs: int) -> dict[str, float]:
+def overhead(run: Callable[[Path], None], work: Path, backend: str, pairs: int) -> dict[str, float]:
     """Drop until output in the outputs folder, minus the warm run next to it, pair by pair."""
     say(f"(a) overhead: {pairs} pairs of a drop and a warm run …")
-    with MeasuredStack(work / "a", concurrency=1) as stack:
+    with MeasuredStack(work / "a", 1, backend) as stack:
         for number in range(3):
             stack.seconds_from_drop_to_output(SAMPLE, f"warm{number}")
         drops, runs = [], []
@@ -77,7 +78,7 @@ def overhead(run: Callable[[Path], None], work: Path, pairs: int) -> dict[str, f
     }
 
 
-def throughput(run: Callable[[Path], None], work: Path, count: int) -> dict[str, float]:
+def throughput(run: Callable[[Path], None], work: Path, backend: str, count: int) -> dict[str, float]:
     """Many files at once through one and two Lambdas, against as many runs in one warm process."""
     say(f"(b) throughput: {count} files through 1 and 2 Lambdas, before and after each as many in one warm process …")
 
@@ -86,7 +87,7 @@ def throughput(run: Callable[[Path], None], work: Path, count: int) -> dict[str,
 
     figures = {}
     for lambdas in (1, 2):
-        with MeasuredStack(work / f"b{lambdas}", concurrency=lambdas) as stack:
+        with MeasuredStack(work / f"b{lambdas}", lambdas, backend) as stack:
             stack.seconds_for_many(SAMPLE, 3 * lambdas, "warm")
             before = alone()
             through = stack.seconds_for_many(SAMPLE, count, "n")
@@ -108,7 +109,7 @@ def process_per_file(work: Path, count: int) -> float:
     return statistics.median(seconds(once) for _ in range(count))
 
 
-def noop(work: Path, count: int) -> dict[str, float]:
+def noop(work: Path, backend: str, count: int) -> dict[str, float]:
     """Files/s of a pipeline that does nothing, against what LocalStack can put, receive and delete at all."""
     say(f"(d) {count} files through a pipeline that does nothing …")
     project = work / "noop"
@@ -116,7 +117,7 @@ def noop(work: Path, count: int) -> dict[str, float]:
     shutil.copy(ROOT / "template.yaml", project)
     content = work / "noop.txt"
     content.write_text("x")
-    with MeasuredStack(work / "d", concurrency=2, root=project) as stack:
+    with MeasuredStack(work / "d", 2, backend, project) as stack:
         stack.seconds_for_many(content, 20, "warm")
         through = count / stack.seconds_for_many(content, count, "n")
         alone = count / seconds(lambda: put_receive_delete(stack, count))
@@ -150,34 +151,45 @@ def put_receive_delete(stack: MeasuredStack, count: int) -> None:
 
 
 def main() -> None:
-    """Measure all, print a table, write JSON."""
+    """Measure all, print a table with a column for each backend, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     parser.add_argument("--quick", action="store_true", help="a quarter of the repetitions")
+    parser.add_argument("--docker", action="store_true", help="measure the Docker stack too, beside the embedded one")
     arguments = parser.parse_args()
     share = 4 if arguments.quick else 1
+    backends = ["embedded", "docker"] if arguments.docker else ["embedded"]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         work = Path(folder)
         run = warm_pipeline(work / "warm")
-        figures: dict[str, object] = dict(overhead(run, work, pairs=24 // share))
-        figures |= throughput(run, work, count=40 // share)
         fresh_s = process_per_file(work, count=4)
-        figures |= {"process_per_file_s": round(fresh_s, 2)}
-        figures |= {"vs_process_per_file": round(fresh_s / float(str(figures["s_per_file_2"])), 1)}
-        figures |= noop(work, count=200 // share)
-        figures |= {"ready_s": ready_s(work)}
-    for name, value in figures.items():
-        print(f"{name:24} {value}")
+        table = {backend: measure(run, work / backend, backend, fresh_s, share) for backend in backends}
+    print(" " * 24, *(f"{backend:10}" for backend in backends))
+    for name in table["embedded"]:
+        print(f"{name:24}", *(f"{figures[name]!s:10}" for figures in table.values()))
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        arguments.json.write_text(json.dumps(table, indent=2) + "\n")
 
 
-def ready_s(work: Path) -> float:
+def measure(run: Callable[[Path], None], work: Path, backend: str, fresh_s: float, share: int) -> dict[str, object]:
+    """All figures of one backend."""
+    say(f"{backend}:")
+    work.mkdir()
+    figures: dict[str, object] = dict(overhead(run, work, backend, pairs=24 // share))
+    figures |= throughput(run, work, backend, count=40 // share)
+    figures |= {"process_per_file_s": round(fresh_s, 2)}
+    figures |= {"vs_process_per_file": round(fresh_s / float(str(figures["s_per_file_2"])), 1)}
+    figures |= noop(work, backend, count=200 // share)
+    figures |= {"ready_s": ready_s(work, backend)}
+    return figures
+
+
+def ready_s(work: Path, backend: str) -> float:
     """From the start of `runner up`, not the first on its folder, until S3 has accepted a file that was waiting."""
     say("(e) start to first file accepted …")
     times = []
     for number in range(4):
-        stack = MeasuredStack(work / "e", concurrency=2)
+        stack = MeasuredStack(work / "e", 2, backend)
         times.append(stack.seconds_from_start_to_accepted(SAMPLE, f"n{number}"))
     return round(statistics.median(times[1:]), 2)
 

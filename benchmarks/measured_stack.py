@@ -21,8 +21,9 @@ _PATIENCE_S = 300.0
 class MeasuredStack:
     """Started by `with`, or by asking how long a start takes."""
 
-    def __init__(self, data: Path, concurrency: int, root: Path | None = None) -> None:
-        self._data, self._concurrency, self._root = data, concurrency, root
+    def __init__(self, data: Path, concurrency: int, backend: str = "embedded", root: Path | None = None) -> None:
+        self._data, self._concurrency, self._backend, self._root = data, concurrency, backend, root
+        self._project = f"tsdat-bench-{os.getpid()}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> MeasuredStack:
@@ -37,9 +38,10 @@ class MeasuredStack:
         self._stop()
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "runner", "up", "--port", "0", "--data", str(self._data)]
+        command = [sys.executable, "-m", "runner", "up", f"--{self._backend}", "--port", "0", "--data", str(self._data)]
         command += ["--concurrency", str(self._concurrency)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TSDAT_", "PYTHONDONT"))}
+        environment["COMPOSE_PROJECT_NAME"] = self._project
         if self._root:
             environment["RUNNER_ROOT"] = str(self._root)
         self._data.mkdir(parents=True, exist_ok=True)
@@ -118,8 +120,11 @@ class MeasuredStack:
         """The most memory that each process ever held, in MB."""
         names = {
             "localstack_main": "localstack",
+            "localstack.runtime": "localstack",
             "aws-lambda-rie": "emulator",
             "runner.bootstrap": "lambda",
+            "bootstrap.py": "lambda",
+            "runner provision": "provision",
             "runner poll": "poller",
             "runner watch": "watcher",
             "runner up": "supervisor",
@@ -129,11 +134,13 @@ class MeasuredStack:
             status = Path(f"/proc/{pid}/status").read_text()
             command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
             peak_mb = int(status.split("VmHWM:")[1].split()[0]) // 1024
-            name = next((name for word, name in names.items() if word in command), "other")
-            peaks[name] = max(peaks.get(name, 0), peak_mb)
+            name = next((name for word, name in names.items() if word in command), None)
+            if name:
+                peaks[name] = max(peaks.get(name, 0), peak_mb)
         return peaks
 
     def _family(self) -> set[int]:
+        """The supervisor's process with all below it, and those in its containers."""
         assert self._process
         listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
         pairs = [tuple(map(int, line.split())) for line in listing.splitlines()]
@@ -141,4 +148,11 @@ class MeasuredStack:
         while len(family) != size:
             size = len(family)
             family |= {pid for pid, parent in pairs if parent in family}
-        return family
+        return family | (self._contained() if self._backend == "docker" else set())
+
+    def _contained(self) -> set[int]:
+        def docker(*arguments: str) -> str:
+            return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
+
+        containers = docker("ps", "--quiet", "--filter", f"label=com.docker.compose.project={self._project}").split()
+        return {int(pid) for container in containers for pid in docker("top", container, "-o", "pid").split()[1:]}
