@@ -22,7 +22,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from runner import aws, events, pipeline, routing
-from runner.errors import AmbiguousRouteError, EventError, PipelineFailedError, UnroutableError
+from runner.errors import EventError, PipelineFailedError, RoutingError, UnroutableError
 from runner.phases import Phases
 from runner.record import Failure, Input, RunRecord, new_record
 
@@ -34,7 +34,8 @@ logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), leve
 # The init phase: what is wrong with the routes shows here and not at the first file, and no file waits for imports.
 os.chdir(PROJECT)
 pipeline.use_project(PROJECT)
-routes = routing.load(PROJECT)
+routes = routing.CurrentRoutes(PROJECT)
+routes.get()
 pipeline.warm_up()
 
 
@@ -84,10 +85,10 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
     together: dict[routing.Route, list[events.S3Object]] = {}
     for item in parsed.objects:
         try:
-            together.setdefault(routes.match(item.key), []).append(item)
+            together.setdefault(routes.get().match(item.key), []).append(item)
         except UnroutableError as error:
             runs.append(new_record("skipped", **about, reason=str(error), inputs=[_input(item)]))
-        except AmbiguousRouteError as error:
+        except RoutingError as error:  # two routes match, or an edit of the routes is not valid
             runs.append(new_record("failed", **about, error=_failure(error, "route"), inputs=[_input(item)]))
     runs += [_run(route, objects, about) for route, objects in together.items()]
     return [_logged(run) for run in runs]

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from runner import aws
+from runner.modules import Stamp, UserModules, stamp
 from runner.phases import Phases
 from runner.record import Output, VariableQC
 from runner.sandbox import contained
 
-_Fingerprint = tuple[tuple[str, int, int], ...]
+_Fingerprint = dict[Path, Stamp]
 # Pipelines as built from their configs, never run: each run gets a copy, so nothing leaks into the next.
 _pristine: dict[Path, tuple[_Fingerprint, Any]] = {}
+_projects: dict[Path, UserModules] = {}
+# Whether everything loaded is out of garbage collection's way: not between a pipeline's loading and its first success.
+_settled = True
 
 
 @dataclass
@@ -45,25 +49,41 @@ def warm_up() -> None:
 
 def _keep_for_good() -> None:
     """Take what is loaded now out of garbage collection, which would search all of it again in every run (40 ms)."""
+    global _settled
     gc.collect()
     gc.freeze()
+    _settled = True
 
 
 def load(config: Path) -> Any:
-    """The tsdat pipeline of a config with the output bucket as its storage, built anew when a config file changed.
+    """The tsdat pipeline of a config with the output bucket as its storage, built anew when the user edited a file.
 
     Raises:
-        tsdat.config.utils.ConfigError: the config is not valid.
+        tsdat.config.utils.ConfigError: the config is not valid, or a module of the user's cannot be imported.
     """
+    global _settled
     fingerprint = _fingerprint(config)
-    if config not in _pristine or _pristine[config][0] != fingerprint:
+    known = _pristine.get(config)
+    if (known and known[0] != fingerprint) or any(modules.changed() for modules in _projects.values()):
+        _forget_all()
+    if config not in _pristine:
+        _settled = False
         _pristine[config] = (fingerprint, _build(config))
     return copy.deepcopy(_pristine[config][1])
 
 
+def _forget_all() -> None:
+    """Drop every pipeline, for two of them may share a module, and let garbage collection find the old classes."""
+    gc.unfreeze()
+    _pristine.clear()
+    for modules in _projects.values():
+        modules.forget()
+
+
 def _fingerprint(config: Path) -> _Fingerprint:
-    files = sorted([*config.parent.glob("*.y*ml"), *Path("shared").glob("**/*.y*ml")])
-    return tuple((str(path), (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files)
+    """Every YAML file that a config is likely to name: those of its pipeline and the shared ones."""
+    files = [*config.parent.parent.glob("**/*.y*ml"), *Path("shared").glob("**/*.y*ml")]
+    return {path: stamp(path) for path in files}
 
 
 def _build(config: Path) -> Any:
@@ -110,7 +130,6 @@ def run(config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result
     Raises:
         Exception: whatever the pipeline, tsdat or S3 raises.
     """
-    before = _pristine.get(config)
     with contained(result.warnings):
         phases.enter("load")
         pipeline = load(config)
@@ -128,7 +147,7 @@ def run(config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result
         finally:
             if uploads:
                 result.outputs = uploads.stored
-    if _pristine.get(config) is not before:  # the first run of a pipeline loads more modules
+    if not _settled:  # the first run of a pipeline loads more modules
         _keep_for_good()
 
 
@@ -151,6 +170,9 @@ def summarise_qc(dataset: Any) -> dict[str, VariableQC]:
 
 
 def use_project(root: Path) -> None:
-    """Make a project's `pipelines`, `shared` and `utils` importable, as if it were the working directory."""
+    """Make a project's `pipelines`, `shared` and `utils` importable from the working directory, edits included."""
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
+    if root not in _projects:
+        _projects[root] = UserModules(root)
+        _projects[root].install()

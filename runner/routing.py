@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from runner.errors import AmbiguousRouteError, RoutingError, UnroutableError
+from runner.modules import Stamp, stamp
 
 ROUTES_FILE = "pipelines/routes.yaml"
 
@@ -89,6 +90,32 @@ def load(root: Path) -> Routes:
     if problems:
         raise RoutingError("\n".join(problems))
     return Routes(tuple(routes))
+
+
+class CurrentRoutes:
+    """A project's routes, read again whenever one of their files changed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._seen: dict[Path, Stamp] | None = None
+        self._routes = Routes(())
+
+    def get(self) -> Routes:
+        """The routes as the files say now.
+
+        Raises:
+            RoutingError: as `load`; the next call tries again.
+        """
+        seen = self._look()
+        if seen != self._seen:
+            self._seen = None
+            self._routes = load(self._root)
+            self._seen = seen
+        return self._routes
+
+    def _look(self) -> dict[Path, Stamp]:
+        files = [self._root / ROUTES_FILE, *self._root.glob("pipelines/*/config/pipeline*.yaml")]
+        return {path: stamp(path) for path in files}
 
 
 def _read_yaml(path: Path, problems: list[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "phases", "settling", "sandbox", "terminal"},
+    {"errors", "record", "phases", "settling", "sandbox", "terminal", "modules"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor"},
     {"aws", "routing", "history", "inbox", "presence"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
@@ -22,7 +22,19 @@ LAYERS = [
     {"services", "session", "checks", "backends"},
     {"cli", "__main__", "testing"},
 ]
-SHIPPED = {"handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors"}
+SHIPPED = {
+    "handler",
+    "aws",
+    "pipeline",
+    "storage",
+    "sandbox",
+    "phases",
+    "record",
+    "routing",
+    "events",
+    "errors",
+    "modules",
+}
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 
 
