@@ -12,7 +12,7 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "phases", "settling", "sandbox", "terminal", "modules"},
+    {"errors", "record", "datasets", "phases", "settling", "sandbox", "terminal", "modules"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor"},
     {"aws", "routing", "history", "inbox", "presence"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
