@@ -11,7 +11,7 @@ EventBridge) it answers {"runs": […]}, and raises when a run failed, so that A
 from __future__ import annotations
 
 import os
-import tempfile
+import resource
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,12 +21,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import aws, events, pipeline, routing
+from runner import aws, events, limits, pipeline, routing, sandbox
 from runner.errors import EventError, PipelineFailedError, RoutingError, UnroutableError
 from runner.phases import Phases
 from runner.record import Failure, Input, RunRecord, new_record
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
+MEMORY_MB = float(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or "inf")
 _LONGEST_TRACEBACK = 20_000
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
@@ -99,9 +100,9 @@ def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, 
         "failed", **about, pipeline=route.pipeline, location=route.location, config=route.config,
         inputs=[_input(item) for item in objects],
     )  # fmt: skip
-    phases, result = Phases(), pipeline.Result(location=route.location)
+    phases, result, before_mb = Phases(), pipeline.Result(location=route.location), _peak_mb()
     try:
-        with tempfile.TemporaryDirectory(prefix="inputs-") as folder:
+        with sandbox.Folder(prefix="inputs-") as folder:
             phases.enter("download")
             files = {
                 aws.download(item.bucket, item.key, _local_path(item.key, Path(folder, str(number)))):
@@ -114,8 +115,15 @@ def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, 
         run["error"] = _failure(error, phases.current)
     run["location"] = result.location or route.location
     run["outputs"], run["qc"], run["warnings"] = result.outputs, result.qc, result.warnings
+    if warning := limits.memory_warning(before_mb, _peak_mb(), MEMORY_MB):
+        run["warnings"].append(warning)
     run["durations_s"] = phases.finish()
     return run
+
+
+def _peak_mb() -> float:
+    """The most memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _local_path(key: str, folder: Path) -> Path:
@@ -136,7 +144,7 @@ def _failure(error: Exception, phase: str) -> Failure:
     text = "".join(traceback.format_exception(error))
     return {
         "type": type(error).__name__,
-        "message": str(error) or repr(error),
+        "message": "\n".join(filter(None, (str(error) or repr(error), limits.noted(error)))),
         "phase": phase,
         "traceback": text[-_LONGEST_TRACEBACK:],
     }

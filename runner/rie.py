@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from runner import limits
+
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 # The emulator itself ends a run at the function timeout; this much later it is taken for dead.
 _GRACE_S = 20.0
@@ -35,6 +37,8 @@ class Emulator:
     """One emulator. It crashes on a second invoke while one runs, so its owner sends one at a time."""
 
     url: str
+    memory_mb: int | None = None
+    """What template.yaml gives the function, for error texts."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -65,14 +69,14 @@ class Emulator:
         try:
             connection.request("POST", _INVOKE_PATH, json.dumps(event), {"Content-Type": "application/json"})
             response = connection.getresponse()
-            return classify(response.status, response.read())
+            return classify(response.status, response.read(), timeout_s, self.memory_mb)
         except (OSError, http.client.HTTPException) as error:
             return Answer("died", error=f"The Lambda emulator died during the run ({error or type(error).__name__}).")
         finally:
             connection.close()
 
 
-def replicas(url: str) -> list[Emulator]:
+def replicas(url: str, memory_mb: int | None = None) -> list[Emulator]:
     """The emulators behind a URL: one for each address that its host name has now, as a compose service has."""
     parts = urlsplit(url)
     try:
@@ -80,10 +84,10 @@ def replicas(url: str) -> list[Emulator]:
     except OSError:
         return []  # the service has no replica now
     addresses = sorted({str(address[0]) for *_, address in found})
-    return [Emulator(f"http://{address}:{parts.port}") for address in addresses]
+    return [Emulator(f"http://{address}:{parts.port}", memory_mb) for address in addresses]
 
 
-def classify(status: int, body: bytes) -> Answer:
+def classify(status: int, body: bytes, timeout_s: float | None = None, memory_mb: int | None = None) -> Answer:
     """Tell a returned value, a raised exception, a timeout and a dead runtime apart."""
     text = body.decode("utf-8", "replace").strip()
     try:
@@ -91,12 +95,14 @@ def classify(status: int, body: bytes) -> Answer:
     except ValueError:
         payload = None
     if isinstance(payload, dict) and "errorMessage" in payload:
+        if "signal: killed" in str(payload["errorMessage"]):
+            return Answer("died", error=limits.killed(memory_mb))
         message = f"{payload.get('errorType', 'Error')}: {payload['errorMessage']}"
         return Answer("raised", error=message, traceback="".join(payload.get("stackTrace") or []))
     if status == http.client.OK and (isinstance(payload, dict) or text == "null"):
         return Answer("answered", payload=payload or {})
     if text.startswith("Task timed out"):
-        return Answer("timed out", error=f"{text} (Timeout in template.yaml)")
+        return Answer("timed out", error=limits.timed_out(text, timeout_s))
     return Answer(
         "died", error=f"The Lambda's runtime died during the run (status {status}: {text[:200] or 'no text'})."
     )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from types import TracebackType
+
+from runner import limits
 
 _MOST_WARNINGS = 20
 
@@ -30,6 +34,19 @@ class _Collector(logging.Handler):
             self.texts.append(text)
 
 
+class Folder(tempfile.TemporaryDirectory[str]):
+    """A temporary folder that keeps with a passing exception what limit it met, which nobody sees once it is empty."""
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        """Look, then remove the folder."""
+        if isinstance(value, Exception):
+            tmp = tempfile.gettempdir()
+            disk = shutil.disk_usage(tmp)
+            memory_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "?")
+            limits.note(value, limits.reached(value, tmp, disk.total, disk.free, memory_mb))
+        super().__exit__(kind, value, at)
+
+
 @contextlib.contextmanager
 def contained(texts: list[str]) -> Iterator[None]:
     """Run the body with a temporary folder, warnings, logging, matplotlib and environment of its own.
@@ -40,15 +57,18 @@ def contained(texts: list[str]) -> Iterator[None]:
     root = logging.getLogger()
     handlers, level, environment, folder = root.handlers[:], root.level, dict(os.environ), os.getcwd()  # noqa: PTH109
     collector = _Collector(texts)
-    with tempfile.TemporaryDirectory(prefix="run-") as tempfile_dir, warnings.catch_warnings(), _matplotlib():
+    with Folder(prefix="run-") as tempfile_dir, warnings.catch_warnings(), _matplotlib():
         warnings.simplefilter("default")
         warnings.showwarning = lambda message, *_: collector.keep(str(message))
         outer, tempfile.tempdir = tempfile.tempdir, tempfile_dir
+        # tsdat writes a dataset in a folder that is gone before its exception comes here.
+        plain, tempfile.TemporaryDirectory = tempfile.TemporaryDirectory, Folder  # type: ignore[misc,assignment]
         root.addHandler(collector)
         try:
             yield
         finally:
             tempfile.tempdir = outer
+            tempfile.TemporaryDirectory = plain  # type: ignore[misc]
             root.handlers[:] = handlers
             root.setLevel(level)
             os.chdir(folder)

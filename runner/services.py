@@ -86,7 +86,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None) ->
         report.tell(run, verdict)
 
     def find_emulators() -> list[Emulator]:
-        return [emulator for url in lambda_urls for emulator in replicas(url)]
+        return [emulator for url in lambda_urls for emulator in replicas(url, described.memory_mb)]
 
     with closing(History(settings.state)) as history:
         sqs = aws.local_sqs(settings.endpoint_url)

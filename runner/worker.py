@@ -6,9 +6,11 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from runner import limits
 from runner.rie import Answer, Emulator
 
 log = logging.getLogger("poller")
@@ -30,11 +32,12 @@ class Worker(threading.Thread):
         received: queue.Queue[Batch],
         as_event: Callable[[Batch], Mapping[str, Any]],
         done: Callable[[Batch, Answer], None],
+        init_limit_s: float = 10.0,
     ) -> None:
         super().__init__(name=f"worker {emulator.url}", daemon=True)
         self._emulator, self._timeout_s = emulator, timeout_s
         self._received, self._as_event, self._done = received, as_event, done
-        self._complaint = ""
+        self._complaint, self._init_limit_s = "", init_limit_s
         self._leave = threading.Event()
         self.was_warm = False
 
@@ -68,6 +71,7 @@ class Worker(threading.Thread):
         if not self._emulator.is_up():
             self._leave.wait(0.05)
             return False
+        began = time.monotonic()
         answer = self._emulator.invoke(_WARM_UP_EVENT, self._timeout_s)
         if answer.kind != "answered":
             if self._complaint != answer.error:
@@ -77,5 +81,8 @@ class Worker(threading.Thread):
                 )
             self._leave.wait(2.0)
             return False
+        took = time.monotonic() - began
+        if took > self._init_limit_s and not self.was_warm:
+            log.warning("⚠ %s", limits.slow_start(self._emulator.url, took, self._init_limit_s))
         self.was_warm = True
         return True

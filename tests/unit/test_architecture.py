@@ -12,8 +12,8 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "datasets", "phases", "settling", "sandbox", "terminal", "modules"},
-    {"settings", "template", "intrinsics", "events", "rie", "supervisor"},
+    {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
+    {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox"},
     {"aws", "routing", "history", "inbox", "presence"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
@@ -23,18 +23,9 @@ LAYERS = [
     {"cli", "__main__", "testing"},
 ]
 SHIPPED = {
-    "handler",
-    "aws",
-    "pipeline",
-    "storage",
-    "sandbox",
-    "phases",
-    "record",
-    "routing",
-    "events",
-    "errors",
-    "modules",
-}
+    "handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors", "modules",
+    "limits",
+}  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 
 

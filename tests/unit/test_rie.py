@@ -16,14 +16,26 @@ from runner.rie import Emulator, classify, replicas
             "raised",
             "KeyError: no such column",
         ),
-        (200, b"Task timed out after 3.00 seconds", "timed out", "Task timed out after 3.00 seconds (Timeout in"),
+        (
+            200,
+            b"Task timed out after 3.00 seconds",
+            "timed out",
+            "Task timed out after 3.00 seconds: Timeout in template.yaml is 3. Raise it",
+        ),
         (502, b"", "died", "The Lambda's runtime died during the run (status 502: no text)."),
         (200, b"what is this", "died", "(status 200: what is this)"),
         (502, b'{"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}', "raised", "Runtime.ExitError"),
+        # As it answers when the kernel ends the runtime for want of memory.
+        (
+            502,
+            b'{"errorType":"Runtime.ExitError","errorMessage":"Error: Runtime exited with error: signal: killed"}',
+            "died",
+            "most likely because it used more than MemorySize (2048 MB) in template.yaml. Raise it",
+        ),
     ],
 )
 def test_every_answer_of_the_emulator_is_told_apart(status: int, body: bytes, kind: str, error: str):
-    answer = classify(status, body)
+    answer = classify(status, body, 3, 2048)
     assert answer.kind == kind
     assert error in answer.error
 

@@ -1,0 +1,220 @@
+"""Lambda's limits, met for real: in the image that is deployed, in containers with small ones, and without Docker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, eventually
+
+from runner import aws, lambdas, localstack, provision
+from runner.rie import Answer, Emulator
+from runner.supervisor import Supervisor
+from runner.template import StackTemplate
+from runner.worker import Worker
+
+# A pipeline that does what the file's name says.
+PIPELINE = """
+import tempfile, time
+from pathlib import Path
+import numpy as np, xarray as xr
+from tsdat import IngestPipeline
+
+class NoOp(IngestPipeline):
+    def run(self, inputs, **kwargs):
+        name = inputs[0]
+        if "memory" in name: held = [np.ones(2_000_000) for _ in range(60)]
+        if "sleep" in name: time.sleep(60)
+        if "write" in name: Path(tempfile.gettempdir(), "x").write_bytes(bytes(64 << 20))
+        if "root" in name: Path("/var/task/x").write_text("x")
+        if "save" in name:
+            time_ = np.arange(5_000_000).astype("datetime64[s]")
+            dataset = xr.Dataset({"a": ("time", np.random.rand(len(time_)))}, coords={"time": time_})
+            dataset.attrs = {"datastream": "nothing.a1", "location_id": "x", "dataset_name": "x", "data_level": "a1"}
+            self.storage.save_data(dataset)
+"""
+TIMEOUT_S = 20
+MEMORY_MB, TMP_MB = 420, 24
+
+
+class Function:
+    """An emulator, and what to send it."""
+
+    def __init__(self, emulator: Emulator, bucket: str, endpoint_url: str) -> None:
+        self.emulator, self._bucket, self._s3 = emulator, bucket, aws.local_s3(endpoint_url)
+
+    def run(self, name: str) -> Answer:
+        """Have a file of that name processed."""
+        key = f"noop.{name}.txt"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=b"x")
+        entity = {"bucket": {"name": self._bucket}, "object": {"key": key, "size": 1, "eTag": "e"}}
+        record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
+        return self.emulator.invoke({"Records": [record]}, TIMEOUT_S)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("limits") / "project"
+    shutil.copytree(ROOT / "benchmarks" / "noop_project", made)
+    (made / "pipelines" / "noop" / "pipeline.py").write_text(PIPELINE)
+    return made
+
+
+@pytest.fixture(scope="module")
+def endpoint_url(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) -> Iterator[str]:
+    """Buckets for both ways."""
+    state = tmp_path_factory.mktemp("limits-state")
+    (state / "logs").mkdir()
+    url = f"http://127.0.0.1:{lambdas.free_port()}"
+    supervisor = Supervisor(print)
+    supervisor.start(localstack.child(state, url, state / "logs" / "localstack.log"))
+    try:
+        eventually(lambda: localstack.is_healthy(url), "LocalStack")
+        provision.provision(aws.local_s3(url), aws.local_sqs(url), described)
+        yield url
+    finally:
+        supervisor.stop(at_once=["LocalStack"])
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    """The image that is deployed, built from what is here."""
+    asked = subprocess.run(["docker", "version"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        reason = f"no Docker engine answers: {asked.stderr.strip()}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    built = subprocess.run(["docker", "compose", "build", "lambda"], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    name = ["docker", "image", "inspect", "tsdat-local/lambda", "--format", "{{.Id}}"]
+    return subprocess.run(name, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@contextmanager
+def container(image: str, project: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Emulator]:
+    """A Lambda as compose.yaml describes it, with small limits, on this machine's own network."""
+    small = replace(described, function_timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
+    variables = lambdas.environment(Path("/var/task"), Path("/tmp"), small, endpoint_url)
+    for name in ("PATH", "PYTHONPATH"):
+        del variables[name]
+    name, port = f"tsdat-limits-{uuid.uuid4().hex[:8]}", lambdas.free_port()
+    folder = project / "pipelines"
+    for path in [project, folder, *folder.rglob("*")]:
+        path.chmod(0o755)
+    command = [
+        "docker", "run", "--detach", "--rm", "--init", "--name", name, "--network", "host", "--read-only",
+        "--user", "1000:1000", "--cap-drop", "ALL", "--tmpfs", f"/tmp:size={TMP_MB}m,mode=1777",
+        f"--memory={MEMORY_MB}m", f"--memory-swap={MEMORY_MB}m", "--volume", f"{folder}:/var/task/pipelines:ro",
+        *(f"--env={key}={value}" for key, value in variables.items()),
+        "--entrypoint", "/usr/local/bin/aws-lambda-rie", image,
+        "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
+        "--runtime-api-address", f"127.0.0.1:{lambdas.free_port()}", "/var/runtime/bootstrap", lambdas.HANDLER,
+    ]  # fmt: skip
+    subprocess.run(command, capture_output=True, check=True)
+    try:
+        emulator = Emulator(f"http://127.0.0.1:{port}", MEMORY_MB)
+        eventually(emulator.is_up, "emulator in the container")
+        yield emulator
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def contained(image: str, project: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Function]:
+    with container(image, project, described, endpoint_url) as emulator:
+        yield Function(emulator, described.source_bucket, endpoint_url)
+
+
+@pytest.fixture
+def function(contained: Function) -> Iterator[Function]:
+    """One that works before and after whatever it meets."""
+    assert (before := contained.run("fine")).kind == "answered", before
+    yield contained
+    assert (after := contained.run("fine")).kind == "answered", after
+
+
+def test_too_much_memory_is_told_with_the_templates_value(function: Function):
+    answer = function.run("memory")
+    assert answer.kind == "died"
+    assert answer.error == (
+        f"The Lambda was killed during the run, most likely because it used more than MemorySize ({MEMORY_MB} MB) "
+        "in template.yaml. Raise it, or have the pipeline hold less at once."
+    )
+
+
+@pytest.mark.parametrize(("name", "error"), [("write", "No space left on device"), ("save", "NetCDF: HDF error")])
+def test_a_full_tmp_is_told_with_its_size(function: Function, name: str, error: str):
+    answer = function.run(name)
+    assert answer.kind == "raised"
+    assert error in answer.error
+    assert f"Limit: /tmp is full: EphemeralStorage in template.yaml gives it {TMP_MB} MB." in answer.error
+
+
+def test_a_write_beside_tmp_is_told_with_its_path(function: Function):
+    answer = function.run("root")
+    assert "Limit: Lambda's file system is read-only but for /tmp; /var/task/x cannot be written." in answer.error
+
+
+def test_a_run_that_takes_too_long_is_told_with_the_templates_value(function: Function):
+    answer = function.run("sleep")
+    assert answer.kind == "timed out"
+    assert answer.error.startswith(
+        f"Task timed out after {TIMEOUT_S}.00 seconds: Timeout in template.yaml is {TIMEOUT_S}. Raise it"
+    )
+
+
+@contextmanager
+def embedded(project: Path, state: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Emulator]:
+    """The same without Docker: no limit but the timeout is kept there."""
+    port = lambdas.free_port()
+    (state / "logs").mkdir()
+    supervisor = Supervisor(print)
+    supervisor.start(lambdas.child(1, port, project, state, described, endpoint_url))
+    try:
+        emulator = Emulator(f"http://127.0.0.1:{port}")
+        eventually(emulator.is_up, "emulator")
+        yield emulator
+    finally:
+        supervisor.stop()
+
+
+def test_without_docker_too_much_memory_is_a_warning(
+    project: Path, tmp_path: Path, described: StackTemplate, endpoint_url: str
+):
+    small = replace(described, function_timeout_s=60, memory_mb=MEMORY_MB)
+    with embedded(project, tmp_path, small, endpoint_url) as emulator:
+        function = Function(emulator, described.source_bucket, endpoint_url)
+        warnings = [(function.run(name).payload or {})["runs"][0]["warnings"] for name in ("fine", "memory", "fine")]
+    assert (warnings[0], warnings[2]) == ([], [])
+    (warning,) = warnings[1]
+    assert warning.startswith("used ")
+    assert f"MB; MemorySize in template.yaml is {MEMORY_MB} MB: on AWS this run is killed." in warning
+
+
+def test_a_slow_init_is_told_once(
+    project: Path, tmp_path: Path, described: StackTemplate, endpoint_url: str, caplog: pytest.LogCaptureFixture
+):
+    slow = tmp_path / "slow"
+    shutil.copytree(project, slow)
+    # Python runs it at its start: an import that takes long.
+    (slow / "sitecustomize.py").write_text("import time; time.sleep(2)")
+    received: queue.Queue[list[object]] = queue.Queue()
+    with embedded(slow, tmp_path, described, endpoint_url) as emulator, caplog.at_level(logging.WARNING, "poller"):
+        worker = Worker(emulator, 60, received, lambda _: {}, lambda *_: None, init_limit_s=2.0)
+        worker.start()
+        eventually(lambda: worker.was_warm, "warm Lambda")
+        worker.leave()
+        worker.join()
+    (message,) = [record.getMessage() for record in caplog.records if "to start" in record.getMessage()]
+    assert message.startswith(f"⚠ the Lambda at {emulator.url} took ")
+    assert "s to start; AWS allows the init phase 2 s and then starts it again" in message

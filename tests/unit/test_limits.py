@@ -1,0 +1,44 @@
+import errno
+import tempfile
+
+import pytest
+
+from runner import limits
+from runner.sandbox import Folder, contained
+
+
+@pytest.mark.parametrize(
+    ("error", "free", "text"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), 10**9, "/tmp is full: EphemeralStorage in template.yaml gives"),
+        (RuntimeError("NetCDF: HDF error"), 0, "/tmp is full: EphemeralStorage in template.yaml gives it 16 MB."),
+        (RuntimeError("NetCDF: HDF error"), 10**9, None),
+        (OSError(errno.EROFS, "Read-only", "/var/task/x"), 10**9, "read-only but for /tmp; /var/task/x cannot"),
+        (PermissionError(errno.EACCES, "denied", "/etc/x"), 10**9, "nobody is root; /etc/x cannot be used"),
+        (PermissionError(errno.EACCES, "denied", "/tmp/x"), 10**9, None),
+        (MemoryError(), 10**9, "MemorySize in template.yaml gives the function 2048 MB"),
+        (ValueError("torn"), 10**9, None),
+    ],
+)  # fmt: skip
+def test_each_limit_is_told_with_its_key(error: Exception, free: int, text: str | None):
+    outer = KeyError("tsdat's own")
+    outer.__cause__ = error
+    for shown in (error, outer):
+        reached = limits.reached(shown, "/tmp", 16 << 20, free, "2048")
+        assert (reached is None) if text is None else (text in (reached or ""))
+
+
+def test_a_limit_is_kept_with_the_exception_once_though_folders_nest():
+    with pytest.raises(MemoryError) as raised, Folder(), contained([]), tempfile.TemporaryDirectory():
+        raise MemoryError
+    assert [text.partition(" ")[0] for text in raised.value.__notes__] == ["Limit:"]
+    assert "MemorySize" in limits.noted(raised.value)
+    assert tempfile.TemporaryDirectory is not Folder
+
+
+def test_only_a_run_that_grew_beyond_its_memory_is_warned_of():
+    assert limits.memory_warning(100, 2100.4, 2048) == (
+        "used 2100 MB; MemorySize in template.yaml is 2048 MB: on AWS this run is killed."
+    )
+    assert limits.memory_warning(2100, 2100, 2048) is None
+    assert limits.memory_warning(100, 2000, 2048) is None
