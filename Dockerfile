@@ -37,8 +37,8 @@ COPY pipelines pipelines
 # Brackets, because a project may have neither.
 COPY share[d] shared
 COPY util[s] utils
-# Checked by hash: right also where a layer's file times are not kept.
-RUN python3 -m compileall -q --invalidation-mode checked-hash .
+# Checked by hash: right also where a layer's file times are not kept. The user's modules are always compiled from source.
+RUN python3 -m compileall -q --invalidation-mode checked-hash runner
 
 FROM ${LAMBDA_BASE} AS lambda
 # AWS's bootstrap searches /opt/python after /var/task and before its own packages.

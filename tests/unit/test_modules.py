@@ -3,6 +3,8 @@
 import importlib
 import linecache
 import os
+import shutil
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -158,3 +160,37 @@ def test_what_is_not_the_users_stays(project: Project, tmp_path: Path):
         sys.path.remove(str(elsewhere.parent))
         del sys.modules["shared"]
     assert "json" in sys.modules
+
+
+RELOADS = """
+import gc, os, resource, sys, weakref
+from pathlib import Path
+from runner import pipeline
+
+root = Path.cwd()
+pipeline.use_project(root)
+pipeline.warm_up()
+config, source = Path("pipelines/noop/config/pipeline.yaml"), Path("pipelines/noop/pipeline.py")
+old, peaks = [], []
+for number in range(31):
+    with source.open("a") as file:
+        file.write(f"\\nEDITION = {number}\\n")
+    pipeline.run(config, {}, pipeline.Phases(), pipeline.Result())
+    assert sys.modules["pipelines.noop.pipeline"].EDITION == number
+    old.append(weakref.ref(sys.modules["pipelines.noop.pipeline"].NoOp))
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(sum(ref() is not None for ref in old), peaks[-1] - peaks[4])
+"""
+
+
+def test_thirty_reloads_leave_no_old_classes(tmp_path: Path):
+    shutil.copytree("benchmarks/noop_project/pipelines", tmp_path / "pipelines")
+    known = {"PATH": os.environ["PATH"], "MPLBACKEND": "Agg", "TSDAT_S3_BUCKET_NAME": "nowhere", "HOME": str(tmp_path)}
+    fake = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-c", RELOADS], cwd=tmp_path, env=known | fake, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    alive, grown_kb = map(int, done.stdout.split())
+    assert alive == 1, done.stdout  # the newest
+    assert grown_kb < 10_000, done.stdout
