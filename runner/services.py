@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, report, template
+from runner import aws, debugging, report, template
 from runner.history import History, Ledger
 from runner.record import RunRecord
 from runner.settings import Settings
@@ -77,7 +77,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None) ->
     from runner.rie import Emulator, replicas
 
     stop = _stop_event()
-    described = template.load(settings.root / "template.yaml")
+    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
 
     def on_run(run: RunRecord, verdict: Verdict) -> None:

@@ -38,6 +38,10 @@ class Settings:
     """Keep the inbox copy of a file whose run succeeded."""
     ignored_names: tuple[str, ...]
     """Shell patterns of file and folder names that are never taken."""
+    debug: bool
+    """One Lambda, to which a debugger can attach, and an hour for each run."""
+    debug_port: int
+    """Where the debugger attaches, on 127.0.0.1."""
 
     @property
     def inbox(self) -> Path:
@@ -72,6 +76,8 @@ class Settings:
             polling=_flag(env, "RUNNER_POLLING", default=False),
             retain=_flag(env, "RETAIN_INPUT_FILES", default=True),
             ignored_names=tuple(env["RUNNER_IGNORE"].split()) if "RUNNER_IGNORE" in env else IGNORED_NAMES,
+            debug=_flag(env, "RUNNER_DEBUG", default=False),
+            debug_port=int(_number(env, "RUNNER_DEBUG_PORT", 5678, least=1)),
         )
 
     def to_env(self) -> dict[str, str]:
@@ -86,6 +92,8 @@ class Settings:
             "RUNNER_POLLING": str(self.polling),
             "RETAIN_INPUT_FILES": str(self.retain),
             "RUNNER_IGNORE": " ".join(self.ignored_names),
+            "RUNNER_DEBUG": str(self.debug),
+            "RUNNER_DEBUG_PORT": str(self.debug_port),
         }
 
 

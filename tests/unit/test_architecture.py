@@ -14,7 +14,7 @@ STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 LAYERS = [
     {"errors", "record", "phases", "settling", "sandbox", "terminal"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor"},
-    {"aws", "routing", "history", "inbox"},
+    {"debugging", "aws", "routing", "history", "inbox"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
     STAGES,

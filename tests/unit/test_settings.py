@@ -26,10 +26,14 @@ def test_another_process_reads_the_same_settings(tmp_path: Path):
             "RUNNER_POLLING": "yes",
             "RETAIN_INPUT_FILES": "false",
             "RUNNER_IGNORE": "*.bak ~*",
+            "RUNNER_DEBUG": "true",
+            "RUNNER_DEBUG_PORT": "5679",
         }
     )
     assert settings.ignored_names == ("*.bak", "~*")
     assert not settings.retain
+    assert settings.debug
+    assert settings.debug_port == 5679
     assert Settings.from_env(settings.to_env()) == settings
 
 
