@@ -52,13 +52,13 @@ def eventually(look: Callable[[], T], what: str, patience_s: float = 30.0) -> T:
 class Stack:
     """A running `runner up` and its folder."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, **variables: str) -> None:
         self.data, self.inbox, self.outputs = data, data / "inbox", data / "outputs"
         data.mkdir(parents=True, exist_ok=True)
         self.log = data / "up.log"
         command = [sys.executable, "-m", "runner", "up", "--port", "0", "--data", str(data), *options]
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(), cwd=ROOT)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(**variables), cwd=ROOT)
         self.wait_until_ready()
         self.history = History(data / "state")
 
@@ -130,9 +130,9 @@ class Stack:
 
 
 @contextmanager
-def running(data: Path, *options: str) -> Iterator[Stack]:
+def running(data: Path, *options: str, **variables: str) -> Iterator[Stack]:
     """A stack for the body."""
-    stack = Stack(data, *options)
+    stack = Stack(data, *options, **variables)
     try:
         yield stack
     finally:
