@@ -1,0 +1,41 @@
+"""What .vscode offers exists, and attaches to where the debugger listens."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from runner.settings import Settings
+
+LAUNCH = {one["name"]: one for one in json.loads(Path(".vscode/launch.json").read_text())["configurations"]}
+TASKS = {one["label"]: one for one in json.loads(Path(".vscode/tasks.json").read_text())["tasks"]}
+ATTACHING = [one for one in LAUNCH.values() if one["request"] == "attach"]
+
+
+def test_an_attaching_configuration_starts_its_stack_and_waits_until_it_is_ready():
+    assert len(ATTACHING) == 2
+    for one in ATTACHING:
+        task = TASKS[one["preLaunchTask"]]
+        assert "--debug" in task["command"]
+        assert task["isBackground"]
+        assert re.search(task["problemMatcher"]["background"]["endsPattern"], "ready in 5.8 s: 1 Lambdas")
+        assert one["connect"] == {"host": "127.0.0.1", "port": Settings.from_env({}).debug_port}
+
+
+def test_paths_are_mapped_to_where_compose_mounts_them():
+    (mapping,) = LAUNCH["Debug: Lambda"]["pathMappings"]
+    assert mapping["localRoot"] == "${workspaceFolder}"
+    mounts = yaml.safe_load(Path("compose.yaml").read_text())["services"]["lambda"]["volumes"]
+    assert f"${{RUNNER_ROOT:-.}}/pipelines:{mapping['remoteRoot']}/pipelines:ro" in mounts
+    assert "pathMappings" not in LAUNCH["Debug: Lambda, embedded"]
+
+
+def test_tasks_call_scripts_that_exist():
+    assert {"up", "demo", "test", "lint"} <= TASKS.keys()
+    assert all(Path(task["command"].split()[0]).is_file() for task in TASKS.values())
+
+
+def test_the_documentation_names_every_configuration():
+    text = Path("docs/debugging.md").read_text()
+    assert not [name for name in LAUNCH if f"| {name} |" not in text]
