@@ -36,7 +36,5 @@ def hint(settings: Settings) -> str:
     """What to tell who wants to debug."""
     if not settings.debug:
         return ""
-    return (
-        f'\n  a debugger can attach at 127.0.0.1:{settings.debug_port}: in VS Code "Debug: Lambda, embedded"; '
-        "others: docs/debugging.md"
-    )
+    at = f"127.0.0.1:{settings.debug_port}"
+    return f'\n  a debugger can attach at {at} (VS Code: F5 on "Attach: Lambda"; others: docs/debugging.md)'
