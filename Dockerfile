@@ -1,5 +1,6 @@
 # Two images from one file: `services` (watcher, poller, provisioning) and, last and so the default, `lambda`: what runs
-# locally and what `sam build` ships. Needs BuildKit (RUN --mount); both base images may be replaced by name.
+# locally and what `sam build` ships. (`debugger` is for compose.debug.yaml.) Needs BuildKit (RUN --mount); both base images
+# may be replaced by name.
 ARG LAMBDA_BASE=public.ecr.aws/lambda/python:3.13
 ARG PYTHON_BASE=python:3.13.11-slim
 
@@ -39,6 +40,17 @@ COPY share[d] shared
 COPY util[s] utils
 # Checked by hash: right also where a layer's file times are not kept. The user's modules are always compiled from source.
 RUN python3 -m compileall -q --invalidation-mode checked-hash runner
+
+# For compose.debug.yaml only: it brings the debugger to the Lambda's container, so that the image that ships has none.
+FROM ${PYTHON_BASE} AS debugger
+ARG PIP_INDEX_URL=
+COPY requirements/uv.txt requirements/debug.txt /requirements/
+RUN --mount=type=secret,id=ca --mount=type=cache,target=/cache --mount=type=bind,source=docker/install,target=/install \
+    sh /install /requirements/debug.txt /opt/debugpy \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/debugpy && rm -r /uv
+COPY docker/debug-wrapper /opt/debugpy/wrapper
+# What is old is taken away first.
+CMD ["sh", "-c", "rm -rf /debugpy/* && cp -R /opt/debugpy/. /debugpy"]
 
 FROM ${LAMBDA_BASE} AS lambda
 # AWS's bootstrap searches /opt/python after /var/task and before its own packages.

@@ -76,6 +76,7 @@ def up(
     polling: Annotated[bool, typer.Option(help="No folder events: for network and virtual mounts.")] = False,
     settle: Annotated[float, typer.Option(help="Seconds of silence after which an open file counts as whole.")] = 1.0,
     retain: Annotated[bool, typer.Option(help="Keep the inbox copy of a file whose run succeeded.")] = True,
+    debug: Annotated[bool, typer.Option("--debug", help="One Lambda, to which a debugger can attach.")] = False,
 ) -> None:
     """Start the stack and process every file dropped into `data/inbox`, until Ctrl-C.
 
@@ -91,6 +92,7 @@ def up(
         polling=polling or settings.polling,
         settle_s=settle,
         retain=retain and settings.retain,
+        debug=debug or settings.debug,
     )
     session.up(settings, with_docker=docker)
 

@@ -87,7 +87,8 @@ class Stack:
     def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._env = environment(settings)
-        self._compose = ["docker", "compose", "--project-directory", str(_CHECKOUT)]
+        files = ["compose.yaml", *(["compose.debug.yaml"] if settings.debug else [])]
+        self._compose = ["docker", "compose", *(f"--file={_CHECKOUT / name}" for name in files)]
 
     def start(self, stop: Stop) -> None:
         """Build what has changed, start all services and wait until each says that it is ready."""

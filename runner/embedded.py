@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import aws, lambdas, localstack, provision, routing, template
+from runner import aws, debugging, lambdas, localstack, provision, routing, template
 from runner.errors import StackError
 from runner.presence import announced, only_one
 from runner.settings import Settings
@@ -52,13 +52,16 @@ def running(
     Raises:
         RunnerError: template or routes are wrong, the port is taken, a part did not start, or it was stopped.
     """
-    described = template.load(settings.root / "template.yaml")
+    settings = debugging.prepared(settings)
+    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     routing.load(settings.root)
     endpoint_url = aws.require_local(settings.endpoint_url or f"http://127.0.0.1:{lambdas.free_port()}")
     settings = replace(settings, endpoint_url=endpoint_url)
     (settings.state / "logs").mkdir(parents=True, exist_ok=True)
     with only_one(settings), contextlib.ExitStack() as stack:
-        _require_free_port(endpoint_url)
+        _require_free_port(endpoint_url, "runner up --port 4567 (0 takes any free one)")
+        if settings.debug:
+            _require_free_port(f"http://127.0.0.1:{settings.debug_port}", "RUNNER_DEBUG_PORT=5679")
         for old in (settings.state / "logs").glob("*.log"):
             old.unlink()
         warm, tell_warm = os.pipe()  # the poller writes to it when all Lambdas are warm
@@ -90,7 +93,8 @@ def _start(
     supervisor.start(local)
     ports = [lambdas.free_port() for _ in range(settings.concurrency)]
     for number, port in enumerate(ports, start=1):
-        supervisor.start(lambdas.child(number, port, settings.root, settings.state, described, endpoint_url))
+        module = debugging.interpreter(settings)
+        supervisor.start(lambdas.child(number, port, settings.root, settings.state, described, endpoint_url, module))
     urls = [f"--lambda-url=http://127.0.0.1:{port}" for port in ports]
     poller = [*python("-m", "runner", "poll", f"--ready-file=/dev/fd/{tell_warm}"), *urls]
     env = _service_environment(settings, endpoint_url)
@@ -137,7 +141,7 @@ def _await(warm: int, supervisor: Supervisor, stop: Stop) -> None:
             raise StackError("The Lambdas did not start within a minute: see data/state/logs/lambda-1.log.")
 
 
-def _require_free_port(endpoint_url: str) -> None:
+def _require_free_port(endpoint_url: str, other: str) -> None:
     parts = urlsplit(endpoint_url)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -145,6 +149,5 @@ def _require_free_port(endpoint_url: str) -> None:
             probe.bind((parts.hostname or "127.0.0.1", parts.port or 80))
         except OSError as error:
             raise StackError(
-                f"Port {parts.port} is in use, perhaps by another stack. Stop that, or choose another port: "
-                "runner up --port 4567 (0 takes any free one)."
+                f"Port {parts.port} is in use, perhaps by another stack. Stop that, or choose another port: {other}."
             ) from error

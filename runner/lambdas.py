@@ -8,6 +8,7 @@ import random
 import shutil
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from runner import aws
@@ -32,8 +33,20 @@ def free_port() -> int:
     raise StackError(f"No port of {_PORTS.start} to {_PORTS.stop - 1} is free on 127.0.0.1.")
 
 
-def child(number: int, port: int, root: Path, state: Path, template: StackTemplate, endpoint_url: str) -> Child:
-    """One emulator, which starts one Python runtime at its first invoke; its /tmp is a folder of its own."""
+def child(
+    number: int,
+    port: int,
+    root: Path,
+    state: Path,
+    template: StackTemplate,
+    endpoint_url: str,
+    module: Sequence[str] = ("-m",),
+) -> Child:
+    """One emulator, which starts one Python runtime at its first invoke; its /tmp is a folder of its own.
+
+    Args:
+        module: what Python is to be told before a module's name.
+    """
     tmp = state / f"lambda-{number}"
     for leftover in [*tmp.glob("run-*"), *tmp.glob("inputs-*")]:
         shutil.rmtree(leftover, ignore_errors=True)
@@ -42,7 +55,7 @@ def child(number: int, port: int, root: Path, state: Path, template: StackTempla
         Path(sys.executable).parent / "aws-lambda-rie", "--log-level", "error",
         "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
         "--runtime-api-address", f"127.0.0.1:{free_port()}",
-        sys.executable, "-m", "runner.bootstrap", HANDLER,
+        sys.executable, *module, "runner.bootstrap", HANDLER,
     ]  # fmt: skip
     env = environment(root, tmp, template, endpoint_url)
     log = state / "logs" / f"lambda-{number}.log"

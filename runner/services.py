@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, report, template
+from runner import aws, debugging, report, template
 from runner.history import History, Ledger
 from runner.record import RunRecord
 from runner.settings import Settings
@@ -50,12 +50,17 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
     stop = _stop_event()
     described = template.load(settings.root / "template.yaml")
     s3, sqs = aws.local_s3(settings.endpoint_url), aws.local_sqs(settings.endpoint_url)
+    told = False
     while not stop.is_set():
-        if aws.answers(s3) and not aws.bucket_epoch(s3, described.source_bucket):
+        there = aws.answers(s3) and bool(aws.bucket_epoch(s3, described.source_bucket))
+        if not there and aws.answers(s3):
             with suppress(ClientError, BotoCoreError):  # it went away again; look again
                 make(s3, sqs, described)
                 log.info("made the buckets and queues of template.yaml")
-                _tell_ready(ready_file)
+                there = True
+        if there and not told:  # also when another life of this process had made them
+            told = True
+            _tell_ready(ready_file)
         time.sleep(0.5)
 
 
@@ -77,7 +82,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None) ->
     from runner.rie import Emulator, replicas
 
     stop = _stop_event()
-    described = template.load(settings.root / "template.yaml")
+    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
 
     def on_run(run: RunRecord, verdict: Verdict) -> None:

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner import aws, docker, embedded, report, routing, template
+from runner import aws, debugging, docker, embedded, report, routing, template
 from runner.errors import StackError, StoppedError
 from runner.history import FINAL, History, Run
 from runner.mirror import is_mirrored
@@ -43,6 +43,7 @@ def up(settings: Settings, *, with_docker: bool | None) -> None:
                 f"ready in {time.monotonic() - began:.1f} s: S3 and SQS at {stack.endpoint_url}\n"
                 f"  drop files into  {settings.inbox}\n  outputs come to  {settings.outputs}\n"
                 "  Ctrl-C ends it; `runner status` and `runner logs` in another terminal show what became of each file"
+                + debugging.hint(settings)
             )
             while True:
                 stack.tend()
@@ -84,7 +85,7 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     keyed = {default_key(path, folders, sorted({route.pipeline for route in routes.routes})): path for path in files}
     if len(keyed) < len(files):
         raise StackError("Two of these files would get the same key in the bucket. Run them one after the other.")
-    described = template.load(settings.root / "template.yaml")
+    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     try:
         with closing(History(settings.state)) as history, _stack(settings, stop) as endpoint_url:
             ended = submit(aws.local_s3(endpoint_url), described, history, keyed, stop)

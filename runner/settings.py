@@ -38,6 +38,10 @@ class Settings:
     """Keep the inbox copy of a file whose run succeeded."""
     ignored_names: tuple[str, ...]
     """Shell patterns of file and folder names that are never taken."""
+    debug: bool
+    """One Lambda, to which a debugger can attach, and an hour for each run."""
+    debug_port: int
+    """Where the debugger attaches, on 127.0.0.1."""
 
     @property
     def inbox(self) -> Path:
@@ -72,6 +76,8 @@ class Settings:
             polling=_flag(env, "RUNNER_POLLING", default=False),
             retain=_flag(env, "RETAIN_INPUT_FILES", default=True),
             ignored_names=tuple(env["RUNNER_IGNORE"].split()) if "RUNNER_IGNORE" in env else IGNORED_NAMES,
+            debug=_flag(env, "RUNNER_DEBUG", default=False),
+            debug_port=int(_number(env, "RUNNER_DEBUG_PORT", 5678, least=1, most=65535)),
         )
 
     def to_env(self) -> dict[str, str]:
@@ -86,10 +92,12 @@ class Settings:
             "RUNNER_POLLING": str(self.polling),
             "RETAIN_INPUT_FILES": str(self.retain),
             "RUNNER_IGNORE": " ".join(self.ignored_names),
+            "RUNNER_DEBUG": str(self.debug),
+            "RUNNER_DEBUG_PORT": str(self.debug_port),
         }
 
 
-def _number(env: Mapping[str, str], name: str, default: float, least: float) -> float:
+def _number(env: Mapping[str, str], name: str, default: float, least: float, most: float = float("inf")) -> float:
     text = env.get(name, "")
     if not text:
         return default
@@ -97,8 +105,9 @@ def _number(env: Mapping[str, str], name: str, default: float, least: float) -> 
         value = float(text)
     except ValueError:
         value = least - 1
-    if not least <= value < float("inf"):
-        raise SettingsError(f"{name}={text!r} is not a number of {least:g} or more. Correct it or unset {name}.")
+    if not least <= value <= most or value == float("inf"):
+        bounds = f"of {least:g} or more" if most == float("inf") else f"from {least:g} to {most:.0f}"
+        raise SettingsError(f"{name}={text!r} is not a number {bounds}. Correct it or unset {name}.")
     return value
 
 

@@ -55,10 +55,10 @@ def running(data: Path, *options: str, **variables: str) -> Iterator[Supervised]
 
 
 @contextmanager
-def running_in_docker(data: Path, **variables: str) -> Iterator[DockerStack]:
-    """A Docker stack for the body."""
+def running_in_docker(data: Path, *files: str, **variables: str) -> Iterator[DockerStack]:
+    """A Docker stack for the body, with more compose files beside compose.yaml."""
     require_docker()
-    stack = DockerStack(data, **variables)
+    stack = DockerStack(data, files=files, **variables)
     try:
         yield stack
     finally:

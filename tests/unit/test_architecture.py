@@ -14,7 +14,7 @@ STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 LAYERS = [
     {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox"},
-    {"aws", "routing", "history", "inbox", "presence"},
+    {"aws", "routing", "history", "inbox", "presence", "debugging"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
     STAGES,

@@ -26,10 +26,14 @@ def test_another_process_reads_the_same_settings(tmp_path: Path):
             "RUNNER_POLLING": "yes",
             "RETAIN_INPUT_FILES": "false",
             "RUNNER_IGNORE": "*.bak ~*",
+            "RUNNER_DEBUG": "true",
+            "RUNNER_DEBUG_PORT": "5679",
         }
     )
     assert settings.ignored_names == ("*.bak", "~*")
     assert not settings.retain
+    assert settings.debug
+    assert settings.debug_port == 5679
     assert Settings.from_env(settings.to_env()) == settings
 
 
@@ -39,6 +43,7 @@ def test_another_process_reads_the_same_settings(tmp_path: Path):
         ("LAMBDA_CONCURRENCY", "0", "LAMBDA_CONCURRENCY='0' is not a number of 1 or more"),
         ("RUNNER_SETTLE_S", "soon", "RUNNER_SETTLE_S='soon' is not a number of 0 or more"),
         ("RUNNER_SETTLE_S", "inf", "RUNNER_SETTLE_S='inf' is not a number"),
+        ("RUNNER_DEBUG_PORT", "99999", "RUNNER_DEBUG_PORT='99999' is not a number from 1 to 65535"),
         ("RUNNER_POLLING", "maybe", "RUNNER_POLLING='maybe' is neither true nor false. Write RUNNER_POLLING=true"),
     ],
 )

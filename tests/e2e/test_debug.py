@@ -1,0 +1,157 @@
+"""Breakpoints in the Lambda, as an editor sets them: with a real client, on both backends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, SAMPLES, runner, running, running_in_docker
+from dap import Debugger
+
+from runner.backends import Stack, eventually
+from runner.history import FINAL, Run
+from runner.lambdas import free_port
+
+SAMPLE = SAMPLES / "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
+KEY = SAMPLE.relative_to(SAMPLES).as_posix()
+SOURCE = ROOT / "pipelines/a2e_buoy_ingest/pipeline.py"
+LINE = 1 + [line.strip() for line in SOURCE.read_text().splitlines()].index("return dataset")
+BREAKPOINT = {str(SOURCE): [LINE]}
+TASK = {str(ROOT): "/var/task"}
+# Longer than the poller's lease of a message, and than a visibility timeout that nobody renews.
+LONG_S = 16
+
+
+@pytest.fixture
+def port() -> int:
+    """Where this test's debugger listens."""
+    return free_port()
+
+
+def stopped_at_the_breakpoint(debugger: Debugger) -> tuple[int, dict[str, Any]]:
+    """The thread and its frame, once there."""
+    event = debugger.event("stopped")
+    assert event["reason"] == "breakpoint"
+    frame = debugger.frame(event["threadId"])
+    assert (frame["source"]["path"], frame["line"]) == (str(SOURCE), LINE)
+    assert frame["name"] == "hook_finalize_dataset"
+    return event["threadId"], frame
+
+
+def debug_one_run(port: int, mappings: dict[str, str], inbox: Path) -> None:
+    """Stop a run at the breakpoint for long, look around, and let it go."""
+    with Debugger(port) as debugger:
+        assert [made["verified"] for made in debugger.attach(BREAKPOINT, mappings)] == [True]
+        (inbox / KEY).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(SAMPLE, inbox / KEY)
+        thread, frame = stopped_at_the_breakpoint(debugger)
+        variables = debugger.variables(frame["id"])
+        assert variables["dataset"]["type"] == "Dataset"
+        assert "xarray.Dataset" in variables["dataset"]["value"]
+        evaluated = debugger.request(
+            "evaluate", expression="sorted(dataset.sizes)", frameId=frame["id"], context="repl"
+        )
+        assert evaluated["result"] == "['depth', 'time']"
+        time.sleep(LONG_S)  # what is waited for is that nothing happens
+        debugger.request("continue", threadId=thread)
+
+
+def assert_one_good_run(stack: Stack) -> None:
+    """It succeeded at its first attempt, no other was made, and its files are there."""
+
+    def ended() -> list[Run]:
+        return [run for run in stack.history.runs() if run.outcome in FINAL and run.record["inputs"]]
+
+    (run,) = eventually(ended, "end of the run")
+    assert (run.outcome, run.attempt) == ("succeeded", 1)
+    assert run.record["inputs"][0]["key"] == KEY
+    assert run.record["durations_s"]["total"] > LONG_S
+    assert [path.suffix for path in stack.mirrored(run)].count(".nc") == 1
+    assert len([run for run in stack.history.runs() if run.record["inputs"]]) == 1
+
+
+def processes(port: int) -> dict[int, str]:
+    """Every process that was told of a debug port: the emulator, the runtime, the debugger's adapter."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has just ended
+        if f"127.0.0.1:{port}" in command or f"--port {port}" in command:
+            found[int(folder.name)] = command
+    return found
+
+
+def runtime(port: int) -> int:
+    """The process that runs the handler."""
+    return next(pid for pid, command in processes(port).items() if " -m debugpy " in command and "-rie" not in command)
+
+
+def listeners(port: int) -> list[str]:
+    """The addresses on which a port is open, as /proc has them."""
+    lines = [line for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    fields = [line.split() for line in lines]
+    return [at[1].split(":")[0] for at in fields if at[3] == "0A" and int(at[1].split(":")[1], 16) == port]
+
+
+def test_a_run_stops_at_a_breakpoint_and_goes_on(tmp_path: Path, port: int):
+    with running(tmp_path, "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
+        assert f"a debugger can attach at 127.0.0.1:{port}" in stack.text
+        assert listeners(port) == ["0100007F"]
+        environ = Path(f"/proc/{runtime(port)}/environ").read_text()
+        assert "AWS_LAMBDA_FUNCTION_TIMEOUT=3600" in environ
+        debug_one_run(port, {}, stack.inbox)
+        assert_one_good_run(stack)
+
+
+def test_after_a_crash_it_can_be_attached_again_and_ctrl_c_at_a_breakpoint_leaves_nothing(tmp_path: Path, port: int):
+    with running(tmp_path, "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
+        with Debugger(port) as debugger:
+            debugger.attach(BREAKPOINT, {})
+            stack.put(SAMPLE, KEY)
+            stopped_at_the_breakpoint(debugger)
+            before = processes(port).keys()
+            os.kill(runtime(port), signal.SIGKILL)
+            debugger.event("terminated")
+        eventually(lambda: stack.runs_of(KEY), "failed attempt")
+        eventually(lambda: len(processes(port).keys() - before) == 2 and listeners(port), "new runtime and adapter")
+        with Debugger(port) as debugger:
+            debugger.attach(BREAKPOINT, {})
+            stack.put(SAMPLE, KEY.replace("20201201", "20201202"))
+            stopped_at_the_breakpoint(debugger)
+            assert stack.stop() < 4
+        eventually(lambda: not processes(port), "end of all processes", 5)
+        assert not listeners(port)
+
+
+def test_when_the_supervisor_is_killed_the_debugger_goes_too(tmp_path: Path, port: int):
+    with running(tmp_path, "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
+        assert len(processes(port)) == 3
+        stack.process.kill()
+        stack.process.wait()
+        eventually(lambda: not processes(port), "end of all processes", 5)
+
+
+def test_a_taken_debug_port_is_refused(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        at = taken.getsockname()[1]
+        done = runner("up", "--embedded", "--port", "0", "--debug", "--data", tmp_path, RUNNER_DEBUG_PORT=str(at))
+    assert done.returncode == 2
+    assert f"error: Port {at} is in use" in done.stderr
+    assert "choose another port: RUNNER_DEBUG_PORT=5679" in done.stderr
+
+
+@pytest.mark.timeout(900)  # the first time the images are built
+def test_a_run_in_a_container_stops_at_a_breakpoint_and_goes_on(tmp_path: Path, port: int):
+    with running_in_docker(tmp_path, "compose.debug.yaml", RUNNER_DEBUG_PORT=str(port)) as stack:
+        environ, _, _ = stack.compose.exec_in_container(["env"], "lambda")
+        assert "AWS_LAMBDA_FUNCTION_TIMEOUT=3600" in environ
+        debug_one_run(port, TASK, stack.inbox)
+        assert_one_good_run(stack)
