@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
+import noop
 import pytest
-from conftest import ROOT
+from noop import Function
 
 from runner import aws, lambdas, localstack, provision
 from runner.backends import eventually
@@ -36,27 +36,10 @@ class NoOp(IngestPipeline):
 TIMEOUT_S = 15
 
 
-class Function:
-    """An emulator, and what to send it."""
-
-    def __init__(self, emulator: Emulator, bucket: str, endpoint_url: str) -> None:
-        self.emulator, self._bucket, self._s3 = emulator, bucket, aws.local_s3(endpoint_url)
-
-    def run(self, name: str):
-        """Have a file of that name processed."""
-        key = f"noop.{name}.txt"
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=b"x")
-        entity = {"bucket": {"name": self._bucket}, "object": {"key": key, "size": 1, "eTag": "e"}}
-        record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
-        return self.emulator.invoke({"Records": [record]}, TIMEOUT_S)
-
-
 @pytest.fixture(scope="module")
 def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) -> Iterator[Function]:
     folder = tmp_path_factory.mktemp("failures")
-    project, state = folder / "project", folder / "state"
-    shutil.copytree(ROOT / "benchmarks" / "noop_project", project)
-    (project / "pipelines" / "noop" / "pipeline.py").write_text(PIPELINE)
+    project, state = noop.project(folder / "project", PIPELINE), folder / "state"
     (state / "logs").mkdir(parents=True)
     endpoint_url, port = f"http://127.0.0.1:{lambdas.free_port()}", lambdas.free_port()
     short = replace(described, function_timeout_s=TIMEOUT_S)
@@ -65,7 +48,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     supervisor.start(lambdas.child(1, port, project, state, short, endpoint_url))
     try:
         eventually(lambda: localstack.is_healthy(endpoint_url), "LocalStack")
-        made = Function(Emulator(f"http://127.0.0.1:{port}"), described.source_bucket, endpoint_url)
+        made = Function(Emulator(f"http://127.0.0.1:{port}"), described.source_bucket, endpoint_url, TIMEOUT_S)
         provision.provision(aws.local_s3(endpoint_url), aws.local_sqs(endpoint_url), described)
         yield made
     finally:

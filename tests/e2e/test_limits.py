@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import shutil
 import subprocess
@@ -13,13 +12,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import noop
 import pytest
-from conftest import ROOT, eventually
+from noop import Function
 
 from runner import aws, lambdas, localstack, provision
-from runner.rie import Answer, Emulator
+from runner.backends import eventually
+from runner.rie import Emulator
 from runner.supervisor import Supervisor
 from runner.template import StackTemplate
+from runner.testing import require_docker
 from runner.worker import Worker
 
 # A pipeline that does what the file's name says.
@@ -46,27 +48,9 @@ TIMEOUT_S = 20
 MEMORY_MB, TMP_MB = 420, 12
 
 
-class Function:
-    """An emulator, and what to send it."""
-
-    def __init__(self, emulator: Emulator, bucket: str, endpoint_url: str) -> None:
-        self.emulator, self._bucket, self._s3 = emulator, bucket, aws.local_s3(endpoint_url)
-
-    def run(self, name: str) -> Answer:
-        """Have a file of that name processed."""
-        key = f"noop.{name}.txt"
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=b"x")
-        entity = {"bucket": {"name": self._bucket}, "object": {"key": key, "size": 1, "eTag": "e"}}
-        record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
-        return self.emulator.invoke({"Records": [record]}, TIMEOUT_S)
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("limits") / "project"
-    shutil.copytree(ROOT / "benchmarks" / "noop_project", made)
-    (made / "pipelines" / "noop" / "pipeline.py").write_text(PIPELINE)
-    return made
+    return noop.project(tmp_path_factory.mktemp("limits") / "project", PIPELINE)
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +72,7 @@ def endpoint_url(tmp_path_factory: pytest.TempPathFactory, described: StackTempl
 @pytest.fixture(scope="module")
 def image() -> str:
     """The image that is deployed, built from what is here."""
-    asked = subprocess.run(["docker", "version"], capture_output=True, text=True, check=False)
-    if asked.returncode:
-        reason = f"no Docker engine answers: {asked.stderr.strip()}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    require_docker()
     built = subprocess.run(["docker", "compose", "build", "lambda"], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     name = ["docker", "image", "inspect", "tsdat-local/lambda", "--format", "{{.Id}}"]
@@ -132,7 +111,7 @@ def container(image: str, project: Path, described: StackTemplate, endpoint_url:
 @pytest.fixture(scope="module")
 def contained(image: str, project: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Function]:
     with container(image, project, described, endpoint_url) as emulator:
-        yield Function(emulator, described.source_bucket, endpoint_url)
+        yield Function(emulator, described.source_bucket, endpoint_url, TIMEOUT_S)
 
 
 @pytest.fixture
@@ -193,7 +172,7 @@ def test_without_docker_too_much_memory_is_a_warning(
 ):
     small = replace(described, function_timeout_s=60, memory_mb=MEMORY_MB)
     with embedded(project, tmp_path, small, endpoint_url) as emulator:
-        function = Function(emulator, described.source_bucket, endpoint_url)
+        function = Function(emulator, described.source_bucket, endpoint_url, TIMEOUT_S)
         told = [(function.run(name).payload or {})["runs"][0]["warnings"] for name in ("fine", "memory", "fine")]
     before, (warning,), after = ([text for text in texts if "MemorySize" in text] for texts in told)
     assert not before

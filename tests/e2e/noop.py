@@ -1,0 +1,34 @@
+"""A Lambda whose pipeline does what a file's name says, for every way in which a run can end."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from conftest import ROOT
+
+from runner import aws
+from runner.rie import Answer, Emulator
+
+
+def project(folder: Path, pipeline: str) -> Path:
+    """A project with one pipeline of the given source, which takes files named noop.*."""
+    shutil.copytree(ROOT / "benchmarks" / "noop_project", folder)
+    (folder / "pipelines" / "noop" / "pipeline.py").write_text(pipeline)
+    return folder
+
+
+class Function:
+    """An emulator, and what to send it."""
+
+    def __init__(self, emulator: Emulator, bucket: str, endpoint_url: str, timeout_s: float) -> None:
+        self.emulator, self._bucket, self._timeout_s = emulator, bucket, timeout_s
+        self._s3 = aws.local_s3(endpoint_url)
+
+    def run(self, name: str) -> Answer:
+        """Have a file of that name processed."""
+        key = f"noop.{name}.txt"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=b"x")
+        entity = {"bucket": {"name": self._bucket}, "object": {"key": key, "size": 1, "eTag": "e"}}
+        record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
+        return self.emulator.invoke({"Records": [record]}, self._timeout_s)
