@@ -125,7 +125,7 @@ class Stack:
     def end(self) -> None:
         """Remove the containers and their network; images stay."""
         self._supervisor.stop()
-        down = [*self._compose, "down", "--remove-orphans"]
+        down = [*self._compose, "down", "--remove-orphans", "--volumes"]  # they hold the debugger at the most
         # A group of its own: Ctrl-C pressed again must not end it halfway.
         subprocess.run(down, env=self._env, capture_output=True, check=False, process_group=0)
 
