@@ -26,6 +26,7 @@ def child(state: Path, endpoint_url: str, log: Path) -> Child:
         "GATEWAY_LISTEN": urlsplit(endpoint_url).netloc,
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "OVERRIDE_IN_DOCKER": "0",  # in a container it else believes to be in its own image
         "DNS_ADDRESS": "0",  # no name server of its own
         "LS_LOG": "warn",
     }

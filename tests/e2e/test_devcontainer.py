@@ -1,0 +1,127 @@
+"""The dev container, made by the devcontainer CLI from a copy of this checkout, beside a stack of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from runner.backends import environment, eventually
+from runner.testing import require_docker
+
+CLI_VERSION = "0.89.0"  # the newest for Node 20
+SAMPLE = "data/samples/tide_gauge/mcrl/*.log"
+BUCKETS = "import boto3; print(*(b['Name'] for b in boto3.client('s3').list_buckets()['Buckets']))"
+
+
+class DevContainer:
+    """The devcontainer CLI on one workspace."""
+
+    def __init__(self, cli: Path, workspace: Path, project: str) -> None:
+        self._cli, self.workspace, self.project = cli, workspace, project
+
+    def call(self, verb: str, *arguments: str) -> str:
+        """The output of a verb of the CLI, which looks for `.env` in its own folder, not in the workspace's."""
+        command = ["node", str(self._cli), verb, "--workspace-folder", str(self.workspace), *arguments]
+        done = subprocess.run(
+            command, cwd=self.workspace, env=environment(), capture_output=True, text=True, timeout=400, check=False
+        )
+        assert done.returncode == 0, f"devcontainer {verb}: {done.stdout[-2000:]}\n{done.stderr[-6000:]}"
+        return done.stdout
+
+    def inside(self, script: str) -> str:
+        """The output of a shell script inside."""
+        return self.call("exec", "sh", "-ec", script)
+
+    def remove(self) -> None:
+        """Containers, volumes, network, and the image that the CLI makes for a user with another number."""
+        files = ("--file", "compose.yaml", "--file", ".devcontainer/compose.yaml")
+        images = self._docker("ps", "--all", "--filter", self._label, "--format", "{{.Image}}").split()
+        down = ("down", "--volumes", "--rmi", "local", "--timeout", "1")  # local: the dev container's, which has no tag
+        self._docker("compose", *files, "--project-name", self.project, *down)
+        for image in {image for image in images if image.startswith("vsc-")}:
+            self._docker("image", "rm", image)
+
+    def left(self) -> str:
+        """What Docker still has of the project."""
+        kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
+        return "".join(self._docker(*kind, "--quiet", "--filter", self._label) for kind in kinds)
+
+    @property
+    def _label(self) -> str:
+        return f"label=com.docker.compose.project={self.project}"
+
+    def _docker(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["docker", *arguments], cwd=self.workspace, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def cli() -> Path:
+    """The CLI's script, fetched once."""
+    if not shutil.which("npm"):
+        pytest.skip("needs npm, to fetch the devcontainer CLI")
+    folder = Path.home() / ".cache" / "tsdat-local" / f"devcontainers-cli-{CLI_VERSION}"
+    script = folder / "node_modules" / "@devcontainers" / "cli" / "devcontainer.js"
+    if not script.exists():
+        package = f"@devcontainers/cli@{CLI_VERSION}"
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), package]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        assert done.returncode == 0, done.stderr
+    return script
+
+
+@pytest.fixture
+def dev(cli: Path, tmp_path: Path) -> Iterator[DevContainer]:
+    """A dev container of a fresh copy, as its owner starts it; afterwards nothing is left of it."""
+    require_docker()
+    project = f"tsdat-test-dev-{os.getpid()}"
+    workspace = tmp_path / project
+    copy_checkout(workspace)
+    with (workspace / ".env").open("a") as env:
+        env.write(f"\nLOCALSTACK_PORT=0\nCOMPOSE_PROJECT_NAME={project}\nLAMBDA_CONCURRENCY=1\n")
+    if os.geteuid() == 0:  # a checkout belongs to a person; root's stays closed to the user inside
+        subprocess.run(["chown", "--recursive", "1000:1000", str(workspace)], check=True)
+    made = DevContainer(cli, workspace, project)
+    try:
+        made.call("up")
+        yield made
+    finally:
+        made.remove()
+    assert made.left() == ""
+
+
+def copy_checkout(target: Path) -> None:
+    """What a clone would hold, with the changes of the working tree, and this machine's `.env`."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in [*filter(None, listed.split("\0")), ".env"]:
+        if (ROOT / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+@pytest.mark.timeout(480)
+def test_inside_pipelines_run_and_the_stack_beside_takes_files(dev: DevContainer):
+    assert dev.inside("id -un; pwd").split() == ["dev", "/home/dev/tsdat-local"]
+    for command in ("ingest", "run"):  # alone, and through an embedded stack that starts inside
+        dev.inside(f"RUNNER_DATA=/tmp/{command} runner {command} {SAMPLE} && find /tmp/{command} -name '*.nc' | grep .")
+
+    assert "tsdat-pipeline-inputs" in dev.inside(f'python -c "{BUCKETS}"')
+    dev.inside(f"mkdir -p data/inbox/tide_gauge/mcrl && cp {SAMPLE} data/inbox/tide_gauge/mcrl/")
+    outputs = dev.workspace / "data" / "outputs" / "data"
+    eventually(lambda: list(outputs.rglob("*.nc")), "output of the stack", 60)
+    assert "succeeded" in dev.inside("runner status")
+    (made,) = dev.inside("find data/outputs/data -name '*.nc' -user dev").split()
+    assert made.endswith(".nc")
+    dev.inside(f"python -c \"import xarray; xarray.open_dataset('{made}').load()\"")
+
+    # The host's own environments are other folders, and stay as they were.
+    assert [list((dev.workspace / name).iterdir()) for name in (".venv", ".venv-localstack")] == [[], []]
