@@ -44,8 +44,8 @@ class DevContainer:
         images = self._docker("ps", "--all", "--filter", self._label, "--format", "{{.Image}}").split()
         down = ("down", "--volumes", "--rmi", "local", "--timeout", "1")  # local: the dev container's, which has no tag
         self._docker("compose", *files, "--project-name", self.project, *down)
-        for image in {image for image in images if image.startswith("vsc-")}:
-            self._docker("image", "rm", image)
+        for image in {image for image in images if image.startswith("vsc-")}:  # a newer compose has removed it already
+            subprocess.run(["docker", "image", "rm", image], capture_output=True, check=False)
 
     def left(self) -> str:
         """What Docker still has of the project."""
