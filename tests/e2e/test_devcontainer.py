@@ -39,13 +39,10 @@ class DevContainer:
         return self.call("exec", "sh", "-ec", script)
 
     def remove(self) -> None:
-        """Containers, volumes, network, and the image that the CLI makes for a user with another number."""
+        """Containers, volumes, network, and the images made for them alone."""
         files = ("--file", "compose.yaml", "--file", ".devcontainer/compose.yaml")
-        images = self._docker("ps", "--all", "--filter", self._label, "--format", "{{.Image}}").split()
-        down = ("down", "--volumes", "--rmi", "local", "--timeout", "1")  # local: the dev container's, which has no tag
+        down = ("down", "--volumes", "--rmi", "local", "--timeout", "1")  # local: those without a tag of their own
         self._docker("compose", *files, "--project-name", self.project, *down)
-        for image in {image for image in images if image.startswith("vsc-")}:
-            self._docker("image", "rm", image)
 
     def left(self) -> str:
         """What Docker still has of the project."""
