@@ -45,7 +45,7 @@ def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_times_are_the_union_of_the_instruments(day: Day) -> None:
     times, _, _ = buoy_csv.expected(day.files)
     np.testing.assert_array_equal(day.dataset["time"].to_numpy(), times.to_numpy())
-    assert (np.diff(day.dataset["time"]) > np.timedelta64(0)).all()
+    assert (np.diff(day.dataset["time"]) > np.timedelta64(0, "ns")).all()
 
 
 def test_each_value_is_the_one_in_the_csv(day: Day) -> None:

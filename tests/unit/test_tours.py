@@ -45,6 +45,7 @@ def test_a_step_is_at_exactly_one_line(step: dict[str, Any]):
     assert not re.search(r"\(\?|\\[AZ]|[*+?]\+", pattern), "what JavaScript reads in another way than Python"
     found = [number for number, line in enumerate(lines) if re.search(pattern, line)]
     assert len(found) == 1, f"{pattern!r} matches {len(found)} lines of {step['file']}"
+    assert found != [0], "CodeTour takes the first line, its line 0, for no line at all"
     # CodeTour takes the first match in the whole text.
     first = re.search(pattern, text, re.MULTILINE)
     assert first is not None
