@@ -75,7 +75,7 @@ def image() -> str:
     require_docker()
     built = subprocess.run(["docker", "compose", "build", "lambda"], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    name = ["docker", "image", "inspect", "tsdat-local/lambda", "--format", "{{.Id}}"]
+    name = ["docker", "compose", "config", "--images", "lambda"]
     return subprocess.run(name, capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -23,7 +23,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in NAMES}
     for name in before:
         del sys.modules[name]
-    monkeypatch.setattr(sys, "meta_path", sys.meta_path[:])
+    others = [finder for finder in sys.meta_path if not isinstance(finder, UserModules)]
+    monkeypatch.setattr(sys, "meta_path", others)
     here = [entry for entry in sys.path if Path(entry).resolve() == Path.cwd()]
     monkeypatch.setattr(sys, "path", [str(tmp_path), *(entry for entry in sys.path if entry not in here)])
     modules = UserModules(tmp_path)
