@@ -21,13 +21,15 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import aws, events, limits, pipeline, routing, sandbox
+from runner import archives, aws, events, keys, limits, pipeline, routing, sandbox
+from runner.archive_limits import ArchiveLimits
 from runner.errors import EventError, PipelineFailedError, RoutingError, UnroutableError
 from runner.phases import Phases
 from runner.record import Failure, Input, RunRecord, new_record
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
 MEMORY_MB = float(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or "inf")
+ARCHIVE_LIMITS = ArchiveLimits.from_env(os.environ)
 _LONGEST_TRACEBACK = 20_000
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
@@ -105,10 +107,13 @@ def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, 
         with sandbox.Folder(prefix="inputs-") as folder:
             phases.enter("download")
             files = {
-                aws.download(item.bucket, item.key, _local_path(item.key, Path(folder, str(number)))):
+                aws.download(item.bucket, item.key, keys.local_path(item.key, Path(folder, str(number)))):
                 f"s3://{item.bucket}/{item.key}"
                 for number, item in enumerate(objects)
             }  # fmt: skip
+            phases.enter("inspect")
+            for path in files:
+                archives.check(path, ARCHIVE_LIMITS)
             pipeline.run(Path(route.config), files, phases, result)
         run["status"] = "succeeded"
     except Exception as error:  # every failure becomes this message's verdict, told in the record
@@ -124,12 +129,6 @@ def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, 
 def _peak_mb() -> float:
     """The most memory that this process ever had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _local_path(key: str, folder: Path) -> Path:
-    """Where an object is put: its key as a path below `folder`, because readers are chosen by patterns on it."""
-    parts = [part for part in key.split("/") if part not in ("", ".", "..")]
-    return folder.joinpath(*(part[-200:] for part in parts))
 
 
 def _input(item: events.S3Object) -> Input:
