@@ -6,7 +6,8 @@ import os
 import traceback
 from pathlib import Path
 
-from runner import pipeline, routing
+from runner import archives, pipeline, routing, template
+from runner.archive_limits import ArchiveLimits
 from runner.errors import RoutingError, UnroutableError
 from runner.sandbox import contained
 from runner.settings import Settings
@@ -26,6 +27,7 @@ def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch:
     os.chdir(settings.root)  # tsdat's configs name files relative to the project
     pipeline.use_project(settings.root)
     routes = routing.load(settings.root)
+    limits = _archive_limits(settings)
     counts = {"successes": 0, "failures": 0, "skipped": 0}
     for path in paths[:1] if clump else paths:
         try:
@@ -40,18 +42,26 @@ def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch:
             continue
         counts["skipped"] += not found
         for route in found:
-            counts["successes" if _run(route, paths if clump else [path]) else "failures"] += 1
+            counts["successes" if _run(route, paths if clump else [path], limits) else "failures"] += 1
     results.print(", ".join(f"{count} {name}" for name, count in counts.items()))
     return 1 if counts["failures"] else 0
 
 
-def _run(route: routing.Route, inputs: list[Path]) -> bool:
+def _archive_limits(settings: Settings) -> ArchiveLimits:
+    """Those of the function, so that a file fails here as it does there; tsdat alone needs no template."""
+    file = settings.root / "template.yaml"
+    return ArchiveLimits.from_env(template.load(file).environment if file.exists() else {})
+
+
+def _run(route: routing.Route, inputs: list[Path], limits: ArchiveLimits) -> bool:
     from tsdat import PipelineConfig
 
     names = ", ".join(path.name for path in inputs)
     results.print(f"▶ {names} → {route.config}", markup=False)
     warnings: list[str] = []
     try:
+        for path in inputs:
+            archives.check(path, limits)
         with contained(warnings):
             PipelineConfig.from_yaml(Path(route.config)).instantiate_pipeline().run([str(path) for path in inputs])
     except Exception:  # one file's failure must not keep the next from its run
