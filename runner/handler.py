@@ -10,6 +10,7 @@ EventBridge) it answers {"runs": […]}, and raises when a run failed, so that A
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import traceback
@@ -21,7 +22,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import archives, aws, events, keys, limits, pipeline, routing, sandbox
+from runner import archives, aws, events, keys, limits, pipeline, redaction, routing, sandbox
 from runner.archive_limits import ArchiveLimits
 from runner.errors import EventError, PipelineFailedError, RoutingError, UnroutableError
 from runner.phases import Phases
@@ -33,6 +34,11 @@ ARCHIVE_LIMITS = ArchiveLimits.from_env(os.environ)
 _LONGEST_TRACEBACK = 20_000
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
+
+# Lambda's own credentials among them: what a pipeline logs or raises must not carry them away.
+SECRETS = redaction.secrets_of(os.environ)
+for log_handler in logging.getLogger().handlers:
+    log_handler.addFilter(redaction.RedactingFilter(SECRETS))
 
 # The init phase: what is wrong with the routes shows here and not at the first file, and no file waits for imports.
 os.chdir(PROJECT)
@@ -159,6 +165,7 @@ def _message(run: RunRecord) -> str:
 
 
 def _logged(run: RunRecord) -> RunRecord:
+    run = redaction.clean(run, SECRETS)
     log = logger.error if run["status"] == "failed" else logger.info
     log(f"{run['status']}: {_keys(run)}", extra={"run": run})
     return run

@@ -13,7 +13,7 @@ STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
     {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits", "keys"},
-    {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox", "archive_limits"},
+    {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox", "archive_limits", "redaction"},
     {"aws", "routing", "history", "inbox", "presence", "debugging", "archives"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
@@ -24,7 +24,7 @@ LAYERS = [
 ]
 SHIPPED = {
     "handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors", "modules",
-    "limits", "archives", "archive_limits", "keys",
+    "limits", "archives", "archive_limits", "keys", "redaction",
 }  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 
