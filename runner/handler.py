@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import os
 import resource
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,12 +25,11 @@ from runner import archives, aws, events, keys, limits, pipeline, redaction, rou
 from runner.archive_limits import ArchiveLimits
 from runner.errors import EventError, PipelineFailedError, RoutingError, UnroutableError
 from runner.phases import Phases
-from runner.record import Failure, Input, RunRecord, new_record
+from runner.record import Input, RunRecord, failure_of, new_record
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
 MEMORY_MB = float(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or "inf")
 ARCHIVE_LIMITS = ArchiveLimits.from_env(os.environ)
-_LONGEST_TRACEBACK = 20_000
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
 
@@ -86,7 +84,7 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
     try:
         parsed = events.parse(payload)
     except EventError as error:
-        return [_logged(new_record("failed", **about, error=_failure(error, "event")))]
+        return [_logged(new_record("failed", **about, error=failure_of(error, "event")))]
     runs = [
         new_record("skipped", **about, reason=f"{skip.event_name}: {skip.reason}", inputs=_skipped_input(skip))
         for skip in parsed.skips
@@ -98,7 +96,7 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
         except UnroutableError as error:
             runs.append(new_record("skipped", **about, reason=str(error), inputs=[_input(item)]))
         except RoutingError as error:  # two routes match, or an edit of the routes is not valid
-            runs.append(new_record("failed", **about, error=_failure(error, "route"), inputs=[_input(item)]))
+            runs.append(new_record("failed", **about, error=failure_of(error, "route"), inputs=[_input(item)]))
     runs += [_run(route, objects, about) for route, objects in together.items()]
     return [_logged(run) for run in runs]
 
@@ -123,7 +121,7 @@ def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, 
             pipeline.run(Path(route.config), files, phases, result)
         run["status"] = "succeeded"
     except Exception as error:  # every failure becomes this message's verdict, told in the record
-        run["error"] = _failure(error, phases.current)
+        run["error"] = failure_of(error, phases.current)
     run["location"] = result.location or route.location
     run["outputs"], run["qc"], run["warnings"] = result.outputs, result.qc, result.warnings
     if warning := limits.memory_warning(before_mb, _peak_mb(), MEMORY_MB):
@@ -143,16 +141,6 @@ def _input(item: events.S3Object) -> Input:
 
 def _skipped_input(skip: events.Skip) -> list[Input]:
     return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": None}] if skip.key else []
-
-
-def _failure(error: Exception, phase: str) -> Failure:
-    text = "".join(traceback.format_exception(error))
-    return {
-        "type": type(error).__name__,
-        "message": "\n".join(filter(None, (str(error) or repr(error), limits.noted(error)))),
-        "phase": phase,
-        "traceback": text[-_LONGEST_TRACEBACK:],
-    }
 
 
 def _keys(run: RunRecord) -> str:

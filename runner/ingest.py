@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import traceback
 from pathlib import Path
 
-from runner import archives, pipeline, routing, template
+from runner import archives, pipeline, reasons, routing, template
 from runner.archive_limits import ArchiveLimits
 from runner.errors import RoutingError, UnroutableError
+from runner.record import Failure, failure_of
+from runner.redaction import redacted, secrets_of
 from runner.sandbox import contained
 from runner.settings import Settings
 from runner.terminal import results
@@ -59,15 +60,25 @@ def _run(route: routing.Route, inputs: list[Path], limits: ArchiveLimits) -> boo
     names = ", ".join(path.name for path in inputs)
     results.print(f"▶ {names} → {route.config}", markup=False)
     warnings: list[str] = []
+    phase = "inspect"
     try:
         for path in inputs:
             archives.check(path, limits)
         with contained(warnings):
-            PipelineConfig.from_yaml(Path(route.config)).instantiate_pipeline().run([str(path) for path in inputs])
-    except Exception:  # one file's failure must not keep the next from its run
-        results.print(f"✗ {names}\n{traceback.format_exc()}", markup=False, style="red")
+            phase = "load"
+            loaded = PipelineConfig.from_yaml(Path(route.config)).instantiate_pipeline()
+            phase = "process"
+            loaded.run([str(path) for path in inputs])
+    except Exception as error:  # one file's failure must not keep the next from its run
+        _explain(names, failure_of(error, phase))
         return False
     for warning in warnings:
         results.print(f"  warning: {warning}", markup=False, style="yellow")
     results.print(f"✔ {names}", markup=False, style="green")
     return True
+
+
+def _explain(names: str, failure: Failure) -> None:
+    results.print(f"✗ {names}", markup=False, style="red")
+    for line in [*reasons.told(failure), "next: mend it, and run this again"]:
+        results.print(f"    {redacted(line, secrets_of(os.environ))}", markup=False)

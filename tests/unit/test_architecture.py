@@ -12,8 +12,19 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits", "keys"},
-    {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox", "archive_limits", "redaction"},
+    {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits", "keys", "tracebacks"},
+    {
+        "settings",
+        "template",
+        "intrinsics",
+        "events",
+        "rie",
+        "supervisor",
+        "sandbox",
+        "archive_limits",
+        "redaction",
+        "reasons",
+    },
     {"aws", "routing", "history", "inbox", "presence", "debugging", "archives"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
