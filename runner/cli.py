@@ -10,8 +10,10 @@ from typing import Annotated, Optional
 
 import typer
 
+from runner import cli_schedules
 from runner.errors import RunnerError
-from runner.settings import Settings
+from runner.options import AsJson, Data
+from runner.options import settings as _settings
 
 app = typer.Typer(
     name="runner",
@@ -23,11 +25,8 @@ app = typer.Typer(
     "**New here?** `runner run FILE` sends one file through the whole path; `runner up` keeps the stack running "
     "and takes every file you drop into `data/inbox`.",
 )
+app.registered_commands += cli_schedules.app.registered_commands
 
-Data = Annotated[
-    Optional[Path],  # noqa: UP045  Typer reads this at run time
-    typer.Option("--data", help="Folder that holds inbox/, outputs/ and state/. [default: data]", show_default=False),
-]
 Files = Annotated[list[Path], typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True)]
 Concurrency = Annotated[
     Optional[int],  # noqa: UP045
@@ -48,13 +47,6 @@ def main() -> None:
     except RunnerError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
-
-
-def _settings(data: Path | None = None, concurrency: int | None = None) -> Settings:
-    settings = Settings.from_env()
-    if data:
-        settings = replace(settings, data=data.absolute())
-    return replace(settings, concurrency=concurrency) if concurrency else settings
 
 
 def _log_to_terminal() -> None:
@@ -147,7 +139,7 @@ def check() -> None:
 @app.command()
 def status(
     data: Data = None,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Show what became of every file that came into the inbox."""
     from runner import review

@@ -31,6 +31,12 @@ def keys(run: RunRecord) -> str:
     return ", ".join(item["key"] for item in run["inputs"])
 
 
+def title(run: RunRecord) -> str:
+    """What a run was about: its schedule and window, else its inputs."""
+    window = run.get("window")  # a history may be older than schedules
+    return f"{run['schedule']} {window['begin']} to {window['end']}" if window else keys(run)
+
+
 def made(run: RunRecord) -> str:
     """What a run made, by file type: '1 nc, 3 png'."""
     counts = Counter(PurePosixPath(output["key"]).suffix.lstrip(".") or "file" for output in run["outputs"])
@@ -60,9 +66,9 @@ class Teller:
 
     def tell(self, run: RunRecord, verdict: Verdict) -> None:
         """Log what became of a run."""
-        if not run["inputs"]:
+        if not title(run):
             return
-        name = keys(run) + where(run)
+        name = title(run) + where(run)
         if run["status"] == "failed":
             self._tell_failure(name, run, verdict)
             return

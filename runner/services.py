@@ -78,6 +78,8 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
 def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, announce: str = "") -> None:
     """The poller's process; the mirror lives in it, because the poller is the first to know what there is to fetch.
 
+    So does the scheduler, because it only sleeps.
+
     Args:
         announce: where S3 and SQS answer on this machine; empty when a supervisor outside tells that.
 
@@ -87,6 +89,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     from runner.mirror import Mirror
     from runner.poller import Poller
     from runner.rie import Emulator, replicas
+    from runner.scheduler import Scheduler
 
     stop = _stop_event()
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
@@ -114,4 +117,8 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
         history = stack.enter_context(closing(History(settings.state)))
         sqs = aws.local_sqs(settings.endpoint_url)
         threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
+        threading.Thread(target=mirror.restore, args=(stop,), name="restore", daemon=True).start()
+        if any(schedule.enabled for schedule in described.schedules):
+            scheduler = Scheduler(aws.local_sqs(settings.endpoint_url), described.queue_name, described.schedules)
+            threading.Thread(target=scheduler.run, args=(stop,), name="scheduler", daemon=True).start()
         Poller(sqs, described, find_emulators, history, on_run, on_ready).run(stop)

@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.errors import TemplateError
 from runner.intrinsics import Template, as_text, is_intrinsic
+from runner.schedules import Schedule, find
 
 _FUNCTION, _QUEUE, _BUCKET = "AWS::Serverless::Function", "AWS::SQS::Queue", "AWS::S3::Bucket"
 
@@ -38,6 +39,8 @@ class StackTemplate:
     """What the source bucket tells the queue, such as s3:ObjectCreated:*."""
     filter_prefix: str | None
     filter_suffix: str | None
+    schedules: tuple[Schedule, ...]
+    """Those that send to the queue."""
 
 
 def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str = "us-west-2") -> StackTemplate:
@@ -119,6 +122,7 @@ def _described(template: Template) -> StackTemplate:
         notification_events=events,
         filter_prefix=filters.get("prefix"),
         filter_suffix=filters.get("suffix"),
+        schedules=find(template, queue_arn),
     )
     _refuse_what_aws_would(described, queue, event, environment)
     return described

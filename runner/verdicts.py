@@ -72,14 +72,18 @@ def _failed_ids(batch: Sequence[Mapping[str, Any]], answer: Answer) -> set[str]:
 def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
     """A record for a message whose run could not tell of itself."""
     try:
-        objects = events.parse(message["Body"]).objects
+        parsed = events.parse(message["Body"])
     except EventError:
-        objects = ()
+        parsed = events.Parsed((), ())
+    scheduling: dict[str, Any] = {}
+    for item in parsed.scheduled:
+        scheduling = {"schedule": item.schedule, "window": item.window.as_json(), "config": item.config}
     return new_record(
         "failed",
         request_id="",
         message_id=message["MessageId"],
-        inputs=[{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in objects],
+        inputs=[{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in parsed.objects],
+        **scheduling,
         error={
             "type": answer.kind,
             "message": answer.error or f"The function reported a failure and no reason: {str(answer.payload)[:200]}",

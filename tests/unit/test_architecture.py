@@ -9,15 +9,29 @@ from pathlib import Path
 import pytest
 
 RUNNER = Path("runner")
-STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
+STAGES = {"watcher", "poller", "handler", "provision", "mirror", "scheduler"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits", "keys", "tracebacks"},
+    {
+        "errors",
+        "record",
+        "datasets",
+        "phases",
+        "settling",
+        "terminal",
+        "modules",
+        "limits",
+        "keys",
+        "tracebacks",
+        "cron",
+        "scheduled",
+    },
     {
         "settings",
         "template",
         "intrinsics",
         "events",
+        "schedules",
         "rie",
         "supervisor",
         "sandbox",
@@ -30,12 +44,12 @@ LAYERS = [
     {"pipeline", "report", "worker"},
     STAGES,
     {"submit", "embedded", "docker", "ingest", "review"},
-    {"services", "session", "checks", "backends"},
-    {"cli", "__main__", "testing"},
+    {"services", "session", "checks", "backends", "trigger"},
+    {"options", "cli_schedules", "cli", "__main__", "testing"},
 ]
 SHIPPED = {
     "handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors", "modules",
-    "limits", "archives", "archive_limits", "keys", "redaction",
+    "limits", "archives", "archive_limits", "keys", "redaction", "scheduled",
 }  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 

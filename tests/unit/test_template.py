@@ -9,6 +9,7 @@ import yaml
 
 from runner.errors import TemplateError
 from runner.intrinsics import Template
+from runner.schedules import Schedule
 from runner.template import StackTemplate, load
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -16,6 +17,12 @@ TEXT = TEMPLATE.read_text(encoding="utf-8")
 FUNCTION = "Resources.PipelineFunction.Properties"
 ENVIRONMENT = f"{FUNCTION}.Environment.Variables"
 EVENT = f"{FUNCTION}.Events.NewFile.Properties"
+
+BUOY_WIND = Schedule(
+    name="buoy-wind-hourly", expression="cron(30 2 * * ? *)", timezone="UTC", enabled=False, start=None, end=None,
+    input='{"source": "tsdat.schedule", "schedule": "buoy-wind-hourly", "time": "<aws.scheduler.scheduled-time>", '
+    '"config": "pipelines/buoy_wind_hourly/config/pipeline.yaml", "window": {"length_h": 24, "round_h": 24}}',
+)  # fmt: skip
 
 
 def write(folder: Path, text: str) -> Path:
@@ -64,6 +71,7 @@ def test_the_template_as_it_is() -> None:
         notification_events=("s3:ObjectCreated:*",),
         filter_prefix=None,
         filter_suffix=None,
+        schedules=(BUOY_WIND,),
     )
 
 
@@ -215,7 +223,8 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
          "AWS. Use a parameter with a Default or a plain value here."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !Ref SourceBuckets",
          f"{ENVIRONMENT}.LOG_LEVEL: there is no 'SourceBuckets' in Resources. Known: SourceBucket, "
-         "DestinationBucket, IngestQueue, DeadLetterQueue, QueuePolicy, PipelineFunction."),
+         "DestinationBucket, IngestQueue, DeadLetterQueue, QueuePolicy, PipelineFunction, BuoyWindHourlySchedule, "
+         "ScheduleRole."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !GetAtt SourceBucket.DomainName",
          f"{ENVIRONMENT}.LOG_LEVEL: DomainName of SourceBucket (AWS::S3::Bucket) has a value only on AWS. "
          "Use a parameter with a Default or a plain value here."),
@@ -229,7 +238,7 @@ def test_what_is_wrong_is_said_with_path_and_value(tmp_path: Path, old: str, new
 
 
 def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
-    known = "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel"
+    known = "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel, ScheduleState"
     assert failure(TEMPLATE, {"Bucket": "x"}) == (
         f"template.yaml: Parameters: there is no 'Bucket' in Parameters. Known: {known}."
     )
@@ -240,7 +249,9 @@ def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
 
 
 def test_a_second_function_with_a_queue_is_named(tmp_path: Path) -> None:
-    second = TEXT[TEXT.index("  PipelineFunction:") : TEXT.index("Outputs:")].replace("PipelineFunction:", "Second:")
+    second = TEXT[TEXT.index("  PipelineFunction:") : TEXT.index("  # Yesterday's wind")].replace(
+        "PipelineFunction:", "Second:"
+    )
     assert failure(write(tmp_path, TEXT.replace("Outputs:", second + "Outputs:"))) == (
         "template.yaml: Resources: there must be one AWS::Serverless::Function with one event of Type SQS, and there "
         f"are 2. Look at {EVENT}. Look at Resources.Second.Properties.Events.NewFile.Properties."

@@ -1,0 +1,39 @@
+"""What several commands of the command line have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from runner.settings import Settings
+
+Data = Annotated[
+    Optional[Path],  # noqa: UP045  Typer reads this at run time
+    typer.Option("--data", help="Folder that holds inbox/, outputs/ and state/. [default: data]", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+def settings(data: Path | None = None, concurrency: int | None = None) -> Settings:
+    """The environment's settings, with what the command line says instead."""
+    found = Settings.from_env()
+    if data:
+        found = replace(found, data=data.absolute())
+    return replace(found, concurrency=concurrency) if concurrency else found
+
+
+def utc(text: str) -> datetime:
+    """A time as people write it, 2020-12-01 or 2020-12-01T06:00, in UTC unless it says otherwise.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time. Write 2020-12-01 or 2020-12-01T06:00, in UTC.") from None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
