@@ -114,6 +114,15 @@ def local_sqs(endpoint_url: str | None) -> SQSClient:
     return client
 
 
+def account_on_aws() -> tuple[str, S3Client, SQSClient]:
+    """Account number, S3 and SQS by the user's own credentials: only for a command that was told to go to AWS.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: there are none, or AWS refuses them.
+    """
+    return str(_client("sts").get_caller_identity()["Account"]), _client("s3"), _client("sqs")
+
+
 @cache
 def s3() -> S3Client:
     """S3 as the Lambda sees it: its role and region on AWS, AWS_ENDPOINT_URL locally."""

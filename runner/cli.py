@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from runner import cli_schedules
+from runner import cli_events, cli_schedules
 from runner.errors import RunnerError
 from runner.options import AsJson, Data
 from runner.options import settings as _settings
@@ -25,7 +25,9 @@ app = typer.Typer(
     "**New here?** `runner run FILE` sends one file through the whole path; `runner up` keeps the stack running "
     "and takes every file you drop into `data/inbox`.",
 )
-app.registered_commands += cli_schedules.app.registered_commands
+for _more in (cli_schedules.app, cli_events.app):
+    app.registered_commands += _more.registered_commands
+    app.registered_groups += _more.registered_groups
 
 Files = Annotated[list[Path], typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True)]
 Concurrency = Annotated[

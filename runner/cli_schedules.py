@@ -5,18 +5,13 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
-from runner.options import AsJson, Data, settings, utc
+from runner.options import AsJson, Data, Time, settings, utc
 
 app = typer.Typer()
-
-Time = Annotated[
-    Optional[datetime],  # noqa: UP045  Typer reads this at run time
-    typer.Option(parser=utc, metavar="TIME", show_default=False, help="2020-12-01 or 2020-12-01T06:00, in UTC."),
-]
 
 
 @app.command()

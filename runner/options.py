@@ -37,3 +37,9 @@ def utc(text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no time. Write 2020-12-01 or 2020-12-01T06:00, in UTC.") from None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+Time = Annotated[
+    Optional[datetime],  # noqa: UP045  Typer reads this at run time
+    typer.Option(parser=utc, metavar="TIME", show_default=False, help="2020-12-01 or 2020-12-01T06:00, in UTC."),
+]

@@ -90,6 +90,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     from runner.poller import Poller
     from runner.rie import Emulator, replicas
     from runner.scheduler import Scheduler
+    from runner.seen import Seen
 
     stop = _stop_event()
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
@@ -115,10 +116,11 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
             _tell_ready(ready_file)
 
         history = stack.enter_context(closing(History(settings.state)))
+        seen = stack.enter_context(closing(Seen(settings.state)))
         sqs = aws.local_sqs(settings.endpoint_url)
         threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
         threading.Thread(target=mirror.restore, args=(stop,), name="restore", daemon=True).start()
         if any(schedule.enabled for schedule in described.schedules):
             scheduler = Scheduler(aws.local_sqs(settings.endpoint_url), described.queue_name, described.schedules)
             threading.Thread(target=scheduler.run, args=(stop,), name="scheduler", daemon=True).start()
-        Poller(sqs, described, find_emulators, history, on_run, on_ready).run(stop)
+        Poller(sqs, described, find_emulators, history, on_run, on_ready, seen.note).run(stop)

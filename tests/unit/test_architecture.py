@@ -39,13 +39,13 @@ LAYERS = [
         "redaction",
         "reasons",
     },
-    {"aws", "routing", "history", "inbox", "presence", "debugging", "archives"},
+    {"aws", "routing", "history", "seen", "inbox", "presence", "debugging", "archives"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
     STAGES,
-    {"submit", "embedded", "docker", "ingest", "review"},
-    {"services", "session", "checks", "backends", "trigger"},
-    {"options", "cli_schedules", "cli", "__main__", "testing"},
+    {"submit", "enqueue", "embedded", "docker", "ingest", "review"},
+    {"services", "session", "checks", "backends", "trigger", "replay", "backfill"},
+    {"options", "cli_schedules", "cli_events", "cli", "__main__", "testing"},
 ]
 SHIPPED = {
     "handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors", "modules",
