@@ -8,9 +8,6 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +117,10 @@ def account_on_aws() -> tuple[str, S3Client, SQSClient]:
     Raises:
         botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: there are none, or AWS refuses them.
     """
-    return str(_client("sts").get_caller_identity()["Account"]), _client("s3"), _client("sqs")
+    import boto3
+
+    make: Any = boto3.client  # it has no type for STS
+    return str(make("sts").get_caller_identity()["Account"]), make("s3"), make("sqs")
 
 
 @cache
@@ -149,28 +149,6 @@ def download(bucket_name: str, key: str, path: Path) -> Path:
     with path.open("wb") as file:
         shutil.copyfileobj(s3().get_object(Bucket=bucket_name, Key=key)["Body"], file, length=1024 * 1024)
     return path
-
-
-@dataclass(frozen=True)
-class Listed:
-    """An object as a bucket lists it."""
-
-    key: str
-    size: int
-    etag: str
-    modified: datetime
-
-
-def listed(
-    client: S3Client, bucket_name: str, prefix: str, begin: datetime | None = None, end: datetime | None = None
-) -> Iterator[Listed]:
-    """The objects below a prefix, in the order of their keys, that came from `begin` on and before `end`."""
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix=prefix):
-        for item in page.get("Contents", []):
-            modified = item["LastModified"]
-            is_folder = item["Key"].endswith("/") and item["Size"] == 0
-            if not is_folder and (begin is None or begin <= modified) and (end is None or modified < end):
-                yield Listed(item["Key"], item["Size"], item["ETag"].strip('"'), modified)
 
 
 def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import aws, presence, routing, template
-from runner.aws import Listed
 from runner.enqueue import Progress, Request, send
 from runner.errors import SettingsError, StackError, StoppedError
+from runner.listing import Listed
 from runner.settings import Settings
 from runner.submit import default_key
 from runner.supervisor import Stop

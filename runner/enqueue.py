@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from runner import aws
-from runner.aws import Listed
 from runner.errors import StackError
+from runner.listing import Listed, listed
 from runner.scheduled import iso
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Request:
         """The objects, in the order of their keys."""
         found: dict[str, Listed] = {}
         for prefix in (*self.prefixes, *self.keys):
-            for item in aws.listed(s3, self.bucket, prefix, self.since, self.until):
+            for item in listed(s3, self.bucket, prefix, self.since, self.until):
                 if prefix in self.prefixes or item.key == prefix:
                     found[item.key] = item
         return [found[key] for key in sorted(found)]

@@ -24,6 +24,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from runner import archives, aws, events, keys, limits, pipeline, redaction, routing, sandbox
 from runner.archive_limits import ArchiveLimits
 from runner.errors import EventError, NothingStoredError, PipelineFailedError, RoutingError, UnroutableError
+from runner.listing import listed
 from runner.phases import Phases
 from runner.record import Input, RunRecord, failure_of, new_record
 from runner.scheduled import Scheduled, Window
@@ -123,7 +124,7 @@ def _came(bucket: str, prefix: str, window: Window, route: routing.Route) -> lis
     """The objects that came in a window and are a route's own."""
     return [
         events.S3Object(bucket, found.key, found.size, found.etag, None, None, "Scheduled", found.modified.isoformat())
-        for found in aws.listed(aws.s3(), bucket, prefix, window.begin, window.end)
+        for found in listed(aws.s3(), bucket, prefix, window.begin, window.end)
         if route.matches(found.key)
     ]
 

@@ -16,6 +16,7 @@ from conftest import ROOT, SAMPLES, runner, running, running_in_docker
 from runner import aws, trigger
 from runner.backends import Stack, eventually
 from runner.history import FINAL, Run
+from runner.listing import listed
 from runner.template import StackTemplate
 from runner.testing import assert_datasets_match
 from tests.unit import buoy_csv
@@ -96,7 +97,7 @@ def test_the_command_runs_a_schedule_at_once_and_after_a_restart(tmp_path: Path)
     (data / "up.log").unlink()  # it says that the first one was ready
     with running(data) as stack:  # LocalStack forgot it all, and the stack puts it back
         s3, keys = aws.local_s3(stack.endpoint_url), [path for path in stack.outputs.rglob("*") if path.is_file()]
-        eventually(lambda: len(list(aws.listed(s3, "tsdat-pipeline-outputs", ""))) == len(keys), "outputs in S3")
+        eventually(lambda: len(list(listed(s3, "tsdat-pipeline-outputs", ""))) == len(keys), "outputs in S3")
         second = runner(*shown)
     assert second.returncode == 0, second.stdout + second.stderr
     (one,), (other,) = json.loads(first.stdout), json.loads(second.stdout)

@@ -25,6 +25,7 @@ LAYERS = [
         "tracebacks",
         "cron",
         "scheduled",
+        "listing",
     },
     {
         "settings",
@@ -49,7 +50,7 @@ LAYERS = [
 ]
 SHIPPED = {
     "handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors", "modules",
-    "limits", "archives", "archive_limits", "keys", "redaction", "scheduled",
+    "limits", "archives", "archive_limits", "keys", "redaction", "scheduled", "listing",
 }  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 

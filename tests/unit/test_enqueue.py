@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import events
-from runner.aws import Listed
 from runner.enqueue import Progress, Request, event
+from runner.listing import Listed
 
 CAME = datetime(2020, 12, 1, 0, 10, tzinfo=UTC)
 
