@@ -15,7 +15,7 @@ LAYERS = [
     {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox"},
     {"aws", "routing", "history", "inbox", "presence", "debugging"},
-    {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
+    {"storage", "source", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
     STAGES,
     {"submit", "embedded", "docker", "ingest", "review"},
@@ -23,8 +23,8 @@ LAYERS = [
     {"cli", "__main__", "testing"},
 ]
 SHIPPED = {
-    "handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors", "modules",
-    "limits",
+    "handler", "aws", "pipeline", "storage", "source", "sandbox", "phases", "record", "routing", "events", "errors",
+    "modules", "limits",
 }  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 
