@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import shutil
 import socket
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from runner.errors import GoneError, LocalOnlyError
+from runner.errors import LocalOnlyError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -118,62 +115,6 @@ def bucket(name: str) -> Any:
     return boto3.resource("s3").Bucket(name)
 
 
-@dataclass(frozen=True)
-class Version:
-    """Which version of an object was read; `version_id` where the bucket keeps versions. `size` in bytes."""
-
-    etag: str
-    size: int
-    modified: datetime
-    version_id: str | None
-
-
-def download(bucket_name: str, key: str, path: Path) -> Version:
-    """Stream an object as it is now into a file, in one request and little memory; gives the version that it was.
-
-    Raises:
-        GoneError: there is no such object, or this role cannot tell.
-        botocore.exceptions.ClientError: S3 refused for another reason.
-    """
-    from botocore.exceptions import ClientError
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        found = s3().get_object(Bucket=bucket_name, Key=key)
-    except ClientError as error:
-        why = _GONE.get(error.response["Error"]["Code"])
-        if why is None:
-            raise
-        raise GoneError(f"s3://{bucket_name}/{key} {why}") from error
-    with path.open("wb") as file:
-        shutil.copyfileobj(found["Body"], file, length=1024 * 1024)
-    return Version(found["ETag"].strip('"'), found["ContentLength"], found["LastModified"], found.get("VersionId"))
-
-
-_GONE = {
-    "NoSuchKey": "is not there any more: it was deleted after its event was sent. Put it there again, or give it up.",
-    # What S3 says of a missing object to a role that may not list the bucket.
-    "AccessDenied": "may not be read by the function's role, or was deleted after its event was sent. Look whether it "
-    "is there; the role is in template.yaml.",
-}
-
-
-def current_etag(bucket_name: str, key: str) -> str | None:
-    """The ETag of an object as it is now; None when it is gone. Needs the right to read it and no other.
-
-    Raises:
-        botocore.exceptions.ClientError: S3 cannot say.
-    """
-    from botocore.exceptions import ClientError
-
-    try:
-        return s3().head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "403"):  # without the right to list, a missing object gives 403
-            return None
-        raise
-
-
 def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
     """The life of a local bucket, or None when it is not there or not yet complete."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -213,6 +154,18 @@ def etag_of(client: S3Client, bucket_name: str, key: str, sha256: str) -> str | 
     except ClientError:
         return None
     return found["ETag"].strip('"') if found["Metadata"].get("sha256") == sha256 else None
+
+
+def object_etag(client: S3Client, bucket_name: str, key: str) -> str | None:
+    """The ETag of an object; None when there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "403"):  # without the right to list, a missing object gives 403
+            return None
+        raise
 
 
 def answers(client: S3Client) -> bool:

@@ -141,7 +141,7 @@ def _local_path(key: str, folder: Path) -> Path:
 
 
 def _skipped_input(skip: events.Skip) -> list[Input]:
-    return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": None}] if skip.key else []
+    return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": skip.etag}] if skip.key else []
 
 
 def _failure(error: Exception, phase: str) -> Failure:

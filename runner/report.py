@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 log = logging.getLogger("runs")
 
 # Outcomes of runs, and what a file can be before it has one.
-MARKS = {"succeeded": "✔", "skipped": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗", "waiting": "…"}
+MARKS = {
+    "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
+    "waiting": "…", "retried": "…",
+}  # fmt: skip
 COLOURS = {
-    "succeeded": "green", "skipped": "yellow", "failed": "red", "dead-lettered": "red", "refused": "red",
-    "waiting": "cyan",
+    "succeeded": "green", "skipped": "yellow", "forgotten": "yellow", "failed": "red", "dead-lettered": "red",
+    "refused": "red", "waiting": "cyan", "retried": "cyan",
 }  # fmt: skip
 
 
 def keys(run: RunRecord) -> str:
-    """The inputs of a run, for people."""
-    return ", ".join(item["key"] for item in run["inputs"])
+    """The inputs of a run, for people; its message when it had none."""
+    return ", ".join(item["key"] for item in run["inputs"]) or f"message {run['message_id']}"
 
 
 def made(run: RunRecord) -> str:
@@ -47,8 +50,8 @@ def why(run: RunRecord) -> str:
 
 def tell(run: RunRecord, verdict: Verdict) -> None:
     """Log a line about a run that just ended."""
-    if not run["inputs"]:
-        return
+    if not run["inputs"] and run["status"] == "skipped":
+        return  # S3 only tested that it may send
     if run["status"] == "succeeded":
         where = "/".join(filter(None, (run["pipeline"], run["location"])))
         log.info("✔ %s → %s: %s in %.2f s", keys(run), where, made(run), run["durations_s"]["total"])
@@ -80,6 +83,8 @@ def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Tab
 
 def text_of(run: Run) -> str:
     """What there is to say about a run, in one line."""
+    if run.outcome in ("forgotten", "retried"):
+        return run.record["reason"] or ""
     if run.outcome == "succeeded":
         return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
     tries = f" (tried {run.attempt} times)" if run.attempt > 1 else ""

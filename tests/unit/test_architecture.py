@@ -14,13 +14,16 @@ STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 LAYERS = [
     {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox"},
-    {"aws", "routing", "history", "inbox", "presence", "debugging"},
+    {"aws", "options", "routing", "history", "inbox", "presence", "debugging"},
     {"storage", "source", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
     STAGES,
-    {"submit", "embedded", "docker", "ingest", "review"},
+    {"queues", "balance"},
+    {"census", "submit", "embedded", "docker", "ingest", "review"},
+    {"books"},
+    {"reconcile", "failures"},
     {"services", "session", "checks", "backends"},
-    {"cli", "__main__", "testing"},
+    {"cli", "care", "__main__", "testing"},
 ]
 SHIPPED = {
     "handler", "aws", "pipeline", "storage", "source", "sandbox", "phases", "record", "routing", "events", "errors",
