@@ -57,7 +57,7 @@ class Books:
 
     def give_again(self, key: str, etag: str) -> bool:
         """Have a version processed once more: by an event of its object, else by a new upload from the inbox."""
-        if self.backend is None:
+        if self.backend is None or not key:
             return False
         s3, bucket = self.backend.s3, self.template.source_bucket
         path = self.file_of(key, etag)

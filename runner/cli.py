@@ -162,7 +162,7 @@ def logs(
     review.logs(chosen(data), key, newest=newest, failed=failed, follow=follow)
 
 
-for command in (care.reconcile,):
+for command in (care.failures, care.retry, care.forget, care.reconcile):
     app.command()(command)
 
 

@@ -175,6 +175,15 @@ class History:
                 found |= dict.fromkeys(about, _run(row))
         return found
 
+    def tries(self, version: Version) -> int:
+        """How many runs of a version have failed."""
+        row = self._db.execute(
+            "SELECT count(*) AS tries FROM inputs JOIN runs ON id = run_id WHERE key = ? AND etag = ? "
+            "AND outcome IN ('failed', 'dead-lettered')",
+            version,
+        ).fetchone()
+        return int(row["tries"])
+
     def keep(self, run_ids: Iterable[int]) -> None:
         """Remember that all outputs of these runs have come into the outputs folder."""
         with self._transaction():

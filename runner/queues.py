@@ -100,15 +100,15 @@ class Queues:
                 and lost nothing.
         """
         url, deleted = self._url(self._template.dead_letter_queue_name), 0
-        passed: list[str] = []
+        passed: dict[str, str] = {}  # by message id, the receipt handles of those that stay
         with _told(), contextlib.ExitStack() as stack:
-            stack.callback(lambda: self._show_again(url, passed))
+            stack.callback(lambda: self._show_again(url, list(passed.values())))
             while True:
                 found = self._sqs.receive_message(
                     QueueUrl=url, MaxNumberOfMessages=_MOST_IN_ONE_CALL, VisibilityTimeout=_SEARCH_S,
                     MessageSystemAttributeNames=["All"],
                 ).get("Messages", [])  # fmt: skip
-                if not found:
+                if not found or any(message["MessageId"] in passed for message in found):  # all the way round
                     return deleted
                 for raw in found:
                     message = read(dict(raw))
@@ -116,7 +116,7 @@ class Queues:
                         self._sqs.delete_message(QueueUrl=url, ReceiptHandle=raw["ReceiptHandle"])
                         deleted += 1
                     else:
-                        passed.append(raw["ReceiptHandle"])
+                        passed[message.id] = raw["ReceiptHandle"]
 
     def _show_again(self, url: str, handles: list[str]) -> None:
         for at in range(0, len(handles), _MOST_IN_ONE_CALL):

@@ -14,6 +14,7 @@ from runner import aws, template
 from runner.balance import Finding, Remedy, counts, unaccounted
 from runner.books import Books, opened
 from runner.errors import StackError
+from runner.failures import short_id
 from runner.history import Version
 from runner.inbox import printable
 from runner.presence import running_at
@@ -91,7 +92,8 @@ def _print(findings: list[Finding], *, as_json: bool, running: bool) -> None:
     if not running:
         say("No stack runs on this folder: the next `runner up` takes up what is in progress.")
     for finding in missing:
-        results.print(f"✗ {printable(finding.key) or 'a message'} {finding.problem}", markup=False, style="red")
+        name = f"{short_id((finding.key, finding.etag))} {printable(finding.key) or 'a message'}"
+        results.print(f"✗ {name} {finding.problem}", markup=False, style="red")
     told = ", ".join(f"{count} {place}" for place, count in counts(findings).items() if count)
     results.print(f"{len(missing)} unaccounted for; {told or 'no file has come yet'}", markup=False)
 

@@ -132,3 +132,134 @@ def test_without_a_stack_the_books_are_open_too(tmp_path: Path):
     assert done.returncode == 1
     (missing,) = json.loads(done.stdout)["unaccounted"]
     assert missing == {"key": "new.csv", "etag": "", "problem": "is still in progress after 0.5 s"}
+
+
+BAD = b"torn"
+
+
+def failures(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """`runner failures` for keys that contain this."""
+    done = runner("failures", "--json", "--data", stack.data)
+    return [row for row in json.loads(done.stdout) if name in row["file"]]
+
+
+def test_failures_tell_what_when_where_and_why(stack: Stack):
+    key = "failures/buoy.z05.00.20201201.000000.zip"
+    stack.put(BAD, key)
+    run = stack.final(key)
+    (row,) = eventually(lambda: [r for r in failures(stack, key) if r["in_dead_letter_queue"]], "dead letter")
+    assert (row["file"], row["pipeline"], row["tried"]) == (key, "a2e_buoy_ingest", 3)
+    assert row["when"].startswith("20")
+    assert row["error"]["phase"] == "process"
+    assert row["error"]["message"] == (run.record["error"] or {}).get("message")
+    shown = runner("failures", "--data", stack.data).stdout
+    assert row["id"] in shown
+    assert key in shown
+    assert "Try again: `runner retry ID`." in shown
+
+
+def test_a_retry_has_all_its_attempts_again_and_a_mended_file_succeeds(stack: Stack, described: StackTemplate):
+    one, two = (f"a2e_buoy_ingest/humboldt/retry/buoy.z05.00.2020120{n}.000000.zip" for n in (1, 2))
+    for key in (one, two):
+        stack.put(BAD, key)
+        stack.final(key)
+    (row,) = failures(stack, one)
+    done = runner("retry", row["id"], "--data", stack.data)
+    assert (done.returncode, done.stdout.strip()) == (0, f"↻ {row['id']} {one} is in the queue again")
+    again = stack.final(one, count=2)
+    assert (again.outcome, again.attempt) == ("dead-lettered", 3)
+    assert [(r["id"], r["tried"]) for r in failures(stack, one)] == [(row["id"], 6)]
+    # What was wrong is mended: here it is what a key holds, which is no new event's version.
+    buoy = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
+    s3, queues = aws.local_s3(stack.endpoint_url), Queues(stack.endpoint_url, described)
+    stack.put(buoy, one)
+    stack.final(one, count=3)
+    eventually(lambda: not queues.waiting(), "empty queue")
+    done = runner("retry", row["id"], "--data", stack.data)
+    assert done.returncode == 0, done.stdout
+    late = stack.final(one, count=4)
+    assert late.outcome == "succeeded", late.record["error"]
+    assert late.record["inputs"][0]["named_etag"] == row["etag"]
+    assert failures(stack, one) == []
+    assert len(failures(stack, two)) == 1
+    assert s3.head_object(Bucket=described.source_bucket, Key=one)["ContentLength"] == buoy.stat().st_size
+    assert reconcile(stack)[0] == 0
+
+
+def test_what_is_forgotten_leaves_the_dead_letter_queue_and_keeps_its_reason(stack: Stack, described: StackTemplate):
+    key = "forget/buoy.z05.00.20201201.000000.zip"
+    stack.put(BAD, key)
+    stack.final(key)
+    queues = Queues(stack.endpoint_url, described)
+    eventually(lambda: [m for m in queues.dead() if m.versions[0][0] == key], "dead letter")
+    before = reconcile(stack)[1]["accounted"]
+    (row,) = failures(stack, key)
+    done = runner("forget", row["id"], "--why", "a test recording", "--data", stack.data)
+    assert (done.returncode, done.stdout.strip()) == (0, f"– {row['id']} {key} is forgotten")
+    assert not [message for message in queues.dead() if message.versions[0][0] == key]
+    states = json.loads(runner("status", "--json", "--data", stack.data).stdout)
+    assert [(s["outcome"], s["text"]) for s in states if s["file"] == key] == [
+        ("forgotten", "forgotten: a test recording")
+    ]
+    after = reconcile(stack)[1]["accounted"]
+    assert after["forgotten"] - before["forgotten"] == before["dead-lettered"] - after["dead-lettered"] == 1
+    done = runner("forget", row["id"], "--why", "again", "--data", stack.data)
+    assert done.returncode == 2
+    assert (
+        f"error: No failure has the ID '{row['id']}'. `runner failures` and `runner reconcile` list them."
+        in done.stderr
+    )
+
+
+def test_a_message_that_is_no_event_is_a_failure_too(stack: Stack, described: StackTemplate):
+    queues = Queues(stack.endpoint_url, described)
+    queues.send("no event at all: é")
+    (row,) = eventually(lambda: [r for r in failures(stack, "message ") if r["in_dead_letter_queue"]], "failure", 30)
+    assert row["error"]["message"].startswith("The message is not JSON")
+    assert runner("retry", row["id"], "--data", stack.data).returncode == 0
+    eventually(lambda: [r for r in failures(stack, "message ") if r["tried"] == 6], "second end", 30)
+    assert failures(stack, "message ")[0]["id"] == row["id"]
+    assert runner("forget", row["id"], "--why", "not ours", "--data", stack.data).returncode == 0
+    assert reconcile(stack)[0] == 0
+
+
+def test_failures_outlive_localstack_and_are_tried_again_from_the_inbox(tmp_path: Path, described: StackTemplate):
+    kept, gone, changed = (f"lost/buoy.z05.00.2020120{n}.000000.zip" for n in (1, 2, 3))
+    with running(tmp_path) as stack:
+        for key in (kept, gone, changed):
+            stack.put(BAD, key)
+        for key in (kept, gone, changed):
+            stack.final(key)
+    done = runner("retry", "--all", "--data", tmp_path)
+    assert done.returncode == 2
+    assert f"error: No stack runs on {tmp_path}, so nothing can be tried. `runner up`, then this again." in done.stderr
+    rows = {row["file"]: row for row in json.loads(runner("failures", "--json", "--data", tmp_path).stdout)}
+    assert {row["in_dead_letter_queue"] for row in rows.values()} == {None}
+    (tmp_path / "inbox" / gone).unlink()
+    with running(tmp_path) as stack:
+        assert Queues(stack.endpoint_url, described).dead() == []
+        assert len(failures(stack, "lost/")) == 3
+        assert reconcile(stack)[1]["accounted"]["dead-lettered"] == 3
+        (stack.inbox / changed).write_bytes(b"torn too")
+        stack.final(changed, count=2)
+        done = runner("retry", *(rows[key]["id"] for key in (kept, gone, changed)), "--data", tmp_path)
+        assert done.returncode == 1
+        assert f"↻ {rows[kept]['id']} {kept} came anew from the bucket or the inbox" in done.stdout
+        assert (
+            f"{gone}: LocalStack has lost it, and it is not in {stack.inbox} any more. Put it there again."
+            in done.stdout
+        )
+        assert f"{changed}: LocalStack has lost it, and the file in the inbox has changed since" in done.stdout
+        assert stack.final(kept, count=2).outcome == "dead-lettered"
+        assert {row["file"] for row in failures(stack, "lost/")} == {kept, gone, changed}
+        assert reconcile(stack)[0] == 0
+
+
+def test_without_failures_there_is_nothing_to_do(tmp_path: Path):
+    assert runner("failures", "--data", tmp_path).stdout.strip() == "Nothing has failed for good."
+    done = runner("retry", "--data", tmp_path)
+    assert done.returncode == 2
+    assert "Say which failures to try again: `runner retry ID …`, or `runner retry --all`." in done.stderr
+    done = runner("forget", "12345678", "--why", " ", "--data", tmp_path)
+    assert done.returncode == 2
+    assert "--why is empty. Say why these files are not needed: it is kept in the history." in done.stderr

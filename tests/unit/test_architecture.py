@@ -21,7 +21,7 @@ LAYERS = [
     {"queues", "balance"},
     {"census", "submit", "embedded", "docker", "ingest", "review"},
     {"books"},
-    {"reconcile", "failures"},
+    {"reconcile", "failures", "redrive"},
     {"services", "session", "checks", "backends"},
     {"cli", "care", "__main__", "testing"},
 ]
