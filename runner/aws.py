@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import socket
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,8 +133,24 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def upload(client: S3Client, bucket_name: str, key: str, path: Path, sha256: str) -> str:
-    """Put a file into a bucket, a large one in parts; gives the object's ETag."""
+def upload(
+    client: S3Client,
+    bucket_name: str,
+    key: str,
+    path: Path,
+    sha256: str,
+    on_bytes: Callable[[int], object] = lambda count: None,
+) -> str:
+    """Put a file into a bucket, a large one in parts; gives the object's ETag.
+
+    Args:
+        client: S3.
+        bucket_name: the bucket.
+        key: the object's key.
+        path: the file.
+        sha256: of its content.
+        on_bytes: told of a large file, from several threads, how many more bytes are through.
+    """
     metadata = {"sha256": sha256}
     if path.stat().st_size < _MULTIPART_BYTES:
         with path.open("rb") as file:
@@ -141,7 +158,7 @@ def upload(client: S3Client, bucket_name: str, key: str, path: Path, sha256: str
     from boto3.s3.transfer import TransferConfig
 
     config = TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
-    client.upload_file(str(path), bucket_name, key, ExtraArgs={"Metadata": metadata}, Config=config)
+    client.upload_file(str(path), bucket_name, key, ExtraArgs={"Metadata": metadata}, Config=config, Callback=on_bytes)
     return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
 
 

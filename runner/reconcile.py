@@ -18,6 +18,7 @@ from runner.failures import short_id
 from runner.history import Version
 from runner.inbox import printable
 from runner.presence import running_at
+from runner.progress import backlog
 from runner.settings import Settings
 from runner.template import StackTemplate
 from runner.terminal import results, say
@@ -106,6 +107,7 @@ class Keeper:
         self._suspects: set[Version] = set()
         self._seen: _Marks | None = None
         self._full_at = 0.0
+        self._ran: tuple[float, int] | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
@@ -119,7 +121,10 @@ class Keeper:
 
     def _tend(self, books: Books) -> None:
         marks = _marks(books)
-        if marks is None or not self._is_due(marks):
+        if marks is None:
+            return
+        self._tell_backlog(marks)
+        if not self._is_due(marks):
             return
         findings = books.look()
         if self._seen is None:
@@ -130,6 +135,14 @@ class Keeper:
         for finding in books.mend(again):
             log.info("↻ %s %s: %s", printable(finding.key) or "a message", finding.problem, _MENDED[finding.remedy])
         self._suspects = {(f.key, f.etag) for f in missing if f.remedy and f not in again}
+
+    def _tell_backlog(self, marks: _Marks) -> None:
+        before, now = self._ran, (time.monotonic(), marks.last_run)
+        if before is None or now[0] - before[0] >= _GLANCE_S:
+            self._ran = now
+            text = before and backlog(marks.waiting, now[1] - before[1], now[0] - before[0])
+            if text:
+                log.info("… %s", text)
 
     def _is_due(self, marks: _Marks) -> bool:
         if self._suspects or self._seen is None:

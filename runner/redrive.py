@@ -17,11 +17,12 @@ from runner.failures import Failure, failures
 from runner.history import FINAL, Outcome, Run, Version
 from runner.inbox import Inbox, printable
 from runner.presence import running_at
+from runner.progress import Ticker
 from runner.queues import Message
 from runner.record import new_record
 from runner.report import keys
 from runner.settings import Settings
-from runner.terminal import Ticker, results, say
+from runner.terminal import results, say
 
 # What has used up its attempts comes into the dead-letter queue when somebody receives it the next time.
 _ON_ITS_WAY_S = 5.0

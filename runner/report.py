@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from runner.history import Run
+from runner.messages import retry_wait_s
 from runner.record import RunRecord
 from runner.verdicts import Verdict
 
@@ -62,9 +63,10 @@ def tell(run: RunRecord, verdict: Verdict) -> None:
         if verdict.last:
             log.error("✗ %s failed (%s, now in the dead-letter queue): %s", keys(run), tries, why(run))
         elif verdict.attempt > 1:
-            log.error("✗ %s failed again (%s, will be tried again)", keys(run), tries)
+            log.error("✗ %s failed again (%s, the next in %d s)", keys(run), tries, retry_wait_s(verdict.attempt))
         else:
-            log.error("✗ %s failed (%s, will be tried again): %s", keys(run), tries, why(run))
+            wait_s = retry_wait_s(verdict.attempt)
+            log.error("✗ %s failed (%s, the next in %d s): %s", keys(run), tries, wait_s, why(run))
 
 
 def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Table:

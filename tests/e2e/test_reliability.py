@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ def paused(stack: Supervised, *names: str) -> Iterator[None]:
         yield
     finally:
         for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # the body may have ended the stack
+                os.kill(pid, signal.SIGCONT)
 
 
 def test_every_end_is_accounted_for(stack: Stack):
@@ -263,3 +264,16 @@ def test_without_failures_there_is_nothing_to_do(tmp_path: Path):
     done = runner("forget", "12345678", "--why", " ", "--data", tmp_path)
     assert done.returncode == 2
     assert "--why is empty. Say why these files are not needed: it is kept in the history." in done.stderr
+
+
+def test_a_flood_tells_how_many_files_wait_and_a_restart_what_it_takes_up(tmp_path: Path):
+    with running(tmp_path) as stack, paused(stack, "aws-lambda-rie"):
+        for number in range(40):
+            stack.put(TIDE, f"tide_gauge/mcrl/flood/{number}/{TIDE.name}")
+        eventually(lambda: "files wait" in stack.text, "word of the backlog", 30)
+        stack.process.kill()
+        stack.process.wait()
+    with running(tmp_path) as again:
+        code, sheet = reconcile(again, "--wait", "100")
+        assert (code, sheet["accounted"]["succeeded"], sheet["accounted"]["in progress"]) == (0, 40, 0)
+        assert "files again that had not come to an end" in again.text

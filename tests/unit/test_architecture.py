@@ -12,7 +12,7 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
+    {"errors", "record", "datasets", "phases", "progress", "settling", "terminal", "modules", "limits"},
     {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox"},
     {"aws", "options", "routing", "history", "inbox", "presence", "debugging"},
     {"storage", "source", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
