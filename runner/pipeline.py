@@ -125,8 +125,16 @@ class RequireCurrent(Protocol):
         """Look; `stored` says whether outputs may be in place already."""
 
 
+def never_replaced(*, stored: bool) -> None:
+    """For inputs that nobody replaces."""
+
+
 def run(
-    config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result, require_current: RequireCurrent
+    config: Path,
+    inputs: Mapping[Path, str],
+    phases: Phases,
+    result: Result,
+    require_current: RequireCurrent = never_replaced,
 ) -> None:
     """Run a config's pipeline on files and store what it makes in the output bucket.
 

@@ -12,9 +12,32 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "datasets", "phases", "progress", "settling", "terminal", "modules", "limits"},
-    {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox"},
-    {"aws", "options", "routing", "history", "inbox", "presence", "debugging"},
+    {
+        "errors",
+        "record",
+        "datasets",
+        "phases",
+        "progress",
+        "settling",
+        "terminal",
+        "modules",
+        "limits",
+        "keys",
+        "tracebacks",
+    },
+    {
+        "settings",
+        "template",
+        "intrinsics",
+        "events",
+        "rie",
+        "supervisor",
+        "sandbox",
+        "archive_limits",
+        "redaction",
+        "reasons",
+    },
+    {"aws", "options", "routing", "history", "inbox", "presence", "debugging", "archives"},
     {"storage", "source", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
     STAGES,
@@ -27,7 +50,7 @@ LAYERS = [
 ]
 SHIPPED = {
     "handler", "aws", "pipeline", "storage", "source", "sandbox", "phases", "record", "routing", "events", "errors",
-    "modules", "limits",
+    "modules", "limits", "archives", "archive_limits", "keys", "redaction",
 }  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 
@@ -102,6 +125,24 @@ def test_help_imports_nothing_heavy(arguments: list[str]):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+SHELLS = {"system", "popen", "getoutput", "getstatusoutput", "create_subprocess_shell"}
+
+
+def test_nothing_goes_through_a_shell():
+    """So no file name can ever be a command."""
+    sources = [
+        path for folder in ("runner", "pipelines", "shared", "utils", "docker") for path in Path(folder).rglob("*.py")
+    ]
+    calls = [
+        (path, node) for path in sources for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+    ]
+    assert len(calls) > 1000
+    for path, call in calls:
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        assert name not in SHELLS, f"{path}:{call.lineno} calls a shell"
+        assert "shell" not in {keyword.arg for keyword in call.keywords}, f"{path}:{call.lineno} passes shell="
 
 
 def test_files_stay_small():
