@@ -10,8 +10,9 @@ from typing import Annotated, Optional
 
 import typer
 
+from runner import care
 from runner.errors import RunnerError
-from runner.settings import Settings
+from runner.options import Data, chosen
 
 app = typer.Typer(
     name="runner",
@@ -24,10 +25,6 @@ app = typer.Typer(
     "and takes every file you drop into `data/inbox`.",
 )
 
-Data = Annotated[
-    Optional[Path],  # noqa: UP045  Typer reads this at run time
-    typer.Option("--data", help="Folder that holds inbox/, outputs/ and state/. [default: data]", show_default=False),
-]
 Files = Annotated[list[Path], typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True)]
 Concurrency = Annotated[
     Optional[int],  # noqa: UP045
@@ -48,13 +45,6 @@ def main() -> None:
     except RunnerError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
-
-
-def _settings(data: Path | None = None, concurrency: int | None = None) -> Settings:
-    settings = Settings.from_env()
-    if data:
-        settings = replace(settings, data=data.absolute())
-    return replace(settings, concurrency=concurrency) if concurrency else settings
 
 
 def _log_to_terminal() -> None:
@@ -85,7 +75,7 @@ def up(
     """
     from runner import session
 
-    settings = _settings(data, concurrency)
+    settings = chosen(data, concurrency)
     settings = replace(
         settings,
         endpoint_url=settings.endpoint_url or (f"http://127.0.0.1:{port}" if port else None),
@@ -113,7 +103,7 @@ def run(
     """
     from runner import session
 
-    sys.exit(session.run(_settings(data, concurrency), files, as_json=json))
+    sys.exit(session.run(chosen(data, concurrency), files, as_json=json))
 
 
 @app.command()
@@ -133,7 +123,7 @@ def ingest(
     """
     from runner import ingest as local
 
-    sys.exit(local.ingest(_settings(data), files, clump=clump, multidispatch=multidispatch))
+    sys.exit(local.ingest(chosen(data), files, clump=clump, multidispatch=multidispatch))
 
 
 @app.command()
@@ -141,7 +131,7 @@ def check() -> None:
     """Find what is wrong with routes, pipeline configs, template and ports; one line a problem."""
     from runner import checks
 
-    sys.exit(checks.check(_settings()))
+    sys.exit(checks.check(chosen()))
 
 
 @app.command()
@@ -152,7 +142,7 @@ def status(
     """Show what became of every file that came into the inbox."""
     from runner import review
 
-    review.status(_settings(data), as_json=json)
+    review.status(chosen(data), as_json=json)
 
 
 @app.command()
@@ -175,7 +165,11 @@ def logs(
     """
     from runner import review
 
-    review.logs(_settings(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
+    review.logs(chosen(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
+
+
+for command in (care.failures, care.retry, care.forget, care.reconcile):
+    app.command()(command)
 
 
 @app.command()
@@ -183,7 +177,7 @@ def demo() -> None:
     """Send the shipped samples through a stack of its own and show where the NetCDF files and plots are."""
     from runner import session
 
-    sys.exit(session.demo(_settings()))
+    sys.exit(session.demo(chosen()))
 
 
 @app.command(hidden=True)
@@ -192,7 +186,7 @@ def provision(ready_file: ReadyFile = None) -> None:
     from runner import services
 
     _log_to_terminal()
-    services.provision(_settings(), ready_file)
+    services.provision(chosen(), ready_file)
 
 
 @app.command(hidden=True)
@@ -202,8 +196,8 @@ def watch(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> No
 
     _log_to_terminal()
     if become_owner:
-        services.become_owner(_settings().data)
-    services.watch(_settings(), ready_file)
+        services.become_owner(chosen().data)
+    services.watch(chosen(), ready_file)
 
 
 @app.command(hidden=True)
@@ -218,5 +212,5 @@ def poll(
 
     _log_to_terminal()
     if become_owner:
-        services.become_owner(_settings().data)
-    services.poll(_settings(), lambda_url, ready_file, announce)
+        services.become_owner(chosen().data)
+    services.poll(chosen(), lambda_url, ready_file, announce)
