@@ -8,6 +8,7 @@ from typing import Any
 
 import killing
 import pytest
+from commands import agrees
 from conftest import Supervised, running
 from digests import expected, project
 from ledger import balanced, etag, messages
@@ -137,3 +138,7 @@ def test_a_test_event_beside_real_messages_in_one_batch(stack: Supervised, descr
     queue.drain()
     outcomes = balanced(stack, described, expected).outcomes
     assert [outcomes[key] for key in (*good, bad)] == ["succeeded"] * 4 + ["dead-lettered"]
+
+
+def test_reconcile_says_the_same(stack: Supervised, described: StackTemplate):
+    agrees(stack, described, expected)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import killing
 import pytest
+from commands import agrees
 from digests import expected, open_gate
 from ledger import balanced
 
@@ -130,3 +131,7 @@ def test_the_emulator_crashes_by_a_second_invoke(stack: Stack, digest_project: P
     killing.successor(stack, "emulator", crashed)
     assert stack.final(key).outcome == "succeeded"
     balance()
+
+
+def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
+    agrees(stack, described, expected)

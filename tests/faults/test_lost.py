@@ -9,6 +9,7 @@ from pathlib import Path
 
 import killing
 import pytest
+from commands import agrees
 from conftest import running, running_in_docker
 from digests import expected, open_gate, project
 from ledger import Sheet, balanced, messages
@@ -101,3 +102,7 @@ def test_everything_is_killed_and_started_again(stack: Stack, described: StackTe
     assert not set(processes) & set(killing.family(stack))
     assert not stored(stack, described, keys["ended"])
     came_through(stack, described, keys)
+
+
+def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
+    agrees(stack, described, expected, lost=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+from commands import agrees
 from digests import expected
 from ledger import balanced, etag
 
@@ -82,3 +83,7 @@ def test_hidden_names_are_left_alone(stack: Stack, described: StackTemplate):
     assert found.pop("hidden/noop.last.txt") == "succeeded"
     assert list(found.values()) == ["left alone"] * 3
     assert not [run for run in stack.history.runs() for item in run.record["inputs"] if "hidden/." in item["key"]]
+
+
+def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
+    agrees(stack, described, expected)
