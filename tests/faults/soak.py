@@ -68,13 +68,13 @@ class Soak:
     def _stress(self, stack: EmbeddedStack) -> None:
         deck: list[str] = []
         kill_at = time.monotonic() + self.pause_s[0]
-        sample_at = 0.0
+        sample_at, killed_at_file = 0.0, -1
         while (ended := ended_files(stack.data)) < self.files:
             now = time.monotonic()
-            if now >= kill_at:
+            if now >= kill_at and ended > killed_at_file:  # it has recovered from the last one
                 deck = deck or self._random.sample(KINDS, len(KINDS))
                 self._kill(stack, deck.pop())
-                kill_at = now + self._random.uniform(*self.pause_s)
+                kill_at, killed_at_file = now + self._random.uniform(*self.pause_s), ended
             if now >= sample_at:
                 self._sample(stack)
                 sample_at = now + _SAMPLE_EVERY_S

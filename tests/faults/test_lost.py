@@ -88,6 +88,19 @@ def test_localstack_is_killed_and_comes_back_empty(stack: Stack, described: Stac
     came_through(stack, described, keys)
 
 
+def test_localstack_is_killed_again_while_it_comes_back(stack: Stack, described: StackTemplate):
+    key, local = "again/noop.txt", killing.the(stack, "localstack")
+    for _ in range(2):
+        killing.kill(stack, local)
+        local = killing.successor(stack, "localstack", local)
+    killing.kill(stack, local)
+    assert not isinstance(stack, EmbeddedStack) or killing.alive(stack.process.pid)
+    stack.put(key.encode(), key)
+    killing.successor(stack, "localstack", local)
+    assert stack.final(key).outcome == "succeeded"
+    assert balanced(stack, described, expected, lost=True).outcomes[key] == "succeeded"
+
+
 def test_everything_is_killed_and_started_again(stack: Stack, described: StackTemplate, root: Path):
     keys, processes = in_every_state(stack, described, "everything"), killing.family(stack)
     if isinstance(stack, DockerStack):
