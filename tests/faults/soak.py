@@ -25,6 +25,7 @@ import ledger
 
 from runner import template
 from runner.backends import EmbeddedStack, eventually
+from runner.errors import StackError
 from runner.history import FINAL
 from runner.settings import Settings
 
@@ -164,8 +165,13 @@ def main() -> int:
     soak = Soak(options.files, options.seed, tuple(options.pause), folder)
     try:
         soak.run()
-    finally:
-        print(soak, flush=True)
+    except StackError as error:
+        print(
+            f"no balance after {soak.dropped} files and {soak.kills.total()} kills, see {folder}: {error}",
+            file=sys.stderr,
+        )
+        return 1
+    print(soak)
     bad = soak.lost or soak.sheet.problems or soak.dropped < soak.files
     if bad:
         print(f"see {folder}", file=sys.stderr)
