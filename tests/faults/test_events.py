@@ -111,12 +111,14 @@ def test_what_speaks_of_no_file_is_kept_with_its_reason_and_stops_nothing(
     queue.drain()
     foreign = balanced(stack, described, expected).foreign
     assert sorted(foreign) == sorted(before + sent)
-    told = {run.record["message_id"]: run.record["error"] or {} for run in stack.history.runs(outcomes=["dead-lettered"])}
+    told = {
+        run.record["message_id"]: run.record["error"] or {} for run in stack.history.runs(outcomes=["dead-lettered"])
+    }
     texts = {str(error.get("message")).partition(" (")[0].splitlines()[0] for error in told.values()}
     assert texts >= {
         "The message is not JSON", 'An event of no known form: {"hello": "world"}', "An event of no known form: []",
-        "s3://tsdat-pipeline-inputs/events/noop.gone.txt is not there any more: it was deleted after its event was sent. "
-        "Put it there again, or give it up.", "An error occurred",
+        "s3://tsdat-pipeline-inputs/events/noop.gone.txt is not there any more: it was deleted after its event was "
+        "sent. Put it there again, or give it up.", "An error occurred",
     }  # fmt: skip
     assert "NoSuchBucket" in {error.get("type") for error in told.values()}
 

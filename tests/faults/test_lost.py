@@ -67,7 +67,8 @@ def came_through(stack: Stack, described: StackTemplate, keys: dict[str, str]) -
     made = balanced(stack, described, expected, lost=True)
     outcomes = {state: made.outcomes[key] for state, key in keys.items()}
     assert outcomes == {
-        "ended": "succeeded", "raise": "dead-lettered", "hold": "succeeded", "waiting": "succeeded", "skipped": "skipped",
+        "ended": "succeeded", "raise": "dead-lettered", "hold": "succeeded", "waiting": "succeeded",
+        "skipped": "skipped",
     }  # fmt: skip
     assert len(stack.runs_of(keys["ended"])) == 1
     assert len(stack.runs_of(keys["skipped"])) == 1
