@@ -13,7 +13,7 @@ STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
     {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
-    {"settings", "template", "intrinsics", "events", "rie", "supervisor", "sandbox"},
+    {"settings", "template", "intrinsics", "parts", "sources", "events", "rie", "supervisor", "sandbox"},
     {"aws", "routing", "history", "inbox", "presence", "debugging"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
