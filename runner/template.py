@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner import sources
+from runner import triggers
 from runner.errors import TemplateError
 from runner.intrinsics import Template, as_text
 from runner.parts import Part, function_of_queue, parts, policy_of, queue_with
@@ -77,7 +77,7 @@ def _described(template: Template) -> StackTemplate:
     redrive = queue.part("RedrivePolicy")
     dead_arn = redrive.text("deadLetterTargetArn", "Add a dead-letter queue: it keeps what cannot be processed.")
     dead = queue_with(template, dead_arn, redrive.at)
-    source = sources.find(template, queue_arn, event.at)
+    source = triggers.find(template, queue_arn, event.at)
     scaling = event.part("ScalingConfig")
     environment = function.part("Environment").part("Variables")
     destination = environment.text("TSDAT_S3_BUCKET_NAME", "tsdat stores there: !Ref the destination bucket.")

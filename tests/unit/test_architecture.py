@@ -13,13 +13,14 @@ STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
     {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
-    {"settings", "template", "intrinsics", "parts", "sources", "events", "rie", "supervisor", "sandbox"},
+    {"settings", "template", "intrinsics", "parts", "triggers", "events", "rie", "supervisor", "sandbox"},
     {"aws", "routing", "history", "inbox", "presence", "debugging"},
-    {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
+    {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages", "eventbridge"},
     {"pipeline", "report", "worker"},
     STAGES,
     {"submit", "embedded", "docker", "ingest", "review"},
     {"services", "session", "checks", "backends"},
+    {"processes"},
     {"cli", "__main__", "testing"},
 ]
 SHIPPED = {
