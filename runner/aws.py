@@ -22,8 +22,7 @@ ACCOUNT = "000000000000"
 # A tag on the source bucket that names its life: LocalStack forgets everything, and a new bucket gets a new epoch.
 EPOCH_TAG = "epoch"
 _MULTIPART_BYTES = 16 * 1024 * 1024
-# The compose service's name; inside the compose network it is the local endpoint.
-_LOCAL_NAMES = {"localhost", "localstack"}
+_COMPOSE_SERVICE = "localstack"
 
 # Everything a local process needs to reach the local endpoint, and everything that could lead it to real AWS, blinded.
 FAKE_IDENTITY = {
@@ -45,12 +44,17 @@ def require_local(endpoint_url: str | None) -> str:
         LocalOnlyError: it is missing, or names any other host.
     """
     host = urlsplit(endpoint_url or "").hostname or ""
-    if endpoint_url and (host in _LOCAL_NAMES or _is_loopback(host)):
+    if endpoint_url and (host == "localhost" or in_compose_network(endpoint_url) or _is_loopback(host)):
         return endpoint_url
     raise LocalOnlyError(
         f"AWS_ENDPOINT_URL={endpoint_url!r} is not on this machine, and the local stack never talks to real AWS. "
         "Unset it, or set it to a local address such as http://127.0.0.1:4566."
     )
+
+
+def in_compose_network(endpoint_url: str | None) -> bool:
+    """Whether an endpoint is the compose service's, which only containers beside it can reach."""
+    return urlsplit(endpoint_url or "").hostname == _COMPOSE_SERVICE
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
+from runner.lambdas import free_port
 from runner.mirror import is_mirrored
 
 T = TypeVar("T")
@@ -153,7 +154,12 @@ class DockerStack(Stack):
         root = Path(__file__).resolve().parent.parent
         data.mkdir(parents=True, exist_ok=True)
         self.project = f"tsdat-test-{uuid.uuid4().hex[:8]}"
-        own = {"COMPOSE_PROJECT_NAME": self.project, "RUNNER_DATA": str(data), "LOCALSTACK_PORT": "0", **variables}
+        own = {
+            "COMPOSE_PROJECT_NAME": self.project,
+            "RUNNER_DATA": str(data),
+            "LOCALSTACK_PORT": str(free_port()),
+            **variables,
+        }
         self._env_file = data / "compose.env"
         self._env_file.write_text(compose_env(own))
         env_files = [str(path) for path in (root / ".env", self._env_file) if path.exists()]

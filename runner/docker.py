@@ -137,5 +137,5 @@ def environment(settings: Settings) -> dict[str, str]:
     port = urlsplit(settings.endpoint_url).port if settings.endpoint_url else 0
     return {
         **os.environ, **changed, "LOCALSTACK_PORT": str(port), "RUNNER_ROOT": str(settings.root),
-        "RUNNER_DATA": str(settings.data),
+        "RUNNER_DATA": str(settings.data), "RUNNER_ANNOUNCE": "",  # this process does
     }  # fmt: skip

@@ -55,7 +55,7 @@ def running(
     settings = debugging.prepared(settings)
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     routing.load(settings.root)
-    endpoint_url = aws.require_local(settings.endpoint_url or f"http://127.0.0.1:{lambdas.free_port()}")
+    endpoint_url = _own_endpoint(settings)
     settings = replace(settings, endpoint_url=endpoint_url)
     (settings.state / "logs").mkdir(parents=True, exist_ok=True)
     with only_one(settings), contextlib.ExitStack() as stack:
@@ -73,6 +73,13 @@ def running(
         _await(warm, supervisor, stop)
         stack.enter_context(announced(settings, endpoint_url))
         yield Stack(settings, described, supervisor, endpoint_url)
+
+
+def _own_endpoint(settings: Settings) -> str:
+    given = settings.endpoint_url
+    if given is None or aws.in_compose_network(given):  # in a dev container, where that is the stack beside it
+        return f"http://127.0.0.1:{lambdas.free_port()}"
+    return aws.require_local(given)
 
 
 def _start(

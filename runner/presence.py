@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 
+from runner.aws import in_compose_network
 from runner.errors import StackError
 from runner.settings import Settings
 
@@ -42,10 +43,17 @@ def announced(settings: Settings, endpoint_url: str) -> Iterator[None]:
 
 
 def running_at(settings: Settings) -> str | None:
-    """The endpoint of the stack that runs on the data folder and is ready; None when there is none."""
+    """The endpoint of the stack that runs on the data folder and is ready; None when there is none.
+
+    In the compose network the announced address, which is the host's, leads nowhere; the settings have the right one.
+    """
     note = settings.state / "stack.json"
     try:
         with only_one(settings):
             return None
     except StackError:
-        return str(json.loads(note.read_text())["endpoint_url"]) if note.exists() else None
+        if not note.exists():
+            return None
+        if in_compose_network(settings.endpoint_url):
+            return settings.endpoint_url
+        return str(json.loads(note.read_text())["endpoint_url"])

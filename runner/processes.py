@@ -50,6 +50,7 @@ def poll(
     lambda_url: Annotated[list[str], typer.Option()],
     become_owner: BecomeOwner = False,
     ready_file: ReadyFile = None,
+    announce: Annotated[str, typer.Option(help="Keep other stacks off the data folder, and note this endpoint.")] = "",
 ) -> None:
     """The poller's process."""
     from runner import services
@@ -57,4 +58,4 @@ def poll(
     _log_to_terminal()
     if become_owner:
         services.become_owner(Settings.from_env().data)
-    services.poll(Settings.from_env(), lambda_url, ready_file)
+    services.poll(Settings.from_env(), lambda_url, ready_file, announce)

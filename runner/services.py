@@ -7,12 +7,12 @@ import os
 import signal
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, debugging, report, template
+from runner import aws, debugging, presence, report, template
 from runner.history import History, Ledger
 from runner.record import RunRecord
 from runner.settings import Settings
@@ -75,8 +75,15 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
         watcher.run(_stop_event(), lambda: _tell_ready(ready_file))
 
 
-def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None) -> None:
-    """The poller's process; the mirror lives in it, because the poller is the first to know what there is to fetch."""
+def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, announce: str = "") -> None:
+    """The poller's process; the mirror lives in it, because the poller is the first to know what there is to fetch.
+
+    Args:
+        announce: where S3 and SQS answer on this machine; empty when a supervisor outside tells that.
+
+    Raises:
+        StackError: another stack runs on the data folder already.
+    """
     from runner.mirror import Mirror
     from runner.poller import Poller
     from runner.rie import Emulator, replicas
@@ -93,7 +100,16 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None) ->
     def find_emulators() -> list[Emulator]:
         return [emulator for url in lambda_urls for emulator in replicas(url, described.memory_mb)]
 
-    with closing(History(settings.state)) as history:
+    with ExitStack() as stack:
+        if announce:
+            stack.enter_context(presence.only_one(settings))
+
+        def on_ready() -> None:
+            if announce:
+                stack.enter_context(presence.announced(settings, announce))
+            _tell_ready(ready_file)
+
+        history = stack.enter_context(closing(History(settings.state)))
         sqs = aws.local_sqs(settings.endpoint_url)
         threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
-        Poller(sqs, described, find_emulators, history, on_run, lambda: _tell_ready(ready_file)).run(stop)
+        Poller(sqs, described, find_emulators, history, on_run, on_ready).run(stop)

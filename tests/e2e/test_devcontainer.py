@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from runner.backends import environment, eventually
+from runner.lambdas import free_port
 from runner.testing import require_docker
 
 CLI_VERSION = "0.89.0"  # the newest for Node 20
@@ -84,7 +85,7 @@ def dev(cli: Path, tmp_path: Path) -> Iterator[DevContainer]:
     workspace = tmp_path / project
     copy_checkout(workspace)
     with (workspace / ".env").open("a") as env:
-        env.write(f"\nLOCALSTACK_PORT=0\nCOMPOSE_PROJECT_NAME={project}\nLAMBDA_CONCURRENCY=1\n")
+        env.write(f"\nLOCALSTACK_PORT={free_port()}\nCOMPOSE_PROJECT_NAME={project}\nLAMBDA_CONCURRENCY=1\n")
     if os.geteuid() == 0:  # a checkout belongs to a person; root's stays closed to the user inside
         subprocess.run(["chown", "--recursive", "1000:1000", str(workspace)], check=True)
     made = DevContainer(cli, workspace, project)
@@ -108,6 +109,7 @@ def copy_checkout(target: Path) -> None:
 @pytest.mark.timeout(600)
 def test_inside_pipelines_run_and_the_stack_beside_takes_files(dev: DevContainer):
     assert dev.inside("id -un; pwd").split() == ["dev", "/home/dev/tsdat-local"]
+    dev.inside(f"runner run --data data {SAMPLE} 2>&1 | tee /tmp/said; ! grep 'starting a stack' /tmp/said")
     for command in ("ingest", "run"):  # alone, and through an embedded stack that starts inside
         dev.inside(f"RUNNER_DATA=/tmp/{command} runner {command} {SAMPLE} && find /tmp/{command} -name '*.nc' | grep .")
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SAMPLES, running_in_docker
+from conftest import ROOT, SAMPLES, runner, running_in_docker
 
 from runner.backends import DockerStack, EmbeddedStack, environment, eventually
 from runner.rie import Emulator
@@ -102,6 +102,15 @@ def test_when_localstack_was_away_every_file_comes_through(stack: DockerStack):
         stack.put(TIDE, key)
     compose(stack, "start", "localstack")
     assert [stack.final(key).outcome for key in keys] == ["succeeded"] * 3
+
+
+def test_commands_on_this_machine_find_a_stack_that_plain_compose_started(stack: DockerStack):
+    done = runner("run", TIDE, "--data", stack.data, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "starting a stack" not in done.stderr
+    assert json.loads(done.stdout)[0]["status"] == "succeeded"
+    refused = runner("up", "--embedded", "--port", "0", "--data", stack.data)
+    assert f"A stack already runs on {stack.data}. Use it, stop it" in refused.stderr
 
 
 def test_more_replicas_are_found(stack: DockerStack):
