@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -32,6 +33,14 @@ def provision(ready_file: ReadyFile = None) -> None:
 
     _log_to_terminal()
     services.provision(Settings.from_env(), ready_file)
+
+
+@app.command(hidden=True)
+def check_compose() -> None:
+    """The process that compares what compose.yaml gives the Lambda with template.yaml, and ends."""
+    from runner import compose, template
+
+    compose.require_same(template.load(Settings.from_env().root / "template.yaml"), os.environ)
 
 
 @app.command(hidden=True)

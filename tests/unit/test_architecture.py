@@ -14,7 +14,7 @@ STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 LAYERS = [
     {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
     {"settings", "template", "intrinsics", "parts", "triggers", "events", "rie", "supervisor", "sandbox"},
-    {"aws", "routing", "history", "inbox", "presence", "debugging"},
+    {"aws", "routing", "history", "inbox", "presence", "debugging", "compose"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages", "eventbridge"},
     {"pipeline", "report", "worker"},
     STAGES,
