@@ -160,6 +160,9 @@ class Template:
         allowed = described.get("AllowedValues")
         if allowed and str(value) not in map(str, allowed):
             raise self.error(at, f"{value!r} is not allowed. Use one of: {', '.join(map(str, allowed))}.")
+        pattern = described.get("AllowedPattern")
+        if pattern and not re.fullmatch(pattern, str(value)):
+            raise self.error(at, f"{value!r} is not allowed. {described.get('ConstraintDescription') or pattern}")
         return str(value).split(",") if kind == "CommaDelimitedList" or kind.startswith("List<") else value
 
     def _attribute(self, resource: str, attribute: str, at: str) -> str:

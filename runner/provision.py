@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sqs.client import SQSClient
 
+# Where S3's calls have other words than CloudFormation.
+_DEFAULT_ENCRYPTION = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
+_RULE_ID = {"Id": "ID"}
+
 
 def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
     """Make buckets, queues and the notification between them.
@@ -23,14 +27,12 @@ def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
     LocalStack forgets everything when it stops; a watcher that meets a new epoch uploads again what was lost.
     """
     _make_queues(sqs, template)
-    if _make_bucket(s3, template.destination_bucket):
-        settings = template.bucket_settings[template.destination_bucket]
-        _configure(s3, template.destination_bucket, settings, settings.get("Tags", []))
-    if _make_bucket(s3, template.source_bucket) or not aws.bucket_epoch(s3, template.source_bucket):
+    incomplete = not aws.bucket_epoch(s3, template.source_bucket)
+    if _make_bucket(s3, template.destination_bucket) or incomplete:
+        _configure(s3, template.destination_bucket, template)
+    if _make_bucket(s3, template.source_bucket) or incomplete:
         _notify(s3, template)
-        settings = template.bucket_settings[template.source_bucket]
-        epoch = {"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex}
-        _configure(s3, template.source_bucket, settings, [*settings.get("Tags", []), epoch])
+        _configure(s3, template.source_bucket, template, {"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex})
 
 
 def _make_queues(sqs: SQSClient, template: StackTemplate) -> None:
@@ -54,9 +56,10 @@ def _make_bucket(s3: S3Client, name: str) -> bool:
     return False
 
 
-def _configure(s3: S3Client, bucket: str, settings: dict[str, Any], tags: list[dict[str, str]]) -> None:
+def _configure(s3: S3Client, bucket: str, template: StackTemplate, *more_tags: dict[str, str]) -> None:
     """Give a bucket what CloudFormation would, in the words of S3's own calls; the tags last."""
-    set_: Any = s3
+    set_: Any = s3  # what CloudFormation says has the form that boto3's types ask for, but not the types
+    settings = template.bucket_settings[bucket]
     if versioning := settings.get("VersioningConfiguration"):
         set_.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
     if encryption := settings.get("BucketEncryption"):
@@ -71,13 +74,8 @@ def _configure(s3: S3Client, bucket: str, settings: dict[str, Any], tags: list[d
         set_.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
     if policy := settings.get("Policy"):
         set_.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    if tags:
+    if tags := [*settings.get("Tags", []), *more_tags]:
         set_.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
-
-
-# Where S3's calls have other words than CloudFormation.
-_DEFAULT_ENCRYPTION = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
-_RULE_ID = {"Id": "ID"}
 
 
 def _renamed(mapping: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ EDITS = {
     "EphemeralStorage: {Size: 1024}": "EphemeralStorage: {Size: 512}",
     "Default: tsdat-pipeline-inputs": "Default: buoys-raw",
     "Default: tsdat-pipeline-outputs": "Default: buoys-standardized",
+    "      VersioningConfiguration:": "      Tags: [{Key: project, Value: buoys}]\n      VersioningConfiguration:",
     'SourcePrefix:\n    Type: String\n    Default: ""': "SourcePrefix:\n    Type: String\n    Default: tide_gauge/",
 }
 NO_FILTER: dict[str, Any] = {"S3Key": {"Rules": []}}
@@ -106,6 +107,8 @@ def require_buckets(endpoint_url: str, expected: Expected) -> None:
             }
             for one in notifications
         ]
+        tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if name == "SourceBucket" or "Tags" in properties else []
+        assert [tag for tag in tags if tag["Key"] != aws.EPOCH_TAG] == properties.pop("Tags", [])
         versioning = properties.pop("VersioningConfiguration", {"Status": None})["Status"]
         assert s3.get_bucket_versioning(Bucket=bucket).get("Status") == versioning
         encryption = in_s3_words(properties.pop("BucketEncryption"))["ServerSideEncryptionConfiguration"]
@@ -205,6 +208,7 @@ def require_edited(stack: Stack, expected: Expected) -> None:
     """The edits have arrived, nothing of the old names is left, and a file comes through."""
     function = expected.properties("PipelineFunction")
     assert (function["Timeout"], function["MemorySize"]) == (105, 1024)
+    assert expected.properties("DestinationBucket")["Tags"] == [{"Key": "project", "Value": "buoys"}]
     assert expected.bucket_names == ["buoys-raw", "buoys-standardized"]
     require_queues(stack.endpoint_url, expected)
     require_buckets(stack.endpoint_url, expected)

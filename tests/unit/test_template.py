@@ -258,6 +258,10 @@ def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
         "template.yaml: Parameters.LoggingLevel: 'LOUD' is not allowed. "
         "Use one of: DEBUG, INFO, WARNING, ERROR, CRITICAL."
     )
+    assert failure(TEMPLATE, {"SourceBucketName": "My_Files"}) == (
+        "template.yaml: Parameters.SourceBucketName: 'My_Files' is not allowed. "
+        "3 to 63 lower-case letters, digits, dots and hyphens."
+    )
 
 
 def test_a_second_function_with_a_queue_is_named(tmp_path: Path) -> None:
