@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import os
+import re
 import shutil
 import socket
 from functools import cache
@@ -23,6 +25,8 @@ ACCOUNT = "000000000000"
 EPOCH_TAG = "epoch"
 _MULTIPART_BYTES = 16 * 1024 * 1024
 _COMPOSE_SERVICE = "localstack"
+# Nothing else may be in it: what parsers of URLs read differently, such as "http://a\\@b", is no endpoint.
+_ENDPOINT = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?/?", re.IGNORECASE)
 
 # Everything a local process needs to reach the local endpoint, and everything that could lead it to real AWS, blinded.
 FAKE_IDENTITY = {
@@ -43,9 +47,10 @@ def require_local(endpoint_url: str | None) -> str:
     Raises:
         LocalOnlyError: it is missing, or names any other host.
     """
-    host = urlsplit(endpoint_url or "").hostname or ""
-    if endpoint_url and (host == "localhost" or in_compose_network(endpoint_url) or _is_loopback(host)):
-        return endpoint_url
+    if endpoint_url and _ENDPOINT.fullmatch(endpoint_url):
+        host = urlsplit(endpoint_url).hostname or ""
+        if host == "localhost" or in_compose_network(endpoint_url) or _is_loopback(host):
+            return endpoint_url
     raise LocalOnlyError(
         f"AWS_ENDPOINT_URL={endpoint_url!r} is not on this machine, and the local stack never talks to real AWS. "
         "Unset it, or set it to a local address such as http://127.0.0.1:4566."
@@ -69,23 +74,28 @@ def local_environment(endpoint_url: str) -> dict[str, str]:
     return {**FAKE_IDENTITY, "AWS_ENDPOINT_URL": require_local(endpoint_url)}
 
 
-def _client(service: str, **more: Any) -> Any:
-    import boto3  # 0.3 s: only for those who talk to AWS
+def _config(**more: Any) -> Any:
     from botocore.config import Config
 
     # Quick retries: locally a refused connection means that LocalStack is starting again.
-    config = Config(connect_timeout=2, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4})
-    make: Any = boto3.client  # its types have one overload for each service
-    return make(service, config=config, **more)
+    return Config(connect_timeout=2, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}, **more)
 
 
 def _local_client(service: str, endpoint_url: str | None) -> Any:
-    return _client(
-        service,
+    import boto3  # 0.3 s: only for those who talk to AWS
+    import botocore.session
+
+    # The developer's profile and files may name other endpoints, programs to run, or not be there at all; a proxy of
+    # theirs would get what is meant for this machine.
+    unset = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
+    session: Any = botocore.session.Session({name: (None, None, value, None) for name, value in unset.items()})
+    return boto3.Session(botocore_session=session).client(
+        service,  # type: ignore[call-overload]  # one overload for each service
         endpoint_url=require_local(endpoint_url),
         region_name=REGION,
         aws_access_key_id=FAKE_IDENTITY["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=FAKE_IDENTITY["AWS_SECRET_ACCESS_KEY"],
+        config=_config(proxies={}),
     )
 
 
@@ -104,8 +114,9 @@ def local_sqs(endpoint_url: str | None) -> SQSClient:
 @cache
 def s3() -> S3Client:
     """S3 as the Lambda sees it: its role and region on AWS, AWS_ENDPOINT_URL locally."""
-    client: S3Client = _client("s3")
-    return client
+    import boto3
+
+    return boto3.client("s3", config=_config())
 
 
 @cache

@@ -150,15 +150,21 @@ def logs(
     newest: Annotated[int, typer.Option("-n", "--newest", help="How many of the newest runs.")] = 20,
     failed: Annotated[bool, typer.Option("--failed", help="Only failures.")] = False,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as runs end, until Ctrl-C.")] = False,
+    pipeline: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Only runs of this pipeline.", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="A line of JSON a run, whole tracebacks included.")] = False,
     data: Data = None,
 ) -> None:
-    """Show runs with their outputs, quality summary, warnings and tracebacks.
+    """Show runs with their outputs, quality summary, warnings and errors.
 
-    `runner logs z05 --failed` for the failures of one buoy; `runner logs -f` to follow.
+    `runner logs z05 --failed` for the failures of one buoy; `runner logs -f --pipeline tide_gauge` to follow one
+    pipeline. Of a traceback your own lines are shown; `--json` has it whole.
     """
     from runner import review
 
-    review.logs(_settings(data), key, newest=newest, failed=failed, follow=follow)
+    review.logs(_settings(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import compose, routing, template
+from runner import aws, compose, routing, template
 from runner.errors import StackError, StoppedError
 from runner.presence import announced, only_one
 from runner.settings import Settings
@@ -63,6 +63,8 @@ def running(settings: Settings, say: Callable[[str], None], stop: Stop) -> Itera
     Raises:
         RunnerError: Docker is not there, template or routes are wrong, a service did not start, or it was stopped.
     """
+    if settings.endpoint_url:
+        aws.require_local(settings.endpoint_url)
     reason = why_not()
     if reason:
         raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` needs none.")
@@ -134,7 +136,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """What compose.yaml's variables stand for: settings that are not the defaults, the rest is for .env to say."""
     defaults = Settings.from_env({}).to_env()
     changed = {name: value for name, value in settings.to_env().items() if defaults.get(name) != value}
-    port = urlsplit(settings.endpoint_url).port if settings.endpoint_url else 0
+    port = (urlsplit(settings.endpoint_url).port or 80) if settings.endpoint_url else 0
     return {
         **os.environ, **changed, "LOCALSTACK_PORT": str(port), "RUNNER_ROOT": str(settings.root),
         "RUNNER_DATA": str(settings.data), "RUNNER_ANNOUNCE": "",  # this process does

@@ -21,6 +21,10 @@ class AmbiguousRouteError(RoutingError):
     """More than one pipeline matches a key."""
 
 
+class ArchiveError(RunnerError):
+    """An archive that is not given to a pipeline: it is broken, unsafe, or over a limit."""
+
+
 class TemplateError(RunnerError):
     """template.yaml is missing something, or uses what the local stack cannot resolve."""
 

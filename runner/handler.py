@@ -10,9 +10,9 @@ EventBridge) it answers {"runs": […]}, and raises when a run failed, so that A
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,22 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import aws, events, limits, pipeline, routing, sandbox
+from runner import archives, aws, events, keys, limits, pipeline, redaction, routing, sandbox
+from runner.archive_limits import ArchiveLimits
 from runner.errors import EventError, PipelineFailedError, RoutingError, UnroutableError
 from runner.phases import Phases
-from runner.record import Failure, Input, RunRecord, new_record
+from runner.record import Input, RunRecord, failure_of, new_record
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
 MEMORY_MB = float(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or "inf")
-_LONGEST_TRACEBACK = 20_000
+ARCHIVE_LIMITS = ArchiveLimits.from_env(os.environ)
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
+
+# Lambda's own credentials among them: what a pipeline logs or raises must not carry them away.
+SECRETS = redaction.secrets_of(os.environ)
+for log_handler in logging.getLogger().handlers:
+    log_handler.addFilter(redaction.RedactingFilter(SECRETS))
 
 # The init phase: what is wrong with the routes shows here and not at the first file, and no file waits for imports.
 os.chdir(PROJECT)
@@ -78,7 +84,7 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
     try:
         parsed = events.parse(payload)
     except EventError as error:
-        return [_logged(new_record("failed", **about, error=_failure(error, "event")))]
+        return [_logged(new_record("failed", **about, error=failure_of(error, "event")))]
     runs = [
         new_record("skipped", **about, reason=f"{skip.event_name}: {skip.reason}", inputs=_skipped_input(skip))
         for skip in parsed.skips
@@ -90,7 +96,7 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
         except UnroutableError as error:
             runs.append(new_record("skipped", **about, reason=str(error), inputs=[_input(item)]))
         except RoutingError as error:  # two routes match, or an edit of the routes is not valid
-            runs.append(new_record("failed", **about, error=_failure(error, "route"), inputs=[_input(item)]))
+            runs.append(new_record("failed", **about, error=failure_of(error, "route"), inputs=[_input(item)]))
     runs += [_run(route, objects, about) for route, objects in together.items()]
     return [_logged(run) for run in runs]
 
@@ -105,14 +111,17 @@ def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, 
         with sandbox.Folder(prefix="inputs-") as folder:
             phases.enter("download")
             files = {
-                aws.download(item.bucket, item.key, _local_path(item.key, Path(folder, str(number)))):
+                aws.download(item.bucket, item.key, keys.local_path(item.key, Path(folder, str(number)))):
                 f"s3://{item.bucket}/{item.key}"
                 for number, item in enumerate(objects)
             }  # fmt: skip
+            phases.enter("inspect")
+            for path in files:
+                archives.check(path, ARCHIVE_LIMITS)
             pipeline.run(Path(route.config), files, phases, result)
         run["status"] = "succeeded"
     except Exception as error:  # every failure becomes this message's verdict, told in the record
-        run["error"] = _failure(error, phases.current)
+        run["error"] = failure_of(error, phases.current)
     run["location"] = result.location or route.location
     run["outputs"], run["qc"], run["warnings"] = result.outputs, result.qc, result.warnings
     if warning := limits.memory_warning(before_mb, _peak_mb(), MEMORY_MB):
@@ -126,28 +135,12 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _local_path(key: str, folder: Path) -> Path:
-    """Where an object is put: its key as a path below `folder`, because readers are chosen by patterns on it."""
-    parts = [part for part in key.split("/") if part not in ("", ".", "..")]
-    return folder.joinpath(*(part[-200:] for part in parts))
-
-
 def _input(item: events.S3Object) -> Input:
     return {"bucket": item.bucket, "key": item.key, "size": item.size, "etag": item.etag}
 
 
 def _skipped_input(skip: events.Skip) -> list[Input]:
     return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": None}] if skip.key else []
-
-
-def _failure(error: Exception, phase: str) -> Failure:
-    text = "".join(traceback.format_exception(error))
-    return {
-        "type": type(error).__name__,
-        "message": "\n".join(filter(None, (str(error) or repr(error), limits.noted(error)))),
-        "phase": phase,
-        "traceback": text[-_LONGEST_TRACEBACK:],
-    }
 
 
 def _keys(run: RunRecord) -> str:
@@ -160,6 +153,7 @@ def _message(run: RunRecord) -> str:
 
 
 def _logged(run: RunRecord) -> RunRecord:
+    run = redaction.clean(run, SECRETS)
     log = logger.error if run["status"] == "failed" else logger.info
     log(f"{run['status']}: {_keys(run)}", extra={"run": run})
     return run

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import traceback
 from pathlib import Path
 
-from runner import pipeline, routing
+from runner import archives, pipeline, reasons, routing, template
+from runner.archive_limits import ArchiveLimits
 from runner.errors import RoutingError, UnroutableError
+from runner.record import Failure, failure_of
+from runner.redaction import redacted, secrets_of
 from runner.sandbox import contained
 from runner.settings import Settings
 from runner.terminal import results
@@ -26,6 +28,7 @@ def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch:
     os.chdir(settings.root)  # tsdat's configs name files relative to the project
     pipeline.use_project(settings.root)
     routes = routing.load(settings.root)
+    limits = _archive_limits(settings)
     counts = {"successes": 0, "failures": 0, "skipped": 0}
     for path in paths[:1] if clump else paths:
         try:
@@ -40,24 +43,42 @@ def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch:
             continue
         counts["skipped"] += not found
         for route in found:
-            counts["successes" if _run(route, paths if clump else [path]) else "failures"] += 1
+            counts["successes" if _run(route, paths if clump else [path], limits) else "failures"] += 1
     results.print(", ".join(f"{count} {name}" for name, count in counts.items()))
     return 1 if counts["failures"] else 0
 
 
-def _run(route: routing.Route, inputs: list[Path]) -> bool:
+def _archive_limits(settings: Settings) -> ArchiveLimits:
+    """Those of the function, so that a file fails here as it does there; tsdat alone needs no template."""
+    file = settings.root / "template.yaml"
+    return ArchiveLimits.from_env(template.load(file).environment if file.exists() else {})
+
+
+def _run(route: routing.Route, inputs: list[Path], limits: ArchiveLimits) -> bool:
     from tsdat import PipelineConfig
 
     names = ", ".join(path.name for path in inputs)
     results.print(f"▶ {names} → {route.config}", markup=False)
     warnings: list[str] = []
+    phase = "inspect"
     try:
+        for path in inputs:
+            archives.check(path, limits)
         with contained(warnings):
-            PipelineConfig.from_yaml(Path(route.config)).instantiate_pipeline().run([str(path) for path in inputs])
-    except Exception:  # one file's failure must not keep the next from its run
-        results.print(f"✗ {names}\n{traceback.format_exc()}", markup=False, style="red")
+            phase = "load"
+            loaded = PipelineConfig.from_yaml(Path(route.config)).instantiate_pipeline()
+            phase = "process"
+            loaded.run([str(path) for path in inputs])
+    except Exception as error:  # one file's failure must not keep the next from its run
+        _explain(names, failure_of(error, phase))
         return False
     for warning in warnings:
         results.print(f"  warning: {warning}", markup=False, style="yellow")
     results.print(f"✔ {names}", markup=False, style="green")
     return True
+
+
+def _explain(names: str, failure: Failure) -> None:
+    results.print(f"✗ {names}", markup=False, style="red")
+    for line in [*reasons.told(failure), "next: mend it, and run this again"]:
+        results.print(f"    {redacted(line, secrets_of(os.environ))}", markup=False)

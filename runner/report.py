@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from runner import reasons
 from runner.history import Run
 from runner.record import RunRecord
 from runner.verdicts import Verdict
@@ -45,23 +46,45 @@ def why(run: RunRecord) -> str:
     return first.replace("Known routes:", "`runner logs` lists the known routes.")
 
 
-def tell(run: RunRecord, verdict: Verdict) -> None:
-    """Log a line about a run that just ended."""
-    if not run["inputs"]:
-        return
-    if run["status"] == "succeeded":
-        where = "/".join(filter(None, (run["pipeline"], run["location"])))
-        log.info("✔ %s → %s: %s in %.2f s", keys(run), where, made(run), run["durations_s"]["total"])
-    elif run["status"] == "skipped":
-        log.info("– %s skipped: %s", keys(run), why(run))
-    else:
-        tries = f"attempt {verdict.attempt}"
-        if verdict.last:
-            log.error("✗ %s failed (%s, now in the dead-letter queue): %s", keys(run), tries, why(run))
-        elif verdict.attempt > 1:
-            log.error("✗ %s failed again (%s, will be tried again)", keys(run), tries)
+def where(run: RunRecord) -> str:
+    """The pipeline of a run and its location, after an arrow; empty when it came to none."""
+    names = "/".join(filter(None, (run["pipeline"], run["location"])))
+    return f" → {names}" if names else ""
+
+
+class Teller:
+    """Logs a line about each run that ends; an error that comes again at the next attempt is not told again."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, list[str]] = {}
+
+    def tell(self, run: RunRecord, verdict: Verdict) -> None:
+        """Log what became of a run."""
+        if not run["inputs"]:
+            return
+        name = keys(run) + where(run)
+        if run["status"] == "failed":
+            self._tell_failure(name, run, verdict)
+            return
+        self._told.pop(name, None)
+        if run["status"] == "succeeded":
+            log.info("✔ %s: %s in %.2f s", name, made(run), run["durations_s"]["total"])
         else:
-            log.error("✗ %s failed (%s, will be tried again): %s", keys(run), tries, why(run))
+            log.info("– %s skipped: %s", name, why(run))
+
+    def _tell_failure(self, name: str, run: RunRecord, verdict: Verdict) -> None:
+        error = run["error"]
+        lines = reasons.told(error) if error else []
+        again = self._told.get(name) == lines
+        shown = [] if again else lines
+        if verdict.last:
+            self._told.pop(name, None)
+            shown = [*shown, reasons.next_step(error)] if error else shown
+        else:
+            self._told[name] = lines
+        fate = "now in the dead-letter queue" if verdict.last else "will be tried again"
+        text = "".join(f"\n    {line}" for line in shown)
+        log.error("✗ %s failed%s (attempt %d, %s)%s", name, " again" if again else "", verdict.attempt, fate, text)
 
 
 def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Table:

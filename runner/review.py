@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
-from runner import report
+from runner import reasons, report, routing
 from runner.history import History, Ledger, Run
 from runner.inbox import Inbox, printable, refused
 from runner.settings import Settings
@@ -57,23 +58,66 @@ def status(settings: Settings, *, as_json: bool) -> None:
         results.print(f"No file has come into {settings.inbox} yet. `runner up`, then drop one there.", markup=False)
 
 
-def logs(settings: Settings, key: str, *, newest: int, failed: bool, follow: bool) -> None:
-    """Print runs in full, oldest first; with `follow` until Ctrl-C."""
+def logs(
+    settings: Settings, key: str, *, pipeline: str | None, newest: int, failed: bool, follow: bool, as_json: bool
+) -> None:
+    """Print runs in full or as lines of JSON, oldest first; with `follow` until Ctrl-C."""
+    wanted = _filter(settings, key, pipeline, failed)
+    show = _print_json if as_json else _Printer().show
     with closing(History(settings.state)) as history, suppress(KeyboardInterrupt):
-        wanted = [run for run in history.runs() if _wanted(run, key, failed)][-newest:]
+        found = [run for run in history.runs() if wanted(run)][-newest:]
         last = max((run.id for run in history.runs(newest=1)), default=0)
-        for run in wanted:
-            _print(run)
+        for run in found:
+            show(run)
         while follow:
             for run in history.runs(after_id=last):
                 last = run.id
-                if _wanted(run, key, failed):
-                    _print(run)
+                if wanted(run):
+                    show(run)
             time.sleep(0.2)
 
 
-def _wanted(run: Run, key: str, failed: bool) -> bool:
-    return key in report.keys(run.record) and (not failed or run.record["status"] == "failed")
+def _filter(settings: Settings, key: str, pipeline: str | None, failed: bool) -> Callable[[Run], bool]:
+    routes = routing.load(settings.root) if pipeline else routing.Routes(())
+
+    def is_of(run: Run) -> bool:
+        if run.record["pipeline"]:
+            return run.record["pipeline"] == pipeline
+        # A Lambda that died could not say which it ran.
+        found = {route.pipeline for item in run.record["inputs"] for route in routes.matches(item["key"] or "")}
+        return pipeline in found
+
+    return lambda run: (
+        key in report.keys(run.record)
+        and (not failed or run.record["status"] == "failed")
+        and (pipeline is None or is_of(run))
+    )
+
+
+def _print_json(run: Run) -> None:
+    ended_at = datetime.fromtimestamp(run.ended_at, UTC).isoformat(timespec="milliseconds")
+    line = {"id": run.id, "ended_at": ended_at, "outcome": run.outcome, "attempt": run.attempt, **run.record}
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+class _Printer:
+    """Prints runs for people; an error that an earlier attempt had is not printed again."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, list[str]] = {}
+
+    def show(self, run: Run) -> None:
+        """Print a run."""
+        _print(run)
+        error, name = run.record["error"], report.keys(run.record)
+        if error is None:
+            return
+        lines = reasons.told(error)
+        shown = ["the same error as before"] if self._told.get(name) == lines else lines
+        self._told[name] = lines
+        for line in [*shown, *([reasons.next_step(error)] if run.outcome == "dead-lettered" else [])]:
+            results.print(f"  {line}", markup=False)
 
 
 def _print(run: Run) -> None:
@@ -96,5 +140,3 @@ def _print(run: Run) -> None:
     if record["durations_s"]:
         durations = ", ".join(f"{phase} {seconds:.2f}" for phase, seconds in record["durations_s"].items())
         results.print(f"  seconds: {durations}", markup=False)
-    if record["error"]:
-        results.print(record["error"]["traceback"] or record["error"]["message"], markup=False)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from runner import limits
+from runner.redaction import redacted
 
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 # The emulator itself ends a run at the function timeout; this much later it is taken for dead.
@@ -98,11 +99,10 @@ def classify(status: int, body: bytes, timeout_s: float | None = None, memory_mb
         if "signal: killed" in str(payload["errorMessage"]):
             return Answer("died", error=limits.killed(memory_mb))
         message = f"{payload.get('errorType', 'Error')}: {payload['errorMessage']}"
-        return Answer("raised", error=message, traceback="".join(payload.get("stackTrace") or []))
+        return Answer("raised", error=redacted(message), traceback=redacted("".join(payload.get("stackTrace") or [])))
     if status == http.client.OK and (isinstance(payload, dict) or text == "null"):
         return Answer("answered", payload=payload or {})
     if text.startswith("Task timed out"):
         return Answer("timed out", error=limits.timed_out(text, timeout_s))
-    return Answer(
-        "died", error=f"The Lambda's runtime died during the run (status {status}: {text[:200] or 'no text'})."
-    )
+    said = redacted(text[:200]) or "no text"
+    return Answer("died", error=f"The Lambda's runtime died during the run (status {status}: {said}).")

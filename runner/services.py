@@ -92,10 +92,12 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
 
+    teller = report.Teller()
+
     def on_run(run: RunRecord, verdict: Verdict) -> None:
         for output in run["outputs"]:
             mirror.tell(output["key"])
-        report.tell(run, verdict)
+        teller.tell(run, verdict)
 
     def find_emulators() -> list[Emulator]:
         return [emulator for url in lambda_urls for emulator in replicas(url, described.memory_mb)]

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner import aws, debugging, docker, embedded, report, routing, template
+from runner import aws, debugging, docker, embedded, reasons, report, routing, template
 from runner.errors import StackError, StoppedError
 from runner.history import FINAL, History, Run
 from runner.mirror import is_mirrored
@@ -98,7 +98,17 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     else:
         results.print(report.table((key, run.outcome, report.text_of(run)) for key, run in ended.items()))
         _list_outputs(settings, ended.values())
+        _explain(ended.values())
     return 0 if all(run.outcome == "succeeded" for run in ended.values()) else 1
+
+
+def _explain(runs: Iterable[Run]) -> None:
+    """What a table has no room for: where each failure was raised, and what to do."""
+    for run in runs:
+        if error := run.record["error"]:
+            results.print(f"\n✗ {report.keys(run.record)}{report.where(run.record)}", markup=False, style="red")
+            for line in [*reasons.told(error)[1:], reasons.next_step(error)]:
+                results.print(f"    {line}", markup=False)
 
 
 def _await_outputs(settings: Settings, runs: Iterable[Run]) -> None:

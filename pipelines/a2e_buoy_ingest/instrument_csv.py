@@ -27,10 +27,12 @@ def read_csv(content: bytes, label: str) -> xr.Dataset:
     Raises:
         ValueError: No rows, a torn line, a time that is not one, two different lines for one time, or text in numbers.
     """
+    _check_text(content, label)
     try:
         frame = pd.read_csv(io.BytesIO(content))
-    except ValueError as error:  # pandas' own errors are ValueErrors: empty, torn, not UTF-8
-        raise ValueError(f"{label} is not a CSV file: {error}. Send it again, or correct it.") from error
+    except ValueError as error:  # pandas' own errors are ValueErrors
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise ValueError(f"{label} is not a CSV file: {reason}. Send it again, or correct it.") from error
     frame = _in_time_order(_with_times(frame, label), label)
     for name, dtype in frame.dtypes.items():
         if not pd.api.types.is_numeric_dtype(dtype):
@@ -38,6 +40,30 @@ def read_csv(content: bytes, label: str) -> xr.Dataset:
     if any(BIN_COLUMN.match(name) for name in frame.columns):
         return _profile(frame, label)
     return xr.Dataset({name: ("time", frame[name].to_numpy()) for name in frame}, {"time": frame.index})
+
+
+def _check_text(content: bytes, label: str) -> None:
+    """Fails on what pandas cannot tell, or would take for missing values."""
+    if not content.strip():
+        raise ValueError(
+            f"{label} is empty ({len(content)} bytes). Its transfer may have stopped early: send it again."
+        )
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{label} is not UTF-8 text: line {line} holds the byte 0x{content[error.start]:02x}. A spreadsheet may "
+            "have saved it so: save it as 'CSV UTF-8', or send the instrument's own file."
+        ) from error
+    if "\0" in text:
+        raise ValueError(f"{label} is not text: it holds zero bytes. Its transfer may have failed: send it again.")
+    header, *lines = text.splitlines()
+    if lines and not text.endswith("\n") and lines[-1].count(",") < header.count(","):
+        raise ValueError(
+            f"{label} stops in the middle of line {len(lines) + 1}, after {lines[-1]!r}. "
+            "Its transfer may have stopped early: send it again."
+        )
 
 
 def _with_times(frame: pd.DataFrame, label: str) -> pd.DataFrame:
@@ -50,7 +76,9 @@ def _with_times(frame: pd.DataFrame, label: str) -> pd.DataFrame:
     try:
         parsed = pd.to_datetime(times, format=TIME_FORMAT)
     except ValueError as error:
-        raise ValueError(f"{label} has a '{TIME_COLUMN}' that is not like 2020-12-01 00:10:00: {error}") from error
+        raise ValueError(
+            f"{label} has a '{TIME_COLUMN}' that is not like 2020-12-01 00:10:00: {str(error).partition('. You')[0]}."
+        ) from error
     if parsed.isna().any():
         raise ValueError(f"{label} has no '{TIME_COLUMN}' in line {int(parsed.isna().argmax()) + 2}.")
     frame.index = pd.DatetimeIndex(parsed, dtype="datetime64[ns]", name="time")

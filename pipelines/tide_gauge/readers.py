@@ -57,8 +57,13 @@ def start_time(name: str) -> datetime:
 
 def _read_header(lines: list[str], name: str) -> tuple[dict[str, str], int]:
     """Returns the header's `key: value` lines, and the index of the first row."""
-    if not lines or lines[0].strip() != FIRST_LINE:
-        raise ValueError(f"{name} does not begin with the line '{FIRST_LINE}'. Is it empty, or another gauge's file?")
+    if not lines:
+        raise ValueError(f"{name} is empty. Its transfer may have stopped early: send it again.")
+    if lines[0].strip() != FIRST_LINE:
+        raise ValueError(
+            f"{name} does not begin with the line '{FIRST_LINE}' but with {lines[0][:40]!r}. Is it another gauge's "
+            "file, or not plain text?"
+        )
     header_lines = list(itertools.takewhile(lambda line: ":" in line, lines[1:]))
     parts = (line.partition(":") for line in header_lines)
     header = {key.strip(): value.strip() for key, _, value in parts}

@@ -25,10 +25,10 @@ class Function:
         self.emulator, self._bucket, self._timeout_s = emulator, bucket, timeout_s
         self._s3 = aws.local_s3(endpoint_url)
 
-    def run(self, name: str) -> Answer:
+    def run(self, name: str, content: bytes = b"x") -> Answer:
         """Have a file of that name processed."""
         key = f"noop.{name}.txt"
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=b"x")
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         entity = {"bucket": {"name": self._bucket}, "object": {"key": key, "size": 1, "eTag": "e"}}
         record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
         return self.emulator.invoke({"Records": [record]}, self._timeout_s)

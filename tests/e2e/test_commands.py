@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from conftest import SAMPLES, runner
 
-from runner.backends import Stack
+from runner.backends import Stack, environment
 
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
@@ -57,8 +59,44 @@ def test_status_and_logs_tell_of_every_file(stack: Stack):
     assert states["status/unknown.bin"]["text"] == reason
     assert "skipped" in runner("status", "--data", stack.data).stdout
     shown = runner("logs", "status/", "--failed", "--data", stack.data).stdout
-    assert shown.count("Traceback (most recent call last)") >= 3
+    assert shown.count("ArchiveError in phase inspect: buoy.z06.00.20201201.000000.zip cannot be read as a zip") == 1
+    assert shown.count("the same error as before") == 2
+    assert shown.count("next: drop a mended archive") == 1
+    assert "Traceback" not in shown
     assert "unknown.bin" not in shown
+
+
+def test_logs_are_chosen_by_pipeline_and_failure_and_told_in_json(stack: Stack):
+    stack.put(b"half a li", "logs/tide_20202112000000.log")
+    stack.put(TIDE, f"logs/{TIDE.name}")
+    stack.put(b"not a zip", "logs/buoy.z06.00.20201202.000000.zip")
+    for name in ("tide_20202112000000.log", TIDE.name, "buoy.z06.00.20201202.000000.zip"):
+        stack.final(f"logs/{name}")
+    asked = ("logs", "logs/", "--json", "--pipeline", "tide_gauge", "--data", stack.data)
+    runs = [json.loads(line) for line in runner(*asked).stdout.splitlines()]
+    assert [run["outcome"] for run in runs].count("succeeded") == 1
+    failed = [json.loads(line) for line in runner(*asked, "--failed").stdout.splitlines()]
+    assert failed == [run for run in runs if run["status"] == "failed"]
+    assert [run["attempt"] for run in failed] == [1, 2, 3]
+    assert {run["inputs"][0]["key"] for run in failed} == {"logs/tide_20202112000000.log"}
+    assert "Traceback" in failed[0]["error"]["traceback"]
+    shown = runner("logs", "logs/tide_20202112", "--data", stack.data).stdout
+    assert shown.count("pipelines/tide_gauge/readers.py:") >= 1
+    assert shown.count("ValueError in phase process: tide_20202112000000.log does not begin with") == 1
+    assert "frames in tsdat" in shown
+    assert shown.count("next: mend it, then `runner retry`; `runner ingest FILE` runs it alone, in seconds") == 1
+
+
+def test_logs_in_json_follow(stack: Stack):
+    command = [sys.executable, "-m", "runner", "logs", "follow/", "-f", "--json", "--failed", "--data", str(stack.data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout
+        stack.put(b"torn", "follow/first/buoy.z06.00.20201202.000000.zip")
+        try:
+            assert json.loads(process.stdout.readline())["inputs"][0]["key"].startswith("follow/first/")
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
 
 
 def test_status_of_an_empty_folder_says_what_to_do(tmp_path: Path):

@@ -90,7 +90,7 @@ def test_every_form_of_event_leads_to_the_same_run(function: Lambda, form: str):
 def test_a_direct_event_that_fails_raises_so_that_aws_tries_again(function: Lambda):
     answer = function.invoke({"Records": [function.put("buoy.z05.00.20201202.000000.zip", b"torn")]})
     assert answer.kind == "raised"
-    assert answer.error.startswith("PipelineFailedError: buoy.z05.00.20201202.000000.zip: ValueError: ")
+    assert answer.error.startswith("PipelineFailedError: buoy.z05.00.20201202.000000.zip: ArchiveError: ")
 
 
 def test_of_a_batch_only_what_failed_is_reported(function: Lambda):

@@ -65,7 +65,7 @@ def test_the_record_tells_what_was_done(stack: Stack):
     record = stack.final(key).record
     assert record["inputs"][0]["size"] == HUMBOLDT.stat().st_size
     assert record["request_id"]
-    assert {"download", "load", "process", "save", "plot", "upload", "total"} == set(record["durations_s"])
+    assert {"download", "inspect", "load", "process", "save", "plot", "upload", "total"} == set(record["durations_s"])
     assert sum(v for k, v in record["durations_s"].items() if k != "total") == pytest.approx(
         record["durations_s"]["total"], abs=0.05
     )

@@ -12,9 +12,22 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits"},
-    {"settings", "template", "intrinsics", "parts", "triggers", "events", "rie", "supervisor", "sandbox"},
-    {"aws", "routing", "history", "inbox", "presence", "debugging", "compose"},
+    {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits", "keys", "tracebacks"},
+    {
+        "settings",
+        "template",
+        "intrinsics",
+        "parts",
+        "triggers",
+        "events",
+        "rie",
+        "supervisor",
+        "sandbox",
+        "archive_limits",
+        "redaction",
+        "reasons",
+    },
+    {"aws", "routing", "history", "inbox", "presence", "debugging", "archives", "compose"},
     {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages", "eventbridge"},
     {"pipeline", "report", "worker"},
     STAGES,
@@ -25,7 +38,7 @@ LAYERS = [
 ]
 SHIPPED = {
     "handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors", "modules",
-    "limits",
+    "limits", "archives", "archive_limits", "keys", "redaction",
 }  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 
@@ -100,6 +113,24 @@ def test_help_imports_nothing_heavy(arguments: list[str]):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+SHELLS = {"system", "popen", "getoutput", "getstatusoutput", "create_subprocess_shell"}
+
+
+def test_nothing_goes_through_a_shell():
+    """So no file name can ever be a command."""
+    sources = [
+        path for folder in ("runner", "pipelines", "shared", "utils", "docker") for path in Path(folder).rglob("*.py")
+    ]
+    calls = [
+        (path, node) for path in sources for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+    ]
+    assert len(calls) > 1000
+    for path, call in calls:
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        assert name not in SHELLS, f"{path}:{call.lineno} calls a shell"
+        assert "shell" not in {keyword.arg for keyword in call.keywords}, f"{path}:{call.lineno} passes shell="
 
 
 def test_files_stay_small():

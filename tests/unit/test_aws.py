@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from runner.errors import LocalOnlyError
         "http://127.8.9.1:1",
         "http://localhost:4566",
         "http://[::1]:4566",
+        "HTTP://LocalHost:4566/",
         "http://localstack:4566",
     ],
 )
@@ -31,6 +33,22 @@ def test_local_endpoints_are_accepted(url: str):
         "http://127.0.0.1.nip.io:4566",
         "http://localhost@example.org",
         "127.0.0.1:4566",
+        "http://localhost.evil.com",
+        "http://127.0.0.1@evil.com",
+        "http://user@127.0.0.1:4566",
+        "http://evil.com\\@127.0.0.1:4566",
+        "http://evil.com#@127.0.0.1",
+        "http://127.0.0.1:4566/../",
+        "http://127.0.0.1\t.evil.com",
+        "http://0.0.0.0:4566",
+        "http://[::]:4566",
+        "http://2130706433:4566",
+        "http://0x7f000001:4566",
+        "http://127.1:4566",
+        "http://１２７.0.0.1:4566",
+        "http://169.254.169.254",
+        "ftp://127.0.0.1",
+        "http://",
     ],
 )
 def test_any_other_endpoint_is_refused(url: str | None):
@@ -49,6 +67,18 @@ def test_local_clients_ignore_the_developers_credentials(monkeypatch: pytest.Mon
     credentials = client._request_signer._credentials  # no public way to ask a client
     assert (credentials.access_key, credentials.secret_key) == ("test", "test")
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
+
+
+def test_local_clients_read_no_profile_no_file_and_use_no_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "config").write_text("this is no configuration")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "of-somebody-else")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.us-west-2.amazonaws.com")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
+    client = aws.local_s3("http://127.0.0.1:9")
+    assert client.meta.endpoint_url == "http://127.0.0.1:9"
+    assert client.meta.config.proxies == {}
 
 
 def test_children_get_fake_credentials_only():

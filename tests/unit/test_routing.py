@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner import routing
 from runner.errors import AmbiguousRouteError, RoutingError, UnroutableError
@@ -110,3 +112,12 @@ def test_all_problems_are_told_at_once(tmp_path: Path):
 def test_the_shipped_routes_are_in_order():
     routes = routing.load(Path())
     assert {route.location for route in routes.routes} >= {"humboldt", "morro"}
+
+
+@given(key=st.text())
+def test_any_key_finds_a_route_or_an_error_that_names_it(key: str):
+    routes = routing.load(Path.cwd())
+    try:
+        assert routes.match(key).config.startswith("pipelines/")
+    except RoutingError as error:
+        assert repr(key) in str(error)

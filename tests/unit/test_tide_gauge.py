@@ -121,8 +121,9 @@ def test_names_say_the_day_before_the_month(name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        ("", "does not begin with the line 'TIDE GAUGE LOG 1'. Is it empty"),
-        (WHOLE.replace("LOG 1", "LOG 2"), "does not begin with the line 'TIDE GAUGE LOG 1'"),
+        ("", "is empty. Its transfer may have stopped early: send it again."),
+        (WHOLE.replace("LOG 1", "LOG 2"), "does not begin with the line 'TIDE GAUGE LOG 1' but with 'TIDE GAUGE LOG 2"),
+        (WHOLE.encode("utf-16").decode("latin-1"), "does not begin with the line 'TIDE GAUGE LOG 1' but with '"),
         (WHOLE.replace("datum: MLLW\n", ""), "has no 'datum:' line in its header. It needs: station, instrument"),
         (WHOLE.replace("columns: offset_s", "columns: seconds"), "the first column is 'seconds', but"),
         (HEADER + ROWS, "stops after 3 rows without its 'end' line: it is torn. Send it again."),

@@ -1,0 +1,110 @@
+"""Shortens a traceback to what its reader can act on: their own lines first, everybody else's folded. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+_FRAME = re.compile(r'  File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?')
+_PACKAGE = re.compile(r"/(?:site-packages|dist-packages|opt/python)/(\w+)")
+_PYTHON = re.compile(r"/lib/python3[^/]*/|^<frozen ")
+_RUNNER = re.compile(r"/(runner)/\w+\.py$|^/var/(runtime)/")
+_PROJECT = re.compile(r".*/(?=pipelines/)|.*/(?=(?:shared|utils)/)")
+_CHAINED = re.compile(
+    r"\n(?:The above exception was the direct cause of the following exception"
+    r"|During handling of the above exception, another exception occurred):\n\n"
+)
+# Its lines begin with | and +.
+_GROUP = "Exception Group Traceback"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A place that a traceback names."""
+
+    path: str
+    line: str
+    function: str
+    code: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The package it belongs to; empty when it is the reader's own."""
+        for pattern in (_PACKAGE, _RUNNER):
+            if found := pattern.search(self.path):
+                return str(next(filter(None, found.groups())))
+        return "Python" if _PYTHON.search(self.path) else ""
+
+    def __str__(self) -> str:
+        """Where it is, as editors and terminals recognize it."""
+        return f"{_PROJECT.sub('', self.path, count=1)}:{self.line}" + (f" in {self.function}" if self.function else "")
+
+
+@dataclass
+class _Raised:
+    """An exception of a chain: its frames, outermost first, and its own text."""
+
+    frames: list[Frame] = field(default_factory=list)
+    text: str = ""
+
+
+def folded(traceback: str) -> list[str]:
+    """A traceback as Python writes it, in a few lines, without the exception's own text.
+
+    Innermost first, and first of all the reader's own line:
+
+        pipelines/tide_gauge/readers.py:71 in _read_rows
+            raise ValueError(f"{name} has no rows.")
+          pipelines/tide_gauge/readers.py:36 in read
+          … 14 frames in tsdat, runner
+    """
+    if _GROUP in traceback:
+        traceback = re.sub(r"^ *[|+] ?", "", traceback, flags=re.MULTILINE)
+    chain = [_read(part) for part in _CHAINED.split(traceback)]
+    if not any(raised.frames for raised in chain):
+        return []
+    lines = list(_shown(chain[-1].frames))
+    causes = {cause.text: cause.frames for cause in reversed(chain[:-1])}  # libraries raise the same more than once
+    for text, frames in causes.items():
+        place, *more = _shown(frames)
+        lines += [f"  because of {text}", f"    {place}", *(f"  {line}" for line in more)]
+    return lines
+
+
+def _read(text: str) -> _Raised:
+    """One exception of a chain."""
+    raised = _Raised()
+    for line in text.splitlines():
+        if found := _FRAME.match(line):
+            raised.frames.append(Frame(found["path"], found["line"], found["function"] or ""))
+        elif line.startswith("    ") and raised.frames and not raised.text:
+            frame = raised.frames[-1]
+            if not frame.code and line.strip(" ~^"):
+                raised.frames[-1] = Frame(frame.path, frame.line, frame.function, line.strip())
+        elif line and not line.startswith((" ", "Traceback ", _GROUP)) and not raised.text:
+            raised.text = line
+    return raised
+
+
+def _shown(frames: list[Frame]) -> Iterator[str]:
+    """The reader's innermost frame with its code; then the rest, innermost first, others' frames in one line a run."""
+    innermost = next((n for n, frame in reversed(list(enumerate(frames))) if not frame.owner), None)
+    if innermost is None:
+        yield _fold(reversed(frames))
+        return
+    yield str(frames[innermost])
+    if frames[innermost].code:
+        yield f"    {frames[innermost].code}"
+    if deeper := frames[innermost + 1 :]:
+        yield f"  {_fold(reversed(deeper))} below it"
+    for own, group in groupby(reversed(frames[:innermost]), key=lambda frame: not frame.owner):
+        run = list(group)
+        yield from (f"  {frame}" for frame in run) if own else [f"  {_fold(run)}"]
+
+
+def _fold(frames: Iterable[Frame]) -> str:
+    owners = [frame.owner for frame in frames]
+    count = f"{len(owners)} frame" + ("s" if len(owners) > 1 else "")
+    return f"… {count} in {', '.join(dict.fromkeys(owners))}"

@@ -1,0 +1,210 @@
+"""What a developer's shell holds stays there: nothing reaches real AWS, and no secret reaches a Lambda or a record.
+
+That only this machine can connect is in test_lifecycle.py and test_docker.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import noop
+import pytest
+from conftest import ROOT, SAMPLES, runner
+
+from runner.backends import DockerStack, EmbeddedStack, Stack, environment
+from runner.testing import require_docker
+
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+SECRETS = {
+    "AWS_ACCESS_KEY_ID": "AKIAQ7EXAMPLE4REAL2X",
+    "AWS_SECRET_ACCESS_KEY": "wJr7UtnFEMI/K7MDENG/bPxRfiCYREALLIKEKEY",
+    "AWS_SESSION_TOKEN": "FwoGZXIvYXdzEBYaDExampleOfASessionToken",
+    "GITHUB_TOKEN": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "PIP_INDEX_PASSWORD": "correct-horse-battery-7",
+}
+
+
+class Trap(socketserver.ThreadingTCPServer):
+    """Stands for real AWS, a container's credentials, instance metadata and a proxy: whoever comes is counted."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), socketserver.BaseRequestHandler)
+        self.visits = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def process_request(self, request: object, client_address: object) -> None:
+        self.visits += 1
+        super().process_request(request, client_address)  # type: ignore[arg-type]
+
+
+@contextmanager
+def hostile(home: Path) -> Iterator[tuple[Trap, dict[str, str], Path]]:
+    """A shell in which everything leads to the trap; the file tells that a credential program ran."""
+    with Trap() as trap:
+        ran = home / "credential-program-ran"
+        (home / ".aws").mkdir(parents=True)
+        lines = f"region = us-east-1\nendpoint_url = {trap.url}\ncredential_process = /usr/bin/touch {ran}\n"
+        (home / ".aws" / "config").write_text(f"[default]\n{lines}\n[profile lab]\n{lines}")
+        variables = {
+            **SECRETS,
+            "HOME": str(home),
+            "AWS_PROFILE": "lab",
+            "AWS_ENDPOINT_URL_S3": trap.url,
+            "AWS_ENDPOINT_URL_SQS": trap.url,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{trap.url}/credentials",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": trap.url,
+            "HTTP_PROXY": trap.url,
+            "http_proxy": trap.url,
+        }
+        yield trap, variables, ran
+        trap.shutdown()
+
+
+def test_no_setting_of_the_shell_leads_a_local_process_to_real_aws(tmp_path: Path):
+    with hostile(tmp_path / "home") as (trap, variables, ran):
+        # The trap works: a program that asks the SDK for S3, as any does, comes to it.
+        plain = (
+            "import boto3, botocore.config as c\n"
+            "boto3.client('s3', config=c.Config(read_timeout=1, retries={'total_max_attempts': 1})).list_buckets()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", plain], env=environment(**variables), capture_output=True, check=False
+        )
+        assert done.returncode != 0
+        assert trap.visits > 0
+        visits = trap.visits
+
+        data = tmp_path / "data"
+        stack = EmbeddedStack(data, **variables)
+        try:
+            key = f"tide_gauge/mcrl/{TIDE.name}"
+            stack.put(TIDE, key)
+            assert stack.final(key).outcome == "succeeded"
+            sent = runner("run", TIDE, "--data", data, **variables)
+            assert sent.returncode == 0, sent.stderr
+        finally:
+            stack.stop()
+        assert trap.visits == visits
+        assert not ran.exists()
+
+
+@pytest.mark.parametrize("backend", ["--embedded", "--docker"])
+def test_an_endpoint_elsewhere_is_refused(backend: str, tmp_path: Path):
+    for url in ("https://s3.us-west-2.amazonaws.com", "http://localhost.evil.com:4566", "http://2130706433:4566"):
+        done = runner("up", backend, "--data", tmp_path, AWS_ENDPOINT_URL=url)
+        assert done.returncode == 2
+        assert f"error: AWS_ENDPOINT_URL='{url}' is not on this machine, and the local stack never talks" in done.stderr
+
+
+# Tells all it sees; in hexadecimal, so that nobody on the way recognizes a secret and takes it out.
+TELLTALE = """
+import json, logging, os
+from tsdat import IngestPipeline
+
+class NoOp(IngestPipeline):
+    def run(self, inputs, **kwargs):
+        if "dump" in inputs[0]:
+            raise ValueError("hex:" + json.dumps(dict(os.environ)).encode().hex())
+        logging.getLogger("pipeline").warning("logged password=hunter2-in-a-log")
+        raise ValueError("cannot open ftp://me:hunter2-in-a-url@example.org and api_key='hunter2-in-quotes'")
+"""
+
+
+class Up(EmbeddedStack):
+    """`runner up --docker`, from the shell that holds the secrets."""
+
+    options = ("--docker", "--port", "0")
+
+
+@pytest.fixture(scope="module", params=["embedded", "docker"])
+def telltale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("telltale")
+    project = noop.project(folder / "project", TELLTALE)
+    shutil.copy(ROOT / "template.yaml", project)
+    variables = {"RUNNER_ROOT": str(project), "LAMBDA_CONCURRENCY": "1", **SECRETS}
+    if request.param == "docker":
+        require_docker()
+        made: Stack = Up(folder / "data", COMPOSE_PROJECT_NAME=f"tsdat-test-secrets-{os.getpid()}", **variables)
+    else:
+        made = EmbeddedStack(folder / "data", **variables)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def test_the_lambda_sees_nothing_of_the_developers_shell(telltale: Stack):
+    telltale.put(b"x", "noop.dump.txt")
+    error = telltale.final("noop.dump.txt").record["error"]
+    assert error is not None
+    seen = json.loads(bytes.fromhex(error["message"].partition("hex:")[2].split()[0]))
+    assert seen["AWS_SECRET_ACCESS_KEY"] == "test"
+    assert seen["TSDAT_S3_BUCKET_NAME"] == "tsdat-pipeline-outputs"  # it is the function's environment
+    assert not [name for name, value in seen.items() if value in SECRETS.values()]
+    assert "GITHUB_TOKEN" not in seen
+    assert "PIP_INDEX_PASSWORD" not in seen
+
+
+def test_no_secret_is_kept_or_shown(telltale: Stack):
+    telltale.put(b"x", "noop.raise.txt")
+    run = telltale.final("noop.raise.txt")
+    assert run.record["error"] is not None
+    assert run.record["error"]["message"] == "cannot open ftp://[redacted]@example.org and api_key='[redacted]'"
+    assert run.record["warnings"] == ["logged password=[redacted]"]
+    shown = runner("logs", "noop.raise", "--data", telltale.data).stdout
+    assert "ftp://[redacted]@example.org" in shown
+    kept = [path for path in telltale.data.rglob("*") if path.is_file()]
+    assert {"history.sqlite", "up.log"} <= {path.name for path in kept}
+    leaking = [path for path in kept if b"hunter2" in path.read_bytes()]
+    assert not leaking
+    assert "hunter2" not in shown + telltale.text
+
+
+def test_the_logs_of_the_processes_hold_no_secret_of_the_shell(telltale: Stack):
+    for path in [path for path in telltale.data.rglob("*") if path.is_file()]:
+        content = path.read_bytes()
+        assert not [name for name, value in SECRETS.items() if value.encode() in content], path
+
+
+def test_containers_can_do_as_little_as_compose_says(docker_stack: DockerStack):
+    named = f"label=com.docker.compose.project={docker_stack.project}"
+    listed = subprocess.run(["docker", "ps", "--quiet", "--filter", named], capture_output=True, text=True, check=True)
+    command = ["docker", "inspect", *listed.stdout.split()]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    by_service = {container["Config"]["Labels"]["com.docker.compose.service"]: container for container in found}
+    assert by_service.keys() == {"localstack", "provision", "lambda", "poller", "watcher"}
+    for container in found:
+        host = container["HostConfig"]
+        assert not host["Privileged"]
+        assert (host["PidMode"], host["IpcMode"], host["NetworkMode"]) != ("host", "host", "host")
+        assert not [mount for mount in container["Mounts"] if "docker.sock" in mount["Source"]]
+        bindings = [binding for ports in host["PortBindings"].values() for binding in ports]
+        assert {binding["HostIp"] for binding in bindings} <= {"127.0.0.1"}
+    for name in by_service.keys() - {"localstack"}:
+        host = by_service[name]["HostConfig"]
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    status = process_status(by_service["lambda"]["State"]["Pid"])
+    assert status["Uid"].split()[0] == "1000"
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+
+
+def process_status(pid: int) -> dict[str, str]:
+    """What the kernel says of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -1,0 +1,73 @@
+"""Keys as S3 and LocalStack write them come back as they were, and never lead out of their folder."""
+
+import unicodedata
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from runner import events
+from runner.keys import local_path
+
+# Characters that mean something to URLs, shells, or file systems, and text of any language.
+TEXT = st.text(
+    st.sampled_from(" +%&=@#?;:'\"\\|*<>$`!~.,-_\t\n") | st.characters(exclude_categories=["Cs"]), min_size=1
+)
+KEYS = TEXT.map(lambda key: key.encode()[:1024].decode(errors="ignore")).filter(bool)
+# AWS sends spaces as +, LocalStack as %20.
+ENCODINGS = {"S3": quote_plus, "LocalStack": quote}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@given(key=KEYS)
+@example(key="a b+c%20d&e=f@g#h.csv")
+@example(key="été.csv")
+@example(key=unicodedata.normalize("NFD", "été.csv"))
+@example(key="🌊/.hidden/..csv")
+@example(key="é" * 512)
+def test_a_key_comes_back_as_it_was(encoding: str, key: str):
+    entity = {"bucket": {"name": "b"}, "object": {"key": ENCODINGS[encoding](key, safe="/"), "size": 1}}
+    record = {"eventSource": "aws:s3", "eventVersion": "2.1", "eventName": "ObjectCreated:Put", "s3": entity}
+    assert [item.key for item in events.parse({"Records": [record]}).objects] == [key]
+
+
+@given(key=KEYS | st.lists(st.sampled_from(["..", ".", "", "a", "é" * 500, "\\.."])).map("/".join))
+@example(key="../../etc/passwd")
+@example(key="/etc/passwd")
+@example(key="a/../../b")
+@example(key="..")
+@example(key="/")
+def test_a_local_path_stays_in_its_folder(key: str):
+    folder = Path("/tmp/inputs-x/0")
+    path = local_path(key, folder)
+    assert folder in path.parents
+    assert ".." not in path.parts
+    assert all(len(part.encode()) <= 255 for part in path.parts)
+    assert len(str(path).encode()) < 4096
+
+
+@given(key=KEYS.filter(lambda key: "\0" not in key))
+@example(key="🌊" * 256)
+@example(key="/".join(["ab"] * 341))
+@example(key="é" * 512)
+def test_a_local_path_can_be_written(key: str, tmp_path_factory: pytest.TempPathFactory):
+    path = local_path(key, tmp_path_factory.mktemp("keys"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    assert path.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("key", "relative"),
+    [
+        ("a2e/humboldt/buoy.z05.csv", "a2e/humboldt/buoy.z05.csv"),
+        ("a//./b/../c.csv", "a/b/c.csv"),
+        (f"{'x' * 300}.z05.csv", f"{'x' * 192}.z05.csv"),
+        (".hidden", ".hidden"),
+        ("été.csv", "été.csv"),
+    ],
+)
+def test_a_path_ends_as_its_key_does(key: str, relative: str):
+    assert local_path(key, Path("f")) == Path("f", relative)
