@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from runner import compose, template
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
 from runner.lambdas import free_port
@@ -168,6 +169,7 @@ class DockerStack(Stack):
             "COMPOSE_PROJECT_NAME": self.project,
             "RUNNER_DATA": str(data),
             "LOCALSTACK_PORT": str(free_port()),
+            **compose.variables(template.load(Path(variables.get("RUNNER_ROOT", root), "template.yaml"))),
             **variables,
         }
         self._env_file = data / "compose.env"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from runner import care
+from runner import care, processes
 from runner.errors import RunnerError
 from runner.options import Data, chosen
 
@@ -31,12 +30,6 @@ Concurrency = Annotated[
     typer.Option(min=1, help="How many Lambdas run at once. [default: one for each core]", show_default=False),
 ]
 
-ReadyFile = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(help="Written when it is ready for files; may be /dev/fd/N, the writing end of a pipe."),
-]
-BecomeOwner = Annotated[bool, typer.Option("--become-owner", help="Go on as the user who owns the data folder.")]
-
 
 def main() -> None:
     """Run the command line; an error that is meant for the user is shown as one, without a traceback."""
@@ -45,11 +38,6 @@ def main() -> None:
     except RunnerError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
-
-
-def _log_to_terminal() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 @app.command()
@@ -180,37 +168,17 @@ def demo() -> None:
     sys.exit(session.demo(chosen()))
 
 
-@app.command(hidden=True)
-def provision(ready_file: ReadyFile = None) -> None:
-    """The process that makes buckets and queues, again whenever they are lost."""
-    from runner import services
-
-    _log_to_terminal()
-    services.provision(chosen(), ready_file)
-
-
-@app.command(hidden=True)
-def watch(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
-    """The watcher's process."""
-    from runner import services
-
-    _log_to_terminal()
-    if become_owner:
-        services.become_owner(chosen().data)
-    services.watch(chosen(), ready_file)
-
-
-@app.command(hidden=True)
-def poll(
-    lambda_url: Annotated[list[str], typer.Option()],
-    become_owner: BecomeOwner = False,
-    ready_file: ReadyFile = None,
-    announce: Annotated[str, typer.Option(help="Keep other stacks off the data folder, and note this endpoint.")] = "",
+@app.command()
+def notify_eventbridge(
+    bucket: Annotated[str, typer.Argument(help="An existing bucket in the AWS account that AWS_PROFILE names.")],
 ) -> None:
-    """The poller's process."""
-    from runner import services
+    """Have an existing bucket on AWS tell EventBridge of its new files, beside whom it tells already.
 
-    _log_to_terminal()
-    if become_owner:
-        services.become_owner(chosen().data)
-    services.poll(chosen(), lambda_url, ready_file, announce)
+    Once for each bucket, before `sam deploy` with Trigger existing-bucket: docs/triggers.md.
+    """
+    from runner import eventbridge
+
+    eventbridge.notify(bucket)
+
+
+app.add_typer(processes.app)

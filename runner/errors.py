@@ -62,3 +62,7 @@ class ReplacedError(RunnerError):
 
 class PipelineFailedError(RunnerError):
     """A pipeline run failed; raised for events that AWS delivers directly, so that AWS retries them."""
+
+
+class AwsError(RunnerError):
+    """AWS refused what a person asked for."""
