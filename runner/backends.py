@@ -126,7 +126,12 @@ class EmbeddedStack(Stack):
         def is_ready() -> bool:
             return b"ready in" in self._log.read_bytes()[said_before:] or self.process.poll() is not None
 
-        eventually(is_ready, "sign of the stack", 60)
+        try:
+            eventually(is_ready, "sign of the stack", 90)
+        except StackError as error:
+            self.process.kill()
+            self.process.wait()
+            raise StackError(f"{error}:\n{self.text}") from None
         if self.process.poll() is not None:
             raise StackError(f"The stack did not start:\n{self.text}")
 

@@ -41,7 +41,7 @@ LAYERS = [
     {"storage", "source", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages"},
     {"pipeline", "report", "worker"},
     STAGES,
-    {"queues", "balance"},
+    {"queues", "balance", "buckets"},
     {"census", "submit", "embedded", "docker", "ingest", "review"},
     {"books"},
     {"reconcile", "failures", "redrive"},
