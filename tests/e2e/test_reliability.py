@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ def paused(stack: Supervised, *names: str) -> Iterator[None]:
     pids = [stack.children()[name] for name in names]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
+    time.sleep(1.5)  # a long poll under way ends unseen after a second; till then it would take a message
     try:
         yield
     finally:
@@ -58,14 +60,12 @@ def test_every_end_is_accounted_for(stack: Stack):
 
 def test_an_object_whose_event_is_lost_is_found_and_processed(tmp_path: Path, described: StackTemplate):
     with running(tmp_path) as stack:
-        queues = Queues(stack.endpoint_url, described)
-        sqs = aws.local_sqs(stack.endpoint_url)
-        url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
-        with paused(stack, "runner poll"):
-            stack.put(TIDE, KEY)
-            eventually(lambda: [m for m in queues.waiting() if m.versions and m.attempts == 0], "event")
-            sqs.purge_queue(QueueUrl=url)
-            assert queues.waiting() == []
+        s3, queues = aws.local_s3(stack.endpoint_url), Queues(stack.endpoint_url, described)
+        s3.put_bucket_notification_configuration(Bucket=described.source_bucket, NotificationConfiguration={})
+        stack.put(TIDE, KEY)
+        eventually(lambda: f"↑ {KEY}" in stack.text, "upload")
+        assert queues.waiting() == []
+        assert not stack.runs_of(KEY)
         code, sheet = reconcile(stack, "--wait", "60")
         assert (code, sheet["unaccounted"], sheet["accounted"]["succeeded"]) == (0, [], 1)
         assert stack.final(KEY).outcome == "succeeded"
@@ -151,7 +151,7 @@ def test_failures_tell_what_when_where_and_why(stack: Stack):
     (row,) = eventually(lambda: [r for r in failures(stack, key) if r["in_dead_letter_queue"]], "dead letter")
     assert (row["file"], row["pipeline"], row["tried"]) == (key, "a2e_buoy_ingest", 3)
     assert row["when"].startswith("20")
-    assert row["error"]["phase"] == "process"
+    assert row["error"]["phase"] == "inspect"
     assert row["error"]["message"] == (run.record["error"] or {}).get("message")
     shown = runner("failures", "--data", stack.data).stdout
     assert row["id"] in shown
