@@ -9,9 +9,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from runner import processes
+from runner import care, processes
 from runner.errors import RunnerError
-from runner.settings import Settings
+from runner.options import Data, chosen
 
 app = typer.Typer(
     name="runner",
@@ -24,10 +24,6 @@ app = typer.Typer(
     "and takes every file you drop into `data/inbox`.",
 )
 
-Data = Annotated[
-    Optional[Path],  # noqa: UP045  Typer reads this at run time
-    typer.Option("--data", help="Folder that holds inbox/, outputs/ and state/. [default: data]", show_default=False),
-]
 Files = Annotated[list[Path], typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True)]
 Concurrency = Annotated[
     Optional[int],  # noqa: UP045
@@ -42,13 +38,6 @@ def main() -> None:
     except RunnerError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
-
-
-def _settings(data: Path | None = None, concurrency: int | None = None) -> Settings:
-    settings = Settings.from_env()
-    if data:
-        settings = replace(settings, data=data.absolute())
-    return replace(settings, concurrency=concurrency) if concurrency else settings
 
 
 @app.command()
@@ -74,7 +63,7 @@ def up(
     """
     from runner import session
 
-    settings = _settings(data, concurrency)
+    settings = chosen(data, concurrency)
     settings = replace(
         settings,
         endpoint_url=settings.endpoint_url or (f"http://127.0.0.1:{port}" if port else None),
@@ -102,7 +91,7 @@ def run(
     """
     from runner import session
 
-    sys.exit(session.run(_settings(data, concurrency), files, as_json=json))
+    sys.exit(session.run(chosen(data, concurrency), files, as_json=json))
 
 
 @app.command()
@@ -122,7 +111,7 @@ def ingest(
     """
     from runner import ingest as local
 
-    sys.exit(local.ingest(_settings(data), files, clump=clump, multidispatch=multidispatch))
+    sys.exit(local.ingest(chosen(data), files, clump=clump, multidispatch=multidispatch))
 
 
 @app.command()
@@ -130,7 +119,7 @@ def check() -> None:
     """Find what is wrong with routes, pipeline configs, template and ports; one line a problem."""
     from runner import checks
 
-    sys.exit(checks.check(_settings()))
+    sys.exit(checks.check(chosen()))
 
 
 @app.command()
@@ -141,7 +130,7 @@ def status(
     """Show what became of every file that came into the inbox."""
     from runner import review
 
-    review.status(_settings(data), as_json=json)
+    review.status(chosen(data), as_json=json)
 
 
 @app.command()
@@ -164,7 +153,11 @@ def logs(
     """
     from runner import review
 
-    review.logs(_settings(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
+    review.logs(chosen(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
+
+
+for command in (care.failures, care.retry, care.forget, care.reconcile):
+    app.command()(command)
 
 
 @app.command()
@@ -172,7 +165,7 @@ def demo() -> None:
     """Send the shipped samples through a stack of its own and show where the NetCDF files and plots are."""
     from runner import session
 
-    sys.exit(session.demo(_settings()))
+    sys.exit(session.demo(chosen()))
 
 
 @app.command()

@@ -38,7 +38,8 @@ def file_states(settings: Settings) -> list[dict[str, str]]:
         elif found is None:
             state, text = "waiting", "uploaded, not yet run"
         else:
-            state, text = found.outcome, report.text_of(found)
+            state = "waiting" if found.outcome == "retried" else found.outcome
+            text = report.text_of(found)
         states.append({"file": key, "outcome": state, "text": text})
     return states
 
@@ -122,9 +123,7 @@ class _Printer:
 
 def _print(run: Run) -> None:
     record, ended = run.record, datetime.fromtimestamp(run.ended_at).isoformat(" ", "seconds")
-    head = (
-        f"{ended} {report.MARKS[run.outcome]} {report.keys(record) or 'no file'}: {run.outcome}, attempt {run.attempt}"
-    )
+    head = f"{ended} {report.MARKS[run.outcome]} {report.keys(record)}: {run.outcome}, attempt {run.attempt}"
     results.print(head, markup=False, style=report.COLOURS[run.outcome])
     for name, value in (("pipeline", record["config"]), ("reason", record["reason"])):
         if value:

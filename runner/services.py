@@ -29,6 +29,20 @@ def _stop_event() -> threading.Event:
     return stop
 
 
+def _end_with_any_thread() -> None:
+    """Have a thread that ends on an error take the process along: somebody starts it again, and nothing waits forever.
+
+    What such a thread held would else be held for good.
+    """
+
+    def end(ended: threading.ExceptHookArgs) -> None:
+        name = ended.thread.name if ended.thread else "a thread"
+        log.critical("%s ended on an error; this process begins anew", name, exc_info=ended.exc_value)
+        os._exit(1)
+
+    threading.excepthook = end
+
+
 def become_owner(folder: Path) -> None:
     """As root in a container: go on as the user whose folder was mounted, so that what is made in it is theirs."""
     if os.geteuid() == 0:
@@ -68,6 +82,7 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
     """The watcher's process."""
     from runner.watcher import Watcher
 
+    _end_with_any_thread()
     described = template.load(settings.root / "template.yaml")
     s3 = aws.local_s3(settings.endpoint_url)
     with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
@@ -86,9 +101,11 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     """
     from runner.mirror import Mirror
     from runner.poller import Poller
+    from runner.reconcile import Keeper
     from runner.rie import Emulator, replicas
 
     stop = _stop_event()
+    _end_with_any_thread()
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
 
@@ -113,5 +130,6 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
         history = stack.enter_context(closing(History(settings.state)))
         sqs = aws.local_sqs(settings.endpoint_url)
-        threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
+        for name, run in (("mirror", mirror.run), ("balance", Keeper(settings, described).run)):
+            threading.Thread(target=run, args=(stop,), name=name, daemon=True).start()
         Poller(sqs, described, find_emulators, history, on_run, on_ready).run(stop)

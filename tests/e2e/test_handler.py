@@ -126,7 +126,7 @@ def test_an_object_that_is_gone_fails_with_its_reason(function: Lambda, describe
     answer = function.invoke(in_queue({"Records": [record]}))
     assert answer.payload is not None
     (run,) = answer.payload["runs"]
-    assert (run["error"]["type"], run["error"]["phase"]) == ("NoSuchKey", "download")
+    assert (run["error"]["type"], run["error"]["phase"]) == ("GoneError", "download")
 
 
 def test_a_missing_destination_bucket_is_an_error_and_is_not_made(function: Lambda, described: StackTemplate):

@@ -12,7 +12,19 @@ RUNNER = Path("runner")
 STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
-    {"errors", "record", "datasets", "phases", "settling", "terminal", "modules", "limits", "keys", "tracebacks"},
+    {
+        "errors",
+        "record",
+        "datasets",
+        "phases",
+        "progress",
+        "settling",
+        "terminal",
+        "modules",
+        "limits",
+        "keys",
+        "tracebacks",
+    },
     {
         "settings",
         "template",
@@ -27,18 +39,31 @@ LAYERS = [
         "redaction",
         "reasons",
     },
-    {"aws", "routing", "history", "inbox", "presence", "debugging", "archives", "compose"},
-    {"storage", "verdicts", "localstack", "localstack_main", "lambdas", "bootstrap", "messages", "eventbridge"},
+    {"aws", "options", "routing", "history", "inbox", "presence", "debugging", "archives", "compose"},
+    {
+        "storage",
+        "source",
+        "verdicts",
+        "localstack",
+        "localstack_main",
+        "lambdas",
+        "bootstrap",
+        "messages",
+        "eventbridge",
+    },
     {"pipeline", "report", "worker"},
     STAGES,
-    {"submit", "embedded", "docker", "ingest", "review"},
+    {"queues", "balance", "buckets"},
+    {"census", "submit", "embedded", "docker", "ingest", "review"},
+    {"books"},
+    {"reconcile", "failures", "redrive"},
     {"services", "session", "checks", "backends"},
     {"processes"},
-    {"cli", "__main__", "testing"},
+    {"cli", "care", "__main__", "testing"},
 ]
 SHIPPED = {
-    "handler", "aws", "pipeline", "storage", "sandbox", "phases", "record", "routing", "events", "errors", "modules",
-    "limits", "archives", "archive_limits", "keys", "redaction",
+    "handler", "aws", "pipeline", "storage", "source", "sandbox", "phases", "record", "routing", "events", "errors",
+    "modules", "limits", "archives", "archive_limits", "keys", "redaction",
 }  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 
