@@ -18,7 +18,7 @@ from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.template import StackTemplate
 
 # Long enough for the init phase, which counts against it.
-TIMEOUT_S = 15
+TIMEOUT_S = 20
 
 
 @pytest.fixture(params=["embedded", "docker"])
