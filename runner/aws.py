@@ -6,8 +6,8 @@ import hashlib
 import ipaddress
 import os
 import re
-import shutil
 import socket
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,18 +139,6 @@ def bucket(name: str) -> Any:
     return boto3.resource("s3").Bucket(name)
 
 
-def download(bucket_name: str, key: str, path: Path) -> Path:
-    """Stream an object into a file, in one request and little memory.
-
-    Raises:
-        botocore.exceptions.ClientError: there is no such object, or it may not be read.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        shutil.copyfileobj(s3().get_object(Bucket=bucket_name, Key=key)["Body"], file, length=1024 * 1024)
-    return path
-
-
 def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
     """The life of a local bucket, or None when it is not there or not yet complete."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -168,8 +156,24 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def upload(client: S3Client, bucket_name: str, key: str, path: Path, sha256: str) -> str:
-    """Put a file into a bucket, a large one in parts; gives the object's ETag."""
+def upload(
+    client: S3Client,
+    bucket_name: str,
+    key: str,
+    path: Path,
+    sha256: str,
+    on_bytes: Callable[[int], object] = lambda count: None,
+) -> str:
+    """Put a file into a bucket, a large one in parts; gives the object's ETag.
+
+    Args:
+        client: S3.
+        bucket_name: the bucket.
+        key: the object's key.
+        path: the file.
+        sha256: of its content.
+        on_bytes: told of a large file, from several threads, how many more bytes are through.
+    """
     metadata = {"sha256": sha256}
     if path.stat().st_size < _MULTIPART_BYTES:
         with path.open("rb") as file:
@@ -177,7 +181,7 @@ def upload(client: S3Client, bucket_name: str, key: str, path: Path, sha256: str
     from boto3.s3.transfer import TransferConfig
 
     config = TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
-    client.upload_file(str(path), bucket_name, key, ExtraArgs={"Metadata": metadata}, Config=config)
+    client.upload_file(str(path), bucket_name, key, ExtraArgs={"Metadata": metadata}, Config=config, Callback=on_bytes)
     return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
 
 
@@ -190,6 +194,18 @@ def etag_of(client: S3Client, bucket_name: str, key: str, sha256: str) -> str | 
     except ClientError:
         return None
     return found["ETag"].strip('"') if found["Metadata"].get("sha256") == sha256 else None
+
+
+def object_etag(client: S3Client, bucket_name: str, key: str) -> str | None:
+    """The ETag of an object; None when there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "403"):  # without the right to list, a missing object gives 403
+            return None
+        raise
 
 
 def answers(client: S3Client) -> bool:

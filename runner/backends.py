@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from runner import compose, template
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
 from runner.lambdas import free_port
@@ -120,8 +121,18 @@ class EmbeddedStack(Stack):
         """Start it and wait until it says that it is ready."""
         command = [sys.executable, "-m", "runner", "up", *self.options, "--data", str(self.data), *self._more]
         with self._log.open("a") as log:
+            said_before = log.tell()
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(**self._variables))
-        eventually(lambda: "ready in" in self.text or self.process.poll() is not None, "sign of the stack", 60)
+
+        def is_ready() -> bool:
+            return b"ready in" in self._log.read_bytes()[said_before:] or self.process.poll() is not None
+
+        try:
+            eventually(is_ready, "sign of the stack", 90)
+        except StackError as error:
+            self.process.kill()
+            self.process.wait()
+            raise StackError(f"{error}:\n{self.text}") from None
         if self.process.poll() is not None:
             raise StackError(f"The stack did not start:\n{self.text}")
 
@@ -158,6 +169,7 @@ class DockerStack(Stack):
             "COMPOSE_PROJECT_NAME": self.project,
             "RUNNER_DATA": str(data),
             "LOCALSTACK_PORT": str(free_port()),
+            **compose.variables(template.load(Path(variables.get("RUNNER_ROOT", root), "template.yaml"))),
             **variables,
         }
         self._env_file = data / "compose.env"

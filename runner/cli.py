@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from runner import cli_events, cli_schedules
+from runner import care, cli_events, cli_schedules, processes
 from runner.errors import RunnerError
-from runner.options import AsJson, Data
-from runner.options import settings as _settings
+from runner.options import AsJson, Data, chosen
 
 app = typer.Typer(
     name="runner",
@@ -35,12 +33,6 @@ Concurrency = Annotated[
     typer.Option(min=1, help="How many Lambdas run at once. [default: one for each core]", show_default=False),
 ]
 
-ReadyFile = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(help="Written when it is ready for files; may be /dev/fd/N, the writing end of a pipe."),
-]
-BecomeOwner = Annotated[bool, typer.Option("--become-owner", help="Go on as the user who owns the data folder.")]
-
 
 def main() -> None:
     """Run the command line; an error that is meant for the user is shown as one, without a traceback."""
@@ -49,11 +41,6 @@ def main() -> None:
     except RunnerError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
-
-
-def _log_to_terminal() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 @app.command()
@@ -79,7 +66,7 @@ def up(
     """
     from runner import session
 
-    settings = _settings(data, concurrency)
+    settings = chosen(data, concurrency)
     settings = replace(
         settings,
         endpoint_url=settings.endpoint_url or (f"http://127.0.0.1:{port}" if port else None),
@@ -107,7 +94,7 @@ def run(
     """
     from runner import session
 
-    sys.exit(session.run(_settings(data, concurrency), files, as_json=json))
+    sys.exit(session.run(chosen(data, concurrency), files, as_json=json))
 
 
 @app.command()
@@ -127,7 +114,7 @@ def ingest(
     """
     from runner import ingest as local
 
-    sys.exit(local.ingest(_settings(data), files, clump=clump, multidispatch=multidispatch))
+    sys.exit(local.ingest(chosen(data), files, clump=clump, multidispatch=multidispatch))
 
 
 @app.command()
@@ -135,7 +122,7 @@ def check() -> None:
     """Find what is wrong with routes, pipeline configs, template and ports; one line a problem."""
     from runner import checks
 
-    sys.exit(checks.check(_settings()))
+    sys.exit(checks.check(chosen()))
 
 
 @app.command()
@@ -146,7 +133,7 @@ def status(
     """Show what became of every file that came into the inbox."""
     from runner import review
 
-    review.status(_settings(data), as_json=json)
+    review.status(chosen(data), as_json=json)
 
 
 @app.command()
@@ -169,7 +156,11 @@ def logs(
     """
     from runner import review
 
-    review.logs(_settings(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
+    review.logs(chosen(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
+
+
+for command in (care.failures, care.retry, care.forget, care.reconcile):
+    app.command()(command)
 
 
 @app.command()
@@ -177,40 +168,20 @@ def demo() -> None:
     """Send the shipped samples through a stack of its own and show where the NetCDF files and plots are."""
     from runner import session
 
-    sys.exit(session.demo(_settings()))
+    sys.exit(session.demo(chosen()))
 
 
-@app.command(hidden=True)
-def provision(ready_file: ReadyFile = None) -> None:
-    """The process that makes buckets and queues, again whenever they are lost."""
-    from runner import services
-
-    _log_to_terminal()
-    services.provision(_settings(), ready_file)
-
-
-@app.command(hidden=True)
-def watch(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
-    """The watcher's process."""
-    from runner import services
-
-    _log_to_terminal()
-    if become_owner:
-        services.become_owner(_settings().data)
-    services.watch(_settings(), ready_file)
-
-
-@app.command(hidden=True)
-def poll(
-    lambda_url: Annotated[list[str], typer.Option()],
-    become_owner: BecomeOwner = False,
-    ready_file: ReadyFile = None,
-    announce: Annotated[str, typer.Option(help="Keep other stacks off the data folder, and note this endpoint.")] = "",
+@app.command()
+def notify_eventbridge(
+    bucket: Annotated[str, typer.Argument(help="An existing bucket in the AWS account that AWS_PROFILE names.")],
 ) -> None:
-    """The poller's process."""
-    from runner import services
+    """Have an existing bucket on AWS tell EventBridge of its new files, beside whom it tells already.
 
-    _log_to_terminal()
-    if become_owner:
-        services.become_owner(_settings().data)
-    services.poll(_settings(), lambda_url, ready_file, announce)
+    Once for each bucket, before `sam deploy` with Trigger existing-bucket: docs/triggers.md.
+    """
+    from runner import eventbridge
+
+    eventbridge.notify(bucket)
+
+
+app.add_typer(processes.app)

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from runner.options import AsJson, Data, Time, settings
+from runner.options import AsJson, Data, Time, chosen
 
 app = typer.Typer()
 shown = typer.Typer(invoke_without_command=True)
@@ -27,7 +27,7 @@ def events(
     if context.invoked_subcommand is None:
         from runner import replay as again
 
-        again.show(settings(data), newest, as_json=json)
+        again.show(chosen(data), newest, as_json=json)
 
 
 @shown.command()
@@ -42,7 +42,7 @@ def save(
     """
     from runner import replay as again
 
-    again.save(settings(data), number, path)
+    again.save(chosen(data), number, path)
 
 
 @app.command()
@@ -56,7 +56,7 @@ def replay(
     from runner import replay as again
 
     run = again.direct if direct else again.replay
-    sys.exit(run(settings(data), number, as_json=json))
+    sys.exit(run(chosen(data), number, as_json=json))
 
 
 @app.command()
@@ -80,7 +80,7 @@ def backfill(
     from runner import backfill as filling
 
     if aws:
-        code = filling.on_aws(settings(data), wanted, since, until, rate, bucket, queue, ask=not yes)
+        code = filling.on_aws(chosen(data), wanted, since, until, rate, bucket, queue, ask=not yes)
     else:
-        code = filling.local(settings(data), wanted, since, until, rate)
+        code = filling.local(chosen(data), wanted, since, until, rate)
     sys.exit(code)

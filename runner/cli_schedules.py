@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from runner.options import AsJson, Data, Time, settings, utc
+from runner.options import AsJson, Data, Time, chosen, utc
 
 app = typer.Typer()
 
@@ -19,7 +19,7 @@ def schedules(json: AsJson = False) -> None:
     """Show the schedules of `template.yaml`, and when each is due next."""
     from runner import trigger as triggering
 
-    triggering.show(settings(), as_json=json)
+    triggering.show(chosen(), as_json=json)
 
 
 @app.command()
@@ -38,7 +38,7 @@ def trigger(
     """
     from runner import trigger as triggering
 
-    sys.exit(triggering.trigger(settings(data), name, begin, end, as_json=json))
+    sys.exit(triggering.trigger(chosen(data), name, begin, end, as_json=json))
 
 
 @app.command()
@@ -54,4 +54,4 @@ def vap(
     """
     from runner import ingest as local
 
-    sys.exit(local.vap(settings(data), config, begin, end))
+    sys.exit(local.vap(chosen(data), config, begin, end))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import aws, routing, template
+from runner import aws, compose, routing, template
 from runner.errors import StackError, StoppedError
 from runner.presence import announced, only_one
 from runner.settings import Settings
@@ -20,7 +20,7 @@ from runner.supervisor import Child, Stop, Supervisor
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _OLDEST_COMPOSE = (2, 26)
 # What a person wants to read of the services' output; the Lambdas' own logs would drown it.
-_TELLING = ("provision", "watcher", "poller")
+_TELLING = ("provision", "template-check", "watcher", "poller")
 
 
 def why_not() -> str | None:
@@ -68,27 +68,27 @@ def running(settings: Settings, say: Callable[[str], None], stop: Stop) -> Itera
     reason = why_not()
     if reason:
         raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` needs none.")
-    template.load(settings.root / "template.yaml")
+    described = template.load(settings.root / "template.yaml")
     routing.load(settings.root)
     # What Docker mounts it would make as root where it is missing.
     for folder in (settings.data, *(settings.root / name for name in ("pipelines", "shared", "utils"))):
         folder.mkdir(parents=True, exist_ok=True)
     with only_one(settings):
-        compose = Stack(settings, Supervisor(say))
+        stack = Stack(settings, described, Supervisor(say))
         try:
-            compose.start(stop)
-            with announced(settings, compose.endpoint_url):
-                yield compose
+            stack.start(stop)
+            with announced(settings, stack.endpoint_url):
+                yield stack
         finally:
-            compose.end()
+            stack.end()
 
 
 class Stack:
     """A compose project and those who read its logs."""
 
-    def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
+    def __init__(self, settings: Settings, described: template.StackTemplate, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._env = environment(settings)
+        self._env = environment(settings) | compose.variables(described)
         files = ["compose.yaml", *(["compose.debug.yaml"] if settings.debug else [])]
         self._compose = ["docker", "compose", *(f"--file={_CHECKOUT / name}" for name in files)]
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import aws, debugging, lambdas, localstack, provision, routing, template
+from runner import aws, debugging, lambdas, localstack, routing, template
+from runner.buckets import Buckets
 from runner.errors import StackError
 from runner.presence import announced, only_one
 from runner.settings import Settings
@@ -30,10 +31,12 @@ class Stack:
     template: template.StackTemplate
     supervisor: Supervisor
     endpoint_url: str
+    buckets: Buckets
 
     def tend(self) -> None:
-        """Start again what died; call it often."""
+        """Start again what died, and make again what LocalStack has lost; call it often."""
         self.supervisor.tend()
+        self.buckets.tend()
 
 
 @contextlib.contextmanager
@@ -69,10 +72,13 @@ def running(
         stack.callback(os.close, tell_warm)
         supervisor = Supervisor(say)
         stack.callback(supervisor.stop, at_once=["LocalStack"])
-        _start(settings, described, supervisor, stop, tell_warm, quiet=quiet, watch=watch)
-        _await(warm, supervisor, stop)
+        local = _start(settings, described, supervisor, tell_warm, quiet=quiet, watch=watch)
+        # Before the waiting: importing boto3 takes a good part of the time that LocalStack takes to start.
+        made = Stack(settings, described, supervisor, endpoint_url, Buckets(local, endpoint_url, described))
+        _await_buckets(made.buckets, local, stop)
+        _await(warm, made, stop)
         stack.enter_context(announced(settings, endpoint_url))
-        yield Stack(settings, described, supervisor, endpoint_url)
+        yield made
 
 
 def _own_endpoint(settings: Settings) -> str:
@@ -86,17 +92,15 @@ def _start(
     settings: Settings,
     described: template.StackTemplate,
     supervisor: Supervisor,
-    stop: Stop,
     tell_warm: int,
     *,
     quiet: bool,
     watch: bool,
-) -> None:
-    """Start all children, in an order that gives each the most time to boot while others do."""
+) -> Child:
+    """Start all children, in an order that gives each the most time to boot while others do; gives LocalStack."""
     endpoint_url = settings.endpoint_url or ""
     logs = settings.state / "logs"
     local = localstack.child(settings.state, endpoint_url, logs / "localstack.log")
-    local.on_restart = lambda: _provision(local, endpoint_url, described, stop)
     supervisor.start(local)
     ports = [lambdas.free_port() for _ in range(settings.concurrency)]
     for number, port in enumerate(ports, start=1):
@@ -110,7 +114,7 @@ def _start(
     if watch:
         log = logs / "watcher.log" if quiet else None
         supervisor.start(Child("watcher", python("-m", "runner", "watch"), env, log=log, cwd=settings.root))
-    _provision(local, endpoint_url, described, stop)
+    return local
 
 
 def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str]:
@@ -127,23 +131,19 @@ def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str
     }
 
 
-def _provision(local: Child, endpoint_url: str, described: template.StackTemplate, stop: Stop) -> None:
-    """Wait for LocalStack, then make the buckets and queues; it comes up empty each time."""
-    # Before the waiting: importing boto3 takes a good part of the time that LocalStack takes to start.
-    s3, sqs = aws.local_s3(endpoint_url), aws.local_sqs(endpoint_url)
+def _await_buckets(buckets: Buckets, local: Child, stop: Stop) -> None:
     deadline = time.monotonic() + _PATIENCE_S
-    while not localstack.is_healthy(endpoint_url):
+    while not buckets.tend():
         if not local.alive or time.monotonic() > deadline:
             raise StackError(f"LocalStack did not start. The end of {local.log}:\n{local.last_words()}")
         stop.pause(0.02)
-    provision.provision(s3, sqs, described)
 
 
-def _await(warm: int, supervisor: Supervisor, stop: Stop) -> None:
+def _await(warm: int, stack: Stack, stop: Stop) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not select.select([warm], [], [], 0.05)[0]:
         stop.pause(0)
-        supervisor.tend()
+        stack.tend()
         if time.monotonic() > deadline:
             raise StackError("The Lambdas did not start within a minute: see data/state/logs/lambda-1.log.")
 

@@ -49,5 +49,24 @@ class StoppedError(RunnerError):
     """Somebody asked this process to end while it waited for something."""
 
 
+class GoneError(RunnerError):
+    """A source object that an event told of and that cannot be read any more."""
+
+
+class ReplacedError(RunnerError):
+    """A source object was replaced while a run was at work on it.
+
+    `stored` says whether anything of the older version may have been stored.
+    """
+
+    def __init__(self, text: str, *, stored: bool) -> None:
+        super().__init__(text)
+        self.stored = stored
+
+
 class PipelineFailedError(RunnerError):
     """A pipeline run failed; raised for events that AWS delivers directly, so that AWS retries them."""
+
+
+class AwsError(RunnerError):
+    """AWS refused what a person asked for."""

@@ -60,6 +60,7 @@ class Skip:
     bucket: str | None
     key: str | None
     reason: str
+    etag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -168,17 +169,21 @@ def _item(
     if not is_new:
         return Skip(name, bucket, key, "Only new objects are processed.")
     if key.endswith("/") and size == 0:
-        return Skip(name, bucket, key, "This empty object stands for a folder and is not a file.")
+        return Skip(name, bucket, key, "This empty object stands for a folder and is not a file.", _etag(described))
     return S3Object(
         bucket=bucket,
         key=key,
         size=size if isinstance(size, int) else None,
-        etag=described.get("eTag") or described.get("etag"),  # a notification's spelling, and EventBridge's
+        etag=_etag(described),
         version_id=described.get("versionId") or described.get("version-id"),
         sequencer=described.get("sequencer"),
         event_name=name,
         event_time=time,
     )
+
+
+def _etag(described: Mapping[str, Any]) -> str | None:
+    return described.get("eTag") or described.get("etag")  # a notification's spelling, and EventBridge's
 
 
 def _url_decoded(key: str) -> str:

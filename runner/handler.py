@@ -23,11 +23,19 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from runner import archives, aws, events, keys, limits, pipeline, redaction, routing, sandbox
 from runner.archive_limits import ArchiveLimits
-from runner.errors import EventError, NothingStoredError, PipelineFailedError, RoutingError, UnroutableError
+from runner.errors import (
+    EventError,
+    NothingStoredError,
+    PipelineFailedError,
+    ReplacedError,
+    RoutingError,
+    UnroutableError,
+)
 from runner.listing import listed
 from runner.phases import Phases
 from runner.record import Input, RunRecord, failure_of, new_record
 from runner.scheduled import Scheduled, Window
+from runner.source import Sources, named
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
 MEMORY_MB = float(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or "inf")
@@ -96,9 +104,9 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
         try:
             together.setdefault(routes.get().match(item.key), []).append(item)
         except UnroutableError as error:
-            runs.append(new_record("skipped", **about, reason=str(error), inputs=[_input(item)]))
+            runs.append(new_record("skipped", **about, reason=str(error), inputs=[named(item)]))
         except RoutingError as error:  # two routes match, or an edit of the routes is not valid
-            runs.append(new_record("failed", **about, error=failure_of(error, "route"), inputs=[_input(item)]))
+            runs.append(new_record("failed", **about, error=failure_of(error, "route"), inputs=[named(item)]))
     runs += [_run(route, objects, about) for route, objects in together.items()]
     runs += [_scheduled(item, {**about, **_scheduling(item)}) for item in parsed.scheduled]
     return [_logged(run) for run in runs]
@@ -138,24 +146,31 @@ def _run(
 ) -> RunRecord:
     run = new_record(
         "failed", **about, pipeline=route.pipeline, location=route.location, config=route.config,
-        inputs=[_input(item) for item in objects],
+        inputs=[named(item) for item in objects],
     )  # fmt: skip
     phases, result, before_mb = Phases(), pipeline.Result(location=route.location), _peak_mb()
+    sources = Sources()
     try:
         with sandbox.Folder(prefix="inputs-") as folder:
             phases.enter("download")
             files = {
-                aws.download(item.bucket, item.key, keys.local_path(item.key, Path(folder, str(number)))):
+                sources.fetch(item, keys.local_path(item.key, Path(folder, str(number)))):
                 f"s3://{item.bucket}/{item.key}"
                 for number, item in enumerate(objects)
             }  # fmt: skip
+            run["inputs"] = sources.inputs
             phases.enter("inspect")
             for path in files:
                 archives.check(path, ARCHIVE_LIMITS)
-            pipeline.run(Path(route.config), files, phases, result, window)
+            pipeline.run(Path(route.config), files, phases, result, sources.require_current, window)
         run["status"] = "succeeded"
     except NothingStoredError as error:
         run["status"], run["reason"] = "skipped", str(error)
+    except ReplacedError as error:
+        if error.stored:
+            run["error"] = failure_of(error, phases.current)
+        else:
+            run["status"], run["reason"] = "skipped", str(error)
     except Exception as error:  # every failure becomes this message's verdict, told in the record
         run["error"] = failure_of(error, phases.current)
     run["location"] = result.location or route.location
@@ -171,12 +186,8 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _input(item: events.S3Object) -> Input:
-    return {"bucket": item.bucket, "key": item.key, "size": item.size, "etag": item.etag}
-
-
 def _skipped_input(skip: events.Skip) -> list[Input]:
-    return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": None}] if skip.key else []
+    return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": skip.etag}] if skip.key else []
 
 
 def _keys(run: RunRecord) -> str:

@@ -1,7 +1,7 @@
 """What became of every file: the ledger of uploads (written by the watcher) and the runs (written by the poller).
 
-Two SQLite files, one writer each, so that no stage waits for another. An upload and a run belong together when they
-name the same key and the same ETag.
+Two SQLite files, so that no stage waits for another; people's commands add a line to the runs now and then. An upload
+and a run belong together when they name the same key and the same ETag.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import Literal
 
 from runner.record import RunRecord
 
-# "failed" may be tried again; the others are final.
-Outcome = Literal["succeeded", "skipped", "failed", "dead-lettered"]
-FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered")
+# "failed" may be tried again and "retried" will be, for the reason in the record; the others are final.
+Outcome = Literal["succeeded", "skipped", "failed", "dead-lettered", "retried", "forgotten"]
+FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten")
+
+Version = tuple[str, str]
+"""Key and ETag of an object; of a message that names none, nothing and the MD5 of its body."""
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -33,6 +36,7 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS inputs (
     run_id INTEGER NOT NULL REFERENCES runs (id), key TEXT NOT NULL, etag TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS inputs_by_object ON inputs (key, etag, run_id);
+CREATE TABLE IF NOT EXISTS kept (run_id INTEGER PRIMARY KEY);
 """
 
 
@@ -77,6 +81,10 @@ class Ledger:
             vars(upload),
         )
 
+    def last_at(self) -> float:
+        """When the last upload was; 0 when there was none."""
+        return float(self._db.execute("SELECT coalesce(max(uploaded_at), 0) AS at FROM uploads").fetchone()["at"])
+
     def uploads(self) -> list[Upload]:
         """All last uploads, oldest first."""
         return [Upload(**row) for row in self._db.execute("SELECT * FROM uploads ORDER BY uploaded_at, key")]
@@ -84,6 +92,12 @@ class Ledger:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def versions(run: RunRecord) -> list[Version]:
+    """What a run was about: the versions it read, and those that its event named if they are others."""
+    found = [(item["key"], item["etag"] or "") for item in run["inputs"]]
+    return found + [(item["key"], item["named_etag"]) for item in run["inputs"] if "named_etag" in item]
 
 
 @dataclass(frozen=True)
@@ -97,22 +111,38 @@ class Run:
     record: RunRecord
 
 
+def _run(row: sqlite3.Row) -> Run:
+    return Run(**{**row, "record": json.loads(row["record"])})
+
+
+_LATEST_OF = "FROM runs WHERE id = (SELECT max(run_id) FROM inputs WHERE key = ? AND etag = ?)"
+
+
 class History:
     """Every run that the poller saw end."""
 
     def __init__(self, state: Path) -> None:
         self._db = _open(state / "history.sqlite", _RUNS)
 
-    def add(self, run: RunRecord, outcome: Outcome, attempt: int = 1) -> int:
-        """Remember a run; gives its id."""
+    def add(self, run: RunRecord, outcome: Outcome, attempt: int = 1, body_md5: str = "") -> int:
+        """Remember a run; gives its id.
+
+        Args:
+            run: its record.
+            outcome: what it means for its inputs.
+            attempt: SQS's receive count.
+            body_md5: of its message, which a failure without inputs goes by.
+        """
+        # A schedule's message names no file: its retry has to find it by the message, also when the run had inputs.
+        by_message = body_md5 and (run.get("schedule") or (run["status"] == "failed" and not versions(run)))
+        about = versions(run) + ([("", body_md5)] if by_message else [])
         with self._transaction():
             cursor = self._db.execute(
                 "INSERT INTO runs (ended_at, outcome, attempt, record) VALUES (?, ?, ?, ?)",
                 (time.time(), outcome, attempt, json.dumps(run)),
             )
             run_id = int(cursor.lastrowid or 0)
-            rows = [(run_id, item["key"], item["etag"] or "") for item in run["inputs"]]
-            self._db.executemany("INSERT INTO inputs VALUES (?, ?, ?)", rows)
+            self._db.executemany("INSERT INTO inputs VALUES (?, ?, ?)", [(run_id, *version) for version in about])
         return run_id
 
     @contextmanager
@@ -127,11 +157,47 @@ class History:
 
     def outcome(self, key: str, etag: str) -> Outcome | None:
         """How the latest run of an object ended; None when it never ran."""
-        row = self._db.execute(
-            "SELECT outcome FROM runs WHERE id = (SELECT max(run_id) FROM inputs WHERE key = ? AND etag = ?)",
-            (key, etag),
-        ).fetchone()
+        row = self._db.execute(f"SELECT outcome {_LATEST_OF}", (key, etag)).fetchone()
         return row["outcome"] if row else None
+
+    def of(self, key: str, etag: str) -> Run | None:
+        """The latest run of an object."""
+        row = self._db.execute(f"SELECT * {_LATEST_OF}", (key, etag)).fetchone()
+        return _run(row) if row else None
+
+    def latest(self) -> dict[Version, Run]:
+        """The latest run of every version that ever ran."""
+        newest: dict[int, list[Version]] = {}
+        for row in self._db.execute("SELECT key, etag, max(run_id) AS run_id FROM inputs GROUP BY key, etag"):
+            newest.setdefault(row["run_id"], []).append((row["key"], row["etag"]))
+        found: dict[Version, Run] = {}
+        for row in self._db.execute("SELECT * FROM runs"):
+            about = newest.get(row["id"], ())
+            if about:
+                found |= dict.fromkeys(about, _run(row))
+        return found
+
+    def tries(self, version: Version) -> int:
+        """How many runs of a version have failed."""
+        row = self._db.execute(
+            "SELECT count(*) AS tries FROM inputs JOIN runs ON id = run_id WHERE key = ? AND etag = ? "
+            "AND outcome IN ('failed', 'dead-lettered')",
+            version,
+        ).fetchone()
+        return int(row["tries"])
+
+    def keep(self, run_ids: Iterable[int]) -> None:
+        """Remember that all outputs of these runs have come into the outputs folder."""
+        with self._transaction():
+            self._db.executemany("INSERT OR IGNORE INTO kept VALUES (?)", [(run_id,) for run_id in run_ids])
+
+    def kept(self) -> set[int]:
+        """The runs whose outputs have come into the outputs folder, whoever took them out of it since."""
+        return {row["run_id"] for row in self._db.execute("SELECT run_id FROM kept")}
+
+    def last_id(self) -> int:
+        """The id of the newest run; 0 when there is none."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) AS id FROM runs").fetchone()["id"])
 
     def runs(self, after_id: int = 0, outcomes: Iterable[Outcome] = (), newest: int | None = None) -> list[Run]:
         """Runs in the order they ended, of all outcomes or the given ones, all of them or only the newest."""
@@ -142,7 +208,7 @@ class History:
             f"SELECT * FROM runs WHERE id > ? {only} ORDER BY id DESC LIMIT ?",  # noqa: S608  question marks only
             (after_id, *wanted, -1 if newest is None else newest),
         ).fetchall()
-        return [Run(**{**row, "record": json.loads(row["record"])}) for row in reversed(rows)]
+        return [_run(row) for row in reversed(rows)]
 
     def close(self) -> None:
         """Close the file."""

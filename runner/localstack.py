@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
 
+from runner.errors import StackError
 from runner.supervisor import Child
 
 _HERE = Path(__file__).resolve().parent
@@ -48,3 +51,25 @@ def is_healthy(endpoint_url: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def messages(endpoint_url: str, queue_url: str) -> list[dict[str, Any]]:
+    """All messages of a queue, also those in flight, without receiving them: a look changes nothing.
+
+    SQS has nothing like it; LocalStack's developer endpoint for SQS does.
+
+    Raises:
+        StackError: it does not answer.
+    """
+    path = f"/_aws/sqs/messages?QueueUrl={quote(queue_url, safe='')}&ShowInvisible=true&ShowDelayed=true"
+    connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=30)
+    try:
+        connection.request("GET", path, headers={"Accept": "application/json"})
+        answer = json.load(connection.getresponse())
+        result = answer["ReceiveMessageResponse"]["ReceiveMessageResult"] or {}
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+        raise StackError(f"LocalStack at {endpoint_url} does not tell what is in {queue_url}: {error!r}") from error
+    finally:
+        connection.close()
+    found = result.get("Message") or []
+    return [found] if isinstance(found, dict) else list(found)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from runner import aws
 
@@ -34,3 +36,10 @@ def sqs_event(batch: Sequence[Mapping[str, Any]], queue_name: str) -> dict[str, 
             for message in batch
         ]
     }
+
+
+def object_event(bucket: str, key: str, etag: str) -> str:
+    """The body of the message that S3 sends of a new object, for an object whose own message is gone."""
+    entity = {"bucket": {"name": bucket}, "object": {"key": quote(key), "eTag": etag}}
+    record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
+    return json.dumps({"Records": [record]})

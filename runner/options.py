@@ -18,12 +18,12 @@ Data = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
-def settings(data: Path | None = None, concurrency: int | None = None) -> Settings:
-    """The environment's settings, with what the command line says instead."""
-    found = Settings.from_env()
+def chosen(data: Path | None = None, concurrency: int | None = None) -> Settings:
+    """The settings of the environment, changed by what the command line says."""
+    settings = Settings.from_env()
     if data:
-        found = replace(found, data=data.absolute())
-    return replace(found, concurrency=concurrency) if concurrency else found
+        settings = replace(settings, data=data.absolute())
+    return replace(settings, concurrency=concurrency) if concurrency else settings
 
 
 def utc(text: str) -> datetime:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from runner import aws
 from runner.errors import NothingStoredError
@@ -120,7 +120,25 @@ def _storage_override(config: Path, read_yaml: Any) -> dict[str, Any]:
     return {"/storage": {**storage, "classname": "runner.storage.OutputBucket", "parameters": parameters}}
 
 
-def run(config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result, window: Window | None = None) -> None:
+class RequireCurrent(Protocol):
+    """Raises when an input has been replaced since it was read."""
+
+    def __call__(self, *, stored: bool) -> None:
+        """Look; `stored` says whether outputs may be in place already."""
+
+
+def never_replaced(*, stored: bool) -> None:
+    """For inputs that nobody replaces."""
+
+
+def run(
+    config: Path,
+    inputs: Mapping[Path, str],
+    phases: Phases,
+    result: Result,
+    require_current: RequireCurrent = never_replaced,
+    window: Window | None = None,
+) -> None:
     """Run a config's pipeline on files, or a VAP's on a window, and store what it makes in the output bucket.
 
     Args:
@@ -128,9 +146,11 @@ def run(config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result
         inputs: local files, each with the URI of the object it came from.
         phases: told what is being done.
         result: filled as the run goes, so that a failed run still tells what it stored and warned of.
+        require_current: asked before the first output is stored, and after the last.
         window: of what is stored, for a pipeline that takes no files.
 
     Raises:
+        ReplacedError: an input was replaced meanwhile.
         NothingStoredError: a VAP failed because it found nothing in its window.
         Exception: whatever the pipeline, tsdat or S3 raises.
     """
@@ -139,15 +159,15 @@ def run(config: Path, inputs: Mapping[Path, str], phases: Phases, result: Result
         pipeline = load(config)
         uris = {str(path): uri for path, uri in inputs.items()}
         begin = getattr(pipeline.storage, "begin", None)
-        uploads = begin(phases, uris, window) if begin else None
+        uploads = begin(phases, uris, lambda: require_current(stored=False), window) if begin else None
         phases.enter("process")
         try:
             dataset = pipeline.run(window.for_tsdat() if window else list(uris))
             result.location = getattr(dataset, "attrs", {}).get("location_id")
             result.qc = summarise_qc(dataset)
             phases.enter("upload")
-            if uploads:
-                uploads.finish()
+            if uploads is None or uploads.finish():  # a storage of the user's own does not tell what it stored
+                require_current(stored=True)
         except Exception as error:
             if window and uploads and uploads.fetched and not any(uploads.fetched.values()):
                 raise NothingStoredError(_nothing(uploads.fetched, window)) from error

@@ -62,6 +62,7 @@ class Poller:
         self._history, self._on_run, self._on_ready, self._on_messages = history, on_run, on_ready, on_messages
         self._queue_url: str | None = None
         self._received: queue.Queue[Batch] = queue.Queue(maxsize=1)
+        self._untried: queue.SimpleQueue[Batch] = queue.SimpleQueue()
         self._invoked: queue.SimpleQueue[_Invoked] = queue.SimpleQueue()
         self._workers: dict[Emulator, Worker] = {}
         self._held: set[str] = set()  # receipt handles
@@ -108,6 +109,8 @@ class Poller:
 
     def _receive(self, stop: threading.Event) -> None:
         while not stop.is_set():
+            while not self._untried.empty():
+                self._hand_on(self._untried.get(), stop)
             try:
                 messages = self._next_messages()
             except (ClientError, BotoCoreError) as error:
@@ -162,13 +165,12 @@ class Poller:
             finished.append(self._invoked.get())
         done: list[Verdict] = []
         for invoked in finished:
-            if invoked.answer.kind == "unreachable":  # it was not tried, so there is nothing to tell
-                for message in invoked.batch:
-                    self._give_back(message["ReceiptHandle"], wait_s=0)
+            if invoked.answer.kind == "unreachable":  # given back to the queue, it would count as an attempt
+                self._untried.put(invoked.batch)
                 continue
             for verdict in verdicts(invoked.batch, invoked.answer, self._template.max_receive_count):
                 for run in verdict.runs:
-                    self._history.add(run, verdict.outcome_of(run), verdict.attempt)
+                    self._history.add(run, verdict.outcome_of(run), verdict.attempt, verdict.body_md5)
                     self._on_run(run, verdict)
                 if verdict.succeeded:
                     done.append(verdict)
@@ -181,9 +183,12 @@ class Poller:
         self._held.difference_update(verdict.receipt_handle for verdict in done)
         entries = [{"Id": str(n), "ReceiptHandle": verdict.receipt_handle} for n, verdict in enumerate(done)]
         try:
-            self._sqs.delete_message_batch(QueueUrl=self._queue_url or "", Entries=entries)  # type: ignore[arg-type]
+            answer = self._sqs.delete_message_batch(QueueUrl=self._queue_url or "", Entries=entries)  # type: ignore[arg-type]
+            kept = [f"{item['Code']}: {item.get('Message', '')}" for item in answer.get("Failed", [])]
         except (ClientError, BotoCoreError) as error:
-            log.warning("%d messages could not be deleted and will come again: %s", len(done), error)
+            kept = [str(error)] * len(done)
+        if kept:
+            log.warning("%d messages could not be deleted and will come again: %s", len(kept), kept[0])
 
     def _give_back(self, receipt_handle: str, wait_s: int) -> None:
         """Have the queue give a message out again soon, or after its last attempt to the dead-letter queue."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sqs.client import SQSClient
 
+# Where S3's calls have other words than CloudFormation.
+_DEFAULT_ENCRYPTION = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
+_RULE_ID = {"Id": "ID"}
+
 
 def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
     """Make buckets, queues and the notification between them.
@@ -23,28 +27,19 @@ def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
     LocalStack forgets everything when it stops; a watcher that meets a new epoch uploads again what was lost.
     """
     _make_queues(sqs, template)
-    _make_bucket(s3, template.destination_bucket)
-    if _make_bucket(s3, template.source_bucket) or not aws.bucket_epoch(s3, template.source_bucket):
+    incomplete = not aws.bucket_epoch(s3, template.source_bucket)
+    if _make_bucket(s3, template.destination_bucket) or incomplete:
+        _configure(s3, template.destination_bucket, template)
+    if _make_bucket(s3, template.source_bucket) or incomplete:
         _notify(s3, template)
-        tags = {"TagSet": [{"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex}]}
-        s3.put_bucket_tagging(Bucket=template.source_bucket, Tagging=tags)  # type: ignore[arg-type]
+        _configure(s3, template.source_bucket, template, {"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex})
 
 
 def _make_queues(sqs: SQSClient, template: StackTemplate) -> None:
-    retention: dict[Any, str] = {"MessageRetentionPeriod": str(template.message_retention_s)}
-    sqs.create_queue(QueueName=template.dead_letter_queue_name, Attributes=retention)
-    redrive = {
-        "deadLetterTargetArn": _arn(template.dead_letter_queue_name),
-        "maxReceiveCount": template.max_receive_count,
-    }
-    sqs.create_queue(
-        QueueName=template.queue_name,
-        Attributes={
-            **retention,
-            "VisibilityTimeout": str(template.visibility_timeout_s),
-            "RedrivePolicy": json.dumps(redrive),
-        },
-    )
+    """The dead-letter queue first: the other points at it."""
+    for name in (template.dead_letter_queue_name, template.queue_name):
+        attributes: Any = template.queue_attributes[name]
+        sqs.create_queue(QueueName=name, Attributes=attributes)
 
 
 def _arn(queue_name: str) -> str:
@@ -59,6 +54,32 @@ def _make_bucket(s3: S3Client, name: str) -> bool:
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})  # type: ignore[typeddict-item]
         return True
     return False
+
+
+def _configure(s3: S3Client, bucket: str, template: StackTemplate, *more_tags: dict[str, str]) -> None:
+    """Give a bucket what CloudFormation would, in the words of S3's own calls; the tags last."""
+    set_: Any = s3  # what CloudFormation says has the form that boto3's types ask for, but not the types
+    settings = template.bucket_settings[bucket]
+    if versioning := settings.get("VersioningConfiguration"):
+        set_.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+    if encryption := settings.get("BucketEncryption"):
+        rules = [_renamed(rule, _DEFAULT_ENCRYPTION) for rule in encryption["ServerSideEncryptionConfiguration"]]
+        set_.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
+    if private := settings.get("PublicAccessBlockConfiguration"):
+        set_.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=private)
+    if ownership := settings.get("OwnershipControls"):
+        set_.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=ownership)
+    if lifecycle := settings.get("LifecycleConfiguration"):
+        rules = [{"Filter": {"Prefix": ""}, **_renamed(rule, _RULE_ID)} for rule in lifecycle["Rules"]]
+        set_.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    if policy := settings.get("Policy"):
+        set_.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    if tags := [*settings.get("Tags", []), *more_tags]:
+        set_.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+
+
+def _renamed(mapping: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in mapping.items()}
 
 
 def _notify(s3: S3Client, template: StackTemplate) -> None:

@@ -16,7 +16,7 @@ A skipped run has a `reason`; a failed one an `error` with type, message, phase 
 from __future__ import annotations
 
 import traceback
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from runner import limits
 
@@ -25,12 +25,18 @@ _LONGEST_TRACEBACK = 20_000
 
 
 class Input(TypedDict):
-    """An object that went in."""
+    """An object that went in, as it was when it was read; as its event named it if it was not read.
+
+    `named_etag` is there when the event named another version than the one that was read.
+    """
 
     bucket: str
     key: str
     size: int | None
     etag: str | None
+    modified: NotRequired[str]
+    version_id: NotRequired[str]
+    named_etag: NotRequired[str]
 
 
 class Output(TypedDict):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner import reasons
 from runner.history import Run
+from runner.messages import retry_wait_s
 from runner.record import RunRecord
 from runner.verdicts import Verdict
 
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
 log = logging.getLogger("runs")
 
 # Outcomes of runs, and what a file can be before it has one.
-MARKS = {"succeeded": "✔", "skipped": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗", "waiting": "…"}
+MARKS = {
+    "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
+    "waiting": "…", "retried": "…",
+}  # fmt: skip
 COLOURS = {
-    "succeeded": "green", "skipped": "yellow", "failed": "red", "dead-lettered": "red", "refused": "red",
-    "waiting": "cyan",
+    "succeeded": "green", "skipped": "yellow", "forgotten": "yellow", "failed": "red", "dead-lettered": "red",
+    "refused": "red", "waiting": "cyan", "retried": "cyan",
 }  # fmt: skip
 
 
 def keys(run: RunRecord) -> str:
-    """The inputs of a run, for people."""
-    return ", ".join(item["key"] for item in run["inputs"])
+    """The inputs of a run, for people; its message when it had none."""
+    return ", ".join(item["key"] for item in run["inputs"]) or f"message {run['message_id']}"
 
 
 def title(run: RunRecord) -> str:
@@ -66,8 +70,8 @@ class Teller:
 
     def tell(self, run: RunRecord, verdict: Verdict) -> None:
         """Log what became of a run."""
-        if not title(run):
-            return
+        if not run["inputs"] and not run.get("schedule") and run["status"] == "skipped":
+            return  # S3 only tested that it may send
         name = title(run) + where(run)
         if run["status"] == "failed":
             self._tell_failure(name, run, verdict)
@@ -88,7 +92,8 @@ class Teller:
             shown = [*shown, reasons.next_step(error)] if error else shown
         else:
             self._told[name] = lines
-        fate = "now in the dead-letter queue" if verdict.last else "will be tried again"
+        wait_s = retry_wait_s(verdict.attempt)
+        fate = "now in the dead-letter queue" if verdict.last else f"will be tried again in {wait_s} s"
         text = "".join(f"\n    {line}" for line in shown)
         log.error("✗ %s failed%s (attempt %d, %s)%s", name, " again" if again else "", verdict.attempt, fate, text)
 
@@ -109,6 +114,8 @@ def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Tab
 
 def text_of(run: Run) -> str:
     """What there is to say about a run, in one line."""
+    if run.outcome in ("forgotten", "retried"):
+        return run.record["reason"] or ""
     if run.outcome == "succeeded":
         return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
     tries = f" (tried {run.attempt} times)" if run.attempt > 1 else ""

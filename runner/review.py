@@ -39,7 +39,8 @@ def file_states(settings: Settings) -> list[dict[str, str]]:
         elif found is None:
             state, text = "waiting", "uploaded, not yet run"
         else:
-            state, text = found.outcome, report.text_of(found)
+            state = "waiting" if found.outcome == "retried" else found.outcome
+            text = report.text_of(found)
         states.append({"file": key, "outcome": state, "text": text})
     return states + _scheduled_states(runs)
 
@@ -131,9 +132,7 @@ class _Printer:
 
 def _print(run: Run) -> None:
     record, ended = run.record, datetime.fromtimestamp(run.ended_at).isoformat(" ", "seconds")
-    head = (
-        f"{ended} {report.MARKS[run.outcome]} {report.title(record) or 'no file'}: {run.outcome}, attempt {run.attempt}"
-    )
+    head = f"{ended} {report.MARKS[run.outcome]} {report.title(record)}: {run.outcome}, attempt {run.attempt}"
     results.print(head, markup=False, style=report.COLOURS[run.outcome])
     files = report.keys(record) if record.get("schedule") else None  # else they are in the head
     for name, value in (("pipeline", record["config"]), ("inputs", files), ("reason", record["reason"])):

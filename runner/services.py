@@ -29,6 +29,20 @@ def _stop_event() -> threading.Event:
     return stop
 
 
+def _end_with_any_thread() -> None:
+    """Have a thread that ends on an error take the process along: somebody starts it again, and nothing waits forever.
+
+    What such a thread held would else be held for good.
+    """
+
+    def end(ended: threading.ExceptHookArgs) -> None:
+        name = ended.thread.name if ended.thread else "a thread"
+        log.critical("%s ended on an error; this process begins anew", name, exc_info=ended.exc_value)
+        os._exit(1)
+
+    threading.excepthook = end
+
+
 def become_owner(folder: Path) -> None:
     """As root in a container: go on as the user whose folder was mounted, so that what is made in it is theirs."""
     if os.geteuid() == 0:
@@ -68,6 +82,7 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
     """The watcher's process."""
     from runner.watcher import Watcher
 
+    _end_with_any_thread()
     described = template.load(settings.root / "template.yaml")
     s3 = aws.local_s3(settings.endpoint_url)
     with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
@@ -88,11 +103,13 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     """
     from runner.mirror import Mirror
     from runner.poller import Poller
+    from runner.reconcile import Keeper
     from runner.rie import Emulator, replicas
     from runner.scheduler import Scheduler
     from runner.seen import Seen
 
     stop = _stop_event()
+    _end_with_any_thread()
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
 
@@ -118,9 +135,11 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
         history = stack.enter_context(closing(History(settings.state)))
         seen = stack.enter_context(closing(Seen(settings.state)))
         sqs = aws.local_sqs(settings.endpoint_url)
-        threading.Thread(target=mirror.run, args=(stop,), name="mirror", daemon=True).start()
-        threading.Thread(target=mirror.restore, args=(stop,), name="restore", daemon=True).start()
-        if any(schedule.enabled for schedule in described.schedules):
-            scheduler = Scheduler(aws.local_sqs(settings.endpoint_url), described.queue_name, described.schedules)
-            threading.Thread(target=scheduler.run, args=(stop,), name="scheduler", daemon=True).start()
+        for name, run in (
+            ("mirror", mirror.run),
+            ("restore", mirror.restore),
+            ("balance", Keeper(settings, described).run),
+            ("scheduler", Scheduler(sqs, described.queue_name, described.schedules).run),
+        ):
+            threading.Thread(target=run, args=(stop,), name=name, daemon=True).start()
         Poller(sqs, described, find_emulators, history, on_run, on_ready, seen.note).run(stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from pydantic import PrivateAttr, field_validator
 from tsdat.io.storage import FileSystemS3
 
 from runner import aws
+from runner.errors import ReplacedError
 from runner.phases import Phases
 from runner.record import Output
 from runner.scheduled import Window
@@ -48,10 +49,23 @@ class OutputBucket(FileSystemS3):
     def _ensure_bucket_exists(cls, parameters: Any) -> Any:
         return parameters
 
-    def begin(self, phases: Phases, input_uris: Mapping[str, str], window: Window | None = None) -> Uploads:
-        """Prepare for one run; `input_uris` names each local input file as the object it was."""
+    def begin(
+        self,
+        phases: Phases,
+        input_uris: Mapping[str, str],
+        before_first: Callable[[], None],
+        window: Window | None = None,
+    ) -> Uploads:
+        """Prepare for one run.
+
+        Args:
+            phases: told what is being done.
+            input_uris: names each local input file as the object it was.
+            before_first: called before the first upload; may raise ReplacedError, and then nothing is stored.
+            window: of a run on what is stored.
+        """
         self._phases, self._input_uris, self._window = phases, dict(input_uris), window
-        self._uploads = Uploads(self.parameters.bucket)
+        self._uploads = Uploads(self.parameters.bucket, before_first)
         return self._uploads
 
     @property
@@ -82,8 +96,9 @@ class OutputBucket(FileSystemS3):
 class Uploads:
     """An S3 bucket as tsdat uses it, whose uploads run in the background until `finish`."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, before_first: Callable[[], None]) -> None:
+        self._name, self._before_first = name, before_first
+        self._refusal: ReplacedError | None = None
         self._bucket = aws.bucket(name)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="upload")
         self._started: list[tuple[Output, Future[Any] | None]] = []
@@ -94,7 +109,13 @@ class Uploads:
         return getattr(self._bucket, name)
 
     def upload_file(self, Filename: str, Key: str | Path) -> None:  # noqa: N803  boto3's names
-        """Take the file, which may be gone as soon as this returns."""
+        """Take the file, which may be gone as soon as this returns.
+
+        Raises:
+            ReplacedError: this would be the first output, and it would be that of an older version.
+        """
+        if not self._started:
+            self._allow()
         path, key = Path(Filename), str(Key)
         size = path.stat().st_size
         future = None
@@ -104,13 +125,25 @@ class Uploads:
             self._bucket.upload_file(Filename=str(path), Key=key)
         self._started.append(({"bucket": self._name, "key": key, "size": size}, future))
 
+    def _allow(self) -> None:
+        try:
+            if self._refusal is None:
+                self._before_first()
+        except ReplacedError as error:
+            self._refusal = error
+        if self._refusal:
+            raise self._refusal
+
     def finish(self) -> list[Output]:
         """Wait for every upload and list what is stored.
 
         Raises:
+            ReplacedError: nothing was stored, and a pipeline made nothing of it.
             botocore.exceptions.ClientError: the first upload that S3 refused.
         """
         self._pool.shutdown(wait=True)
+        if self._refusal:
+            raise self._refusal
         for _, future in self._started:
             if future is not None:
                 future.result()

@@ -67,7 +67,6 @@ class Child:
     pass_fds: tuple[int, ...] = ()
     niceness: int = 0
     """How much it gives way to the others when processors are short (nice(2))."""
-    on_restart: Callable[[], None] | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -127,8 +126,6 @@ class Supervisor:
         for child in self.children:
             if child.process is None and now >= child.start_at:
                 child.start()
-                if child.on_restart:
-                    child.on_restart()
             elif child.process is not None and not child.alive:
                 self._mourn(child, now)
 

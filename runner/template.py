@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner import triggers
 from runner.errors import TemplateError
-from runner.intrinsics import Template, as_text, is_intrinsic
+from runner.intrinsics import Template, as_text
+from runner.parts import Part, function_of_queue, parts, policy_of, queue_with
 from runner.schedules import Schedule, find
 
-_FUNCTION, _QUEUE, _BUCKET = "AWS::Serverless::Function", "AWS::SQS::Queue", "AWS::S3::Bucket"
+# CloudFormation and SQS call them the same.
+_QUEUE_ATTRIBUTES = (
+    "VisibilityTimeout", "MessageRetentionPeriod", "DelaySeconds", "MaximumMessageSize",
+    "ReceiveMessageWaitTimeSeconds", "SqsManagedSseEnabled", "RedrivePolicy", "RedriveAllowPolicy",
+)  # fmt: skip
+# What the local S3 can hold too.
+_BUCKET_SETTINGS = (
+    "VersioningConfiguration", "BucketEncryption", "PublicAccessBlockConfiguration", "OwnershipControls",
+    "LifecycleConfiguration", "Tags",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,6 @@ class StackTemplate:
     dead_letter_queue_name: str
     visibility_timeout_s: int
     max_receive_count: int
-    message_retention_s: int
     batch_size: int
     maximum_batching_window_s: int
     maximum_concurrency: int | None
@@ -41,6 +52,10 @@ class StackTemplate:
     filter_suffix: str | None
     schedules: tuple[Schedule, ...]
     """Those that send to the queue."""
+    queue_attributes: dict[str, dict[str, str]]
+    """By the queue's name, as CreateQueue takes them, the policy included."""
+    bucket_settings: dict[str, dict[str, Any]]
+    """By the bucket's name, as CloudFormation has them, the policy included; empty if the template does not make it."""
 
 
 def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str = "us-west-2") -> StackTemplate:
@@ -58,59 +73,25 @@ def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str
         raise TemplateError(f"{path.name}: Ref, Fn::GetAtt, Fn::Sub or Conditions go round in a circle.") from error
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A mapping in the template and where it is, for errors."""
-
-    template: Template
-    at: str
-    content: Mapping[str, Any]
-
-    def value(self, name: str) -> Any:
-        return self.template.value(self.content.get(name), f"{self.at}.{name}")
-
-    def part(self, name: str) -> _Part:
-        content = self.value(name)
-        if not isinstance(content, Mapping | None):
-            raise self.error(name, f"{content!r} must be a mapping of names to values.")
-        return _Part(self.template, f"{self.at}.{name}", content or {})
-
-    def text(self, name: str, advice: str) -> str:
-        value = self.value(name)
-        if value is None or isinstance(value, Mapping | list):
-            raise self.error(name, f"is {'missing' if value is None else repr(value)}. {advice}")
-        return as_text(value)
-
-    def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        value = self.value(name)
-        if value is None and default is not None:
-            return default
-        if not str(value).isdecimal() or not low <= int(value) <= high:
-            raise self.error(name, f"{value!r} must be a whole number from {low} to {high}.")
-        return int(value)
-
-    def error(self, name: str, text: str) -> TemplateError:
-        return self.template.error(f"{self.at}.{name}", text)
-
-
 def _described(template: Template) -> StackTemplate:
-    function, event = _function(template)
+    function, event = function_of_queue(template)
     queue_arn = event.text("Queue", "Point at the queue with !GetAtt TheQueue.Arn.")
-    queue = _queue(template, queue_arn, event.at)
+    queue = queue_with(template, queue_arn, event.at)
     redrive = queue.part("RedrivePolicy")
     dead_arn = redrive.text("deadLetterTargetArn", "Add a dead-letter queue: it keeps what cannot be processed.")
-    source, filters, events = _source(template, queue_arn, event.at)
+    dead = queue_with(template, dead_arn, redrive.at)
+    source = triggers.find(template, queue_arn, event.at)
     scaling = event.part("ScalingConfig")
     environment = function.part("Environment").part("Variables")
+    destination = environment.text("TSDAT_S3_BUCKET_NAME", "tsdat stores there: !Ref the destination bucket.")
     described = StackTemplate(
-        source_bucket=source.text("BucketName", "Give the bucket a name."),
-        destination_bucket=environment.text("TSDAT_S3_BUCKET_NAME", "tsdat stores there: !Ref the destination bucket."),
+        source_bucket=source.bucket,
+        destination_bucket=destination,
         function_name=function.text("FunctionName", "Give the function a name."),
         queue_name=queue.text("QueueName", "Give the queue a name."),
-        dead_letter_queue_name=_queue(template, dead_arn, redrive.at).text("QueueName", "Give the queue a name."),
+        dead_letter_queue_name=dead.text("QueueName", "Give the queue a name."),
         visibility_timeout_s=queue.number("VisibilityTimeout", 0, 43_200, default=30),
         max_receive_count=redrive.number("maxReceiveCount", 1, 1000),
-        message_retention_s=queue.number("MessageRetentionPeriod", 60, 1_209_600, default=345_600),
         batch_size=event.number("BatchSize", 1, 10_000, default=10),
         maximum_batching_window_s=event.number("MaximumBatchingWindowInSeconds", 0, 300, default=0),
         maximum_concurrency=scaling.number("MaximumConcurrency", 2, 1000) if scaling.content else None,
@@ -119,16 +100,18 @@ def _described(template: Template) -> StackTemplate:
         ephemeral_storage_mb=function.part("EphemeralStorage").number("Size", 512, 10_240, default=512),
         environment={name: environment.text(name, "Write a text.") for name in environment.content},
         architecture=_architecture(function),
-        notification_events=events,
-        filter_prefix=filters.get("prefix"),
-        filter_suffix=filters.get("suffix"),
+        notification_events=source.events,
+        filter_prefix=source.prefix,
+        filter_suffix=source.suffix,
+        queue_attributes={str(one.value("QueueName")): _attributes(one) for one in (queue, dead)},
+        bucket_settings={name: _settings(template, name) for name in (destination, source.bucket)},
         schedules=find(template, queue_arn),
     )
     _refuse_what_aws_would(described, queue, event, environment)
     return described
 
 
-def _refuse_what_aws_would(described: StackTemplate, queue: _Part, event: _Part, environment: _Part) -> None:
+def _refuse_what_aws_would(described: StackTemplate, queue: Part, event: Part, environment: Part) -> None:
     """The rules that hold between values, and the settings without which files would be lost."""
     visible_s, timeout_s = described.visibility_timeout_s, described.function_timeout_s
     if visible_s < timeout_s:
@@ -145,59 +128,27 @@ def _refuse_what_aws_would(described: StackTemplate, queue: _Part, event: _Part,
         raise environment.error("TSDAT_S3_BUCKET_NAME", text)
 
 
-def _parts(template: Template, kind: str) -> Iterator[_Part]:
-    """The properties of all resources of a type, with what the Globals section adds for functions."""
-    for name, resource in template.resources.items():
-        if resource.get("Type") == kind:
-            shared = template.section("Globals").get("Function", {}) if kind == _FUNCTION else {}
-            yield _Part(template, f"Resources.{name}.Properties", _merged(shared, resource.get("Properties") or {}))
+def _attributes(queue: Part) -> dict[str, str]:
+    values = {name: queue.value(name) for name in _QUEUE_ATTRIBUTES}
+    url = queue.template.value({"Ref": queue.at.split(".")[1]}, queue.at)
+    values["Policy"] = policy_of(queue.template, "AWS::SQS::QueuePolicy", "Queues", url)
+    return {
+        name: json.dumps(value) if isinstance(value, Mapping) else as_text(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
-def _merged(shared: Any, own: Any) -> Any:
-    """As SAM merges Globals: mappings by key, lists one after the other, else a resource's own value wins."""
-    if isinstance(shared, Mapping) and isinstance(own, Mapping) and not is_intrinsic(shared) and not is_intrinsic(own):
-        return {**shared, **{key: _merged(shared.get(key), value) for key, value in own.items()}}
-    return [*shared, *own] if isinstance(shared, list) and isinstance(own, list) else own
+def _settings(template: Template, bucket: str) -> dict[str, Any]:
+    for made in parts(template, "AWS::S3::Bucket"):
+        if made.value("BucketName") == bucket:
+            values = {name: made.value(name) for name in _BUCKET_SETTINGS}
+            values["Policy"] = policy_of(template, "AWS::S3::BucketPolicy", "Bucket", bucket)
+            return {name: value for name, value in values.items() if value is not None}
+    return {}
 
 
-def _function(template: Template) -> tuple[_Part, _Part]:
-    found = [
-        (function, _Part(template, f"{function.at}.Events.{name}.Properties", event.get("Properties") or {}))
-        for function in _parts(template, _FUNCTION)
-        for name, event in (function.content.get("Events") or {}).items()
-        if event.get("Type") == "SQS"
-    ]
-    if len(found) != 1:
-        text = f"there must be one {_FUNCTION} with one event of Type SQS, and there are {len(found)}."
-        raise template.error("Resources", " ".join([text, *(f"Look at {event.at}." for _, event in found)]))
-    return found[0]
-
-
-def _queue(template: Template, arn: str, at: str) -> _Part:
-    for queue in _parts(template, _QUEUE):
-        name = queue.at.split(".")[1]
-        if "QueueName" in queue.content and template.value({"Fn::GetAtt": [name, "Arn"]}, queue.at) == arn:
-            return queue
-    raise template.error(at, f"no {_QUEUE} of this template has the ARN {arn}. Point at one with !GetAtt TheQueue.Arn.")
-
-
-def _source(template: Template, queue_arn: str, at: str) -> tuple[_Part, dict[str, str], tuple[str, ...]]:
-    """The bucket that tells the queue of new files, its filter rules, and the events it tells of."""
-    found = [
-        (bucket, entry)
-        for bucket in _parts(template, _BUCKET)
-        for entry in bucket.part("NotificationConfiguration").value("QueueConfigurations") or []
-        if entry.get("Queue") == queue_arn
-    ]
-    filters = [entry.get("Filter", {}).get("S3Key", {}).get("Rules", []) for _, entry in found]
-    if len({bucket.at for bucket, _ in found}) != 1 or any(rules != filters[0] for rules in filters):
-        text = f"one {_BUCKET}, with one filter, must send QueueConfigurations to this queue; {len(found)} do."
-        raise template.error(at, text)
-    rules = {str(rule["Name"]).lower(): str(rule["Value"]) for rule in filters[0]}
-    return found[0][0], rules, tuple(str(entry.get("Event")) for _, entry in found)
-
-
-def _architecture(function: _Part) -> str:
+def _architecture(function: Part) -> str:
     value = function.value("Architectures") or ["x86_64"]
     if value not in (["x86_64"], ["arm64"]):
         raise function.error("Architectures", f"{value!r} must be [x86_64] or [arm64].")

@@ -14,7 +14,7 @@ from typing import Any
 from runner import events
 from runner.errors import EventError
 from runner.history import Outcome
-from runner.record import RunRecord, new_record
+from runner.record import Input, RunRecord, new_record
 from runner.rie import Answer
 
 
@@ -28,6 +28,7 @@ class Verdict:
     attempt: int
     last: bool
     runs: list[RunRecord] = field(default_factory=list)
+    body_md5: str = ""
 
     def outcome_of(self, run: RunRecord) -> Outcome:
         """A failed run is final only when the queue gives its message up."""
@@ -44,7 +45,9 @@ def verdicts(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_cou
         attempt = int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
         own = [run for run in runs if run.get("message_id") == message_id]
         if message_id in failed and not any(run["status"] == "failed" for run in own):
-            own = [_failed_as_a_whole(message, answer)]
+            own = [*own, _failed_as_a_whole(message, answer)]
+        if not own and (inputs := _inputs(message)):
+            own = [new_record("skipped", "", message_id=message_id, inputs=inputs, reason=_SILENT)]
         result.append(
             Verdict(
                 message_id=message_id,
@@ -53,6 +56,7 @@ def verdicts(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_cou
                 attempt=attempt,
                 last=attempt >= max_receive_count,
                 runs=own,
+                body_md5=message.get("MD5OfBody", ""),
             )
         )
     return result
@@ -69,21 +73,36 @@ def _failed_ids(batch: Sequence[Mapping[str, Any]], answer: Answer) -> set[str]:
     return named if named <= everything else everything
 
 
-def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
-    """A record for a message whose run could not tell of itself."""
+_SILENT = "The function acknowledged the message and told of no run."
+
+
+def _inputs(message: Mapping[str, Any]) -> list[Input]:
     try:
         parsed = events.parse(message["Body"])
     except EventError:
-        parsed = events.Parsed((), ())
-    scheduling: dict[str, Any] = {}
-    for item in parsed.scheduled:
-        scheduling = {"schedule": item.schedule, "window": item.window.as_json(), "config": item.config}
+        return []
+    return [{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in parsed.objects]
+
+
+def _scheduling(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What a schedule's message asks for."""
+    try:
+        scheduled = events.parse(message["Body"]).scheduled
+    except EventError:
+        scheduled = ()
+    return next(
+        ({"schedule": one.schedule, "window": one.window.as_json(), "config": one.config} for one in scheduled), {}
+    )
+
+
+def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
+    """A record for a message whose run could not tell of itself."""
     return new_record(
         "failed",
         request_id="",
         message_id=message["MessageId"],
-        inputs=[{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in parsed.objects],
-        **scheduling,
+        inputs=_inputs(message),
+        **_scheduling(message),
         error={
             "type": answer.kind,
             "message": answer.error or f"The function reported a failure and no reason: {str(answer.payload)[:200]}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from runner import aws
 from runner.history import FINAL, History, Ledger, Upload
 from runner.inbox import FolderEvents, Happening, Inbox, printable, refused
+from runner.progress import Progress, human_size
 from runner.settings import Settings
 from runner.settling import Settler, Stamp
 
@@ -153,8 +154,6 @@ class Watcher:
 
     def _send(self, key: str, stamp: Stamp, known: Upload | None, epoch: str) -> _Sent:
         path = self._inbox.path(key)
-        if stamp.size >= _WORTH_ANNOUNCING_BYTES:
-            log.info("↑ %s: uploading %.0f MB …", key, stamp.size / 1e6)
         sha256 = aws.sha256_of(path)
         if known and known.sha256 == sha256 and known.epoch == epoch:
             return _Sent(stamp, sha256, known.etag, epoch, sent=False)  # only touched
@@ -162,7 +161,10 @@ class Watcher:
             etag = aws.etag_of(self._s3, self._bucket, key, sha256)
             if etag:
                 return _Sent(stamp, sha256, etag, epoch, sent=False)
-        etag = aws.upload(self._s3, self._bucket, key, path, sha256)
+        if stamp.size >= _WORTH_ANNOUNCING_BYTES:
+            log.info("↑ %s: uploading %s …", key, human_size(stamp.size))
+        on_bytes = Progress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).more
+        etag = aws.upload(self._s3, self._bucket, key, path, sha256, on_bytes)
         return _Sent(stamp, sha256, etag, epoch, sent=True)
 
     def _collect(self) -> None:
@@ -188,8 +190,4 @@ class Watcher:
         self._complaints.pop(key, None)
         self._ledger.put(Upload(key, *sent.stamp, sent.sha256, sent.etag, sent.epoch, time.time()))
         if sent.sent:
-            log.info("↑ %s (%s)", key, _human_size(sent.stamp.size))
-
-
-def _human_size(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{size / 1e3:.1f} kB" if size >= 1000 else f"{size} bytes"
+            log.info("↑ %s (%s)", key, human_size(sent.stamp.size))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from conftest import ROOT
 
@@ -16,6 +18,11 @@ def project(folder: Path, pipeline: str) -> Path:
     shutil.copytree(ROOT / "benchmarks" / "noop_project", folder)
     (folder / "pipelines" / "noop" / "pipeline.py").write_text(pipeline)
     return folder
+
+
+def body(*records: dict[str, Any]) -> str:
+    """The message that S3 sends of these records."""
+    return json.dumps({"Records": records})
 
 
 class Function:

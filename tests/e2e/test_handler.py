@@ -126,14 +126,13 @@ def test_an_object_that_is_gone_fails_with_its_reason(function: Lambda, describe
     answer = function.invoke(in_queue({"Records": [record]}))
     assert answer.payload is not None
     (run,) = answer.payload["runs"]
-    assert (run["error"]["type"], run["error"]["phase"]) == ("NoSuchKey", "download")
+    assert (run["error"]["type"], run["error"]["phase"]) == ("GoneError", "download")
 
 
 def test_a_missing_destination_bucket_is_an_error_and_is_not_made(function: Lambda, described: StackTemplate):
     bucket = described.destination_bucket
-    held = function.s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-    for item in held:
-        function.s3.delete_object(Bucket=bucket, Key=item["Key"])
+    for item in function.s3.list_object_versions(Bucket=bucket).get("Versions", []):
+        function.s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
     function.s3.delete_bucket(Bucket=bucket)
     try:
         answer = function.invoke(in_queue({"Records": [function.put(f"no/{TIDE.name}", TIDE.read_bytes())]}))

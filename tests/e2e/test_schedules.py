@@ -121,9 +121,7 @@ def with_ingest(project: Path) -> Path:
         ("cron(0 1 * * ? *)", "rate(1 minute)"),
         ('"window": {"length_h": 24, "round_h": 24},\n          "bucket"',
          '"window": {"length_h": 1, "round_h": 0},\n          "bucket"'),
-        ("          - Event: s3:ObjectCreated:*\n",
-         "          - Event: s3:ObjectCreated:*\n"
-         "            Filter: {S3Key: {Rules: [{Name: prefix, Value: other/}]}}\n"),
+        ('  SourcePrefix:\n    Type: String\n    Default: ""\n', '  SourcePrefix:\n    Default: other/\n    Type: String\n'),
     ):  # fmt: skip
         assert text.count(old) == 1, old
         text = text.replace(old, new)

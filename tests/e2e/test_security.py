@@ -123,6 +123,9 @@ class NoOp(IngestPipeline):
 """
 
 
+PROJECT = f"tsdat-test-secrets-{os.getpid()}"
+
+
 class Up(EmbeddedStack):
     """`runner up --docker`, from the shell that holds the secrets."""
 
@@ -137,7 +140,7 @@ def telltale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     variables = {"RUNNER_ROOT": str(project), "LAMBDA_CONCURRENCY": "1", **SECRETS}
     if request.param == "docker":
         require_docker()
-        made: Stack = Up(folder / "data", COMPOSE_PROJECT_NAME=f"tsdat-test-secrets-{os.getpid()}", **variables)
+        made: Stack = Up(folder / "data", COMPOSE_PROJECT_NAME=PROJECT, **variables)
     else:
         made = EmbeddedStack(folder / "data", **variables)
     try:
@@ -170,7 +173,21 @@ def test_no_secret_is_kept_or_shown(telltale: Stack):
     assert {"history.sqlite", "up.log"} <= {path.name for path in kept}
     leaking = [path for path in kept if b"hunter2" in path.read_bytes()]
     assert not leaking
-    assert "hunter2" not in shown + telltale.text
+    logged = lambda_log(telltale)
+    assert "logged password=[redacted]" in logged
+    assert "hunter2" not in shown + telltale.text + logged
+
+
+def lambda_log(telltale: Stack) -> str:
+    """What the Lambda has logged, which on AWS is in CloudWatch."""
+    file = telltale.data / "state" / "logs" / "lambda-1.log"
+    if file.exists():
+        return file.read_text()
+    named = (f"label=com.docker.compose.project={PROJECT}", "label=com.docker.compose.service=lambda")
+    listing = ["docker", "ps", "--quiet", "--filter", named[0], "--filter", named[1]]
+    (container,) = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+    done = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
 
 
 def test_the_logs_of_the_processes_hold_no_secret_of_the_shell(telltale: Stack):

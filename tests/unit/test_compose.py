@@ -1,19 +1,35 @@
 """compose.yaml repeats what template.yaml and the runner say; here they are held together."""
 
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from runner import aws, debugging, template
+from runner import aws, compose, debugging, template
+from runner.backends import environment
+from runner.errors import StackError
 from runner.settings import Settings
 
 COMPOSE = yaml.safe_load(Path("compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
-LAMBDA = SERVICES["lambda"]
+TEMPLATE = Path("template.yaml").read_text()
 DESCRIBED = template.load(Path("template.yaml"))
+
+
+def resolved(node: object) -> object:
+    """A part of compose.yaml where no variable is set."""
+    text = json.dumps(node)
+    while (plain := re.sub(r"\$\{\w+:?-([^${}]*)\}", r"\1", text)) != text:
+        text = plain
+    return json.loads(text)
+
+
+LAMBDA = resolved(SERVICES["lambda"])
+CHECK = resolved(SERVICES["template-check"]["environment"])
 DEBUG = yaml.safe_load(Path("compose.debug.yaml").read_text())["services"]
 
 
@@ -26,11 +42,61 @@ def test_the_lambda_has_the_limits_of_the_template():
 
 
 def test_the_lambda_has_the_environment_of_the_template_and_fake_credentials_only():
-    environment = dict(LAMBDA["environment"])
-    own = {name: environment.pop(name) for name in DESCRIBED.environment}
-    assert own == DESCRIBED.environment | {"LOG_LEVEL": f"${{LOG_LEVEL:-{DESCRIBED.environment['LOG_LEVEL']}}}"}
-    rest = {name: value for name, value in environment.items() if not name.startswith("AWS_LAMBDA_FUNCTION_")}
+    given = {name: str(value) for name, value in LAMBDA["environment"].items()}
+    own = {name: given.pop(name) for name in DESCRIBED.environment}
+    assert own == DESCRIBED.environment
+    rest = {name: value for name, value in given.items() if not name.startswith("AWS_LAMBDA_FUNCTION_")}
     assert rest == aws.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566"}
+
+
+def test_what_the_variables_stand_for_is_what_the_template_says():
+    defaults = re.findall(r"\$\{(LAMBDA_\w+):-([^${}]*)\}", json.dumps(COMPOSE))
+    assert {name: value for name, value in defaults if name not in ("LAMBDA_CONCURRENCY", "LAMBDA_BASE")} == (
+        compose.variables(DESCRIBED)
+    )
+
+
+def test_the_check_is_given_what_the_lambda_is_given():
+    given = {name: str(value) for name, value in CHECK.items()}
+    compose.require_same(DESCRIBED, given)
+    lambdas = {name: value for name, value in LAMBDA["environment"].items() if name in CHECK}
+    assert lambdas.keys() >= DESCRIBED.environment.keys()
+    assert lambdas == {name: CHECK[name] for name in lambdas}
+    assert LAMBDA["tmpfs"] == [f"/tmp:size={CHECK['LAMBDA_TMP_MB']}m,mode=1777"]
+    assert SERVICES["watcher"]["depends_on"]["template-check"] == {"condition": "service_completed_successfully"}
+
+
+def test_a_difference_is_refused_with_the_lines_to_write(tmp_path: Path):
+    changes = {
+        "Timeout: 120": "Timeout: 60",
+        "Default: 1769": "Default: 512",
+        "Default: INFO": "Default: DEBUG",
+        "MPLBACKEND: Agg": "MPLBACKEND: svg\n          UNITS: SI",
+    }
+    text = TEMPLATE
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "template.yaml").write_text(text)
+    given = {name: str(value) for name, value in CHECK.items()} | {"LOG_LEVEL": "WARNING"}
+    command = [sys.executable, "-m", "runner", "check-compose"]
+    variables = environment(RUNNER_ROOT=str(tmp_path), **{name: given[name] for name in given.keys() - {"RUNNER_ROOT"}})
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: docker compose gives the Lambda other values than template.yaml, which it cannot read.\n"
+        "Start with scripts/up --docker, which passes them, or put these lines into .env and start again:\n"
+        "LAMBDA_MEMORY_MB=512\nLAMBDA_TIMEOUT_S=60\nLAMBDA_LOG_LEVEL=DEBUG\n"
+        "Put these lines below x-lambda-environment in compose.yaml and start again:\n"
+        "MPLBACKEND: svg\nUNITS: SI\n"
+    )
+
+
+def test_a_log_level_of_ones_own_is_no_difference():
+    given = {name: str(value) for name, value in CHECK.items()}
+    compose.require_same(DESCRIBED, given | {"LOG_LEVEL": "DEBUG"})
+    with pytest.raises(StackError):
+        compose.require_same(DESCRIBED, given | {"LAMBDA_LOG_LEVEL": "DEBUG"})
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"localstack"}))
@@ -45,7 +111,7 @@ def test_our_services_can_write_nothing_and_gain_nothing(name: str):
 def test_the_lambda_is_nobody_and_the_others_can_only_become_somebody():
     assert LAMBDA["user"] == "1000:1000"
     assert "cap_add" not in LAMBDA
-    for name in ("provision", "poller", "watcher"):
+    for name in ("provision", "poller", "watcher", "template-check"):
         assert SERVICES[name]["cap_add"] == ["SETUID", "SETGID"]
 
 
@@ -73,9 +139,9 @@ def test_only_folders_are_mounted():
 
 
 def test_under_the_debugger_emulator_and_poller_wait_alike():
-    environment = DEBUG["poller"]["environment"]
-    patient = debugging.patient(DESCRIBED, Settings.from_env(environment))
-    assert environment == {"RUNNER_DEBUG": "true"}
+    given = DEBUG["poller"]["environment"]
+    patient = debugging.patient(DESCRIBED, Settings.from_env(given))
+    assert given == {"RUNNER_DEBUG": "true"}
     assert DEBUG["lambda"]["environment"]["AWS_LAMBDA_FUNCTION_TIMEOUT"] == str(patient.function_timeout_s) == "3600"
     assert DEBUG["lambda"]["scale"] == 1
 

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,9 +15,14 @@ from runner.template import StackTemplate, load
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 TEXT = TEMPLATE.read_text(encoding="utf-8")
+PIPELINE_FUNCTION = TEXT[TEXT.index("  PipelineFunction:") : TEXT.index("  # A role of")]
 FUNCTION = "Resources.PipelineFunction.Properties"
 ENVIRONMENT = f"{FUNCTION}.Environment.Variables"
 EVENT = f"{FUNCTION}.Events.NewFile.Properties"
+ONE_SOURCE = (
+    "one AWS::S3::Bucket, with one filter, must send QueueConfigurations to this queue, or one AWS::Events::Rule or "
+    "AWS::SNS::Subscription"
+)
 
 BUOY_WIND = Schedule(
     name="buoy-wind-hourly", expression="cron(30 2 * * ? *)", timezone="UTC", enabled=False, start=None, end=None,
@@ -42,8 +48,13 @@ def failure(path: Path, parameters: dict[str, str] | None = None) -> str:
     return str(caught.value)
 
 
+def settings_apart(described: StackTemplate) -> StackTemplate:
+    """Without what is only handed on to the local S3 and SQS."""
+    return replace(described, queue_attributes={}, bucket_settings={})
+
+
 def test_the_template_as_it_is() -> None:
-    assert load(TEMPLATE) == StackTemplate(
+    assert settings_apart(load(TEMPLATE)) == StackTemplate(
         source_bucket="tsdat-pipeline-inputs",
         destination_bucket="tsdat-pipeline-outputs",
         function_name="tsdat-pipeline-lambda",
@@ -51,12 +62,11 @@ def test_the_template_as_it_is() -> None:
         dead_letter_queue_name="tsdat-pipeline-lambda-dlq",
         visibility_timeout_s=720,
         max_receive_count=3,
-        message_retention_s=14 * 24 * 3600,
         batch_size=1,
         maximum_batching_window_s=0,
         maximum_concurrency=10,
         function_timeout_s=120,
-        memory_mb=2048,
+        memory_mb=1769,
         ephemeral_storage_mb=1024,
         environment={
             "LOG_LEVEL": "INFO",
@@ -75,6 +85,8 @@ def test_the_template_as_it_is() -> None:
         filter_prefix=None,
         filter_suffix=None,
         schedules=(BUOY_WIND,),
+        queue_attributes={},
+        bucket_settings={},
     )
 
 
@@ -93,28 +105,29 @@ def test_the_visibility_timeout_is_what_aws_advises() -> None:
     [
         ("VisibilityTimeout: 720", "VisibilityTimeout: 800", {"visibility_timeout_s": 800}),
         ("maxReceiveCount: 3", "maxReceiveCount: 5", {"max_receive_count": 5}),
-        ("MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 3600", {"message_retention_s": 3600}),
         ("Timeout: 120", "Timeout: 60", {"function_timeout_s": 60}),
-        ("MemorySize: 2048", "MemorySize: 512", {"memory_mb": 512}),
+        ("Default: 1769", "Default: 512", {"memory_mb": 512}),
+        ("MemorySize: !Ref MemorySizeMB", "MemorySize: 512", {"memory_mb": 512}),
         ("{Size: 1024}", "{Size: 4096}", {"ephemeral_storage_mb": 4096}),
         ("BatchSize: 1", "BatchSize: 10", {"batch_size": 10}),
-        ("{MaximumConcurrency: 10}", "{MaximumConcurrency: 2}", {"maximum_concurrency": 2}),
-        ("            ScalingConfig: {MaximumConcurrency: 10}\n", "", {"maximum_concurrency": None}),
+        ("{MaximumConcurrency: !Ref MaximumConcurrency}", "{MaximumConcurrency: 2}", {"maximum_concurrency": 2}),
+        ("            ScalingConfig: {MaximumConcurrency: !Ref MaximumConcurrency}\n", "",
+         {"maximum_concurrency": None}),
         ("BatchSize: 1", "MaximumBatchingWindowInSeconds: 5\n            BatchSize: 11",
          {"batch_size": 11, "maximum_batching_window_s": 5}),
         ("            BatchSize: 1\n", "", {"batch_size": 10}),
-        ("Architectures: [x86_64]", "Architectures: [arm64]", {"architecture": "arm64"}),
+        ("Architectures: [!Ref Architecture]", "Architectures: [arm64]", {"architecture": "arm64"}),
         ("Default: tsdat-pipeline-inputs", "Default: my-inputs", {"source_bucket": "my-inputs"}),
-        ("BucketName: !Ref SourceBucketName", "BucketName: my-inputs", {"source_bucket": "my-inputs"}),
+        ("      BucketName: !Ref SourceBucketName", "      BucketName: my-inputs", {"source_bucket": "my-inputs"}),
         ("QueueName: !Sub ${LambdaFunctionName}-queue", "QueueName: files", {"queue_name": "files"}),
         ("QueueName: !Sub ${LambdaFunctionName}-dlq", "QueueName: dead", {"dead_letter_queue_name": "dead"}),
         ("s3:ObjectCreated:*", "s3:ObjectCreated:Put", {"notification_events": ("s3:ObjectCreated:Put",)}),
-        ("SourceBucket:", "Anything:", {}),
+        ("      VersioningConfiguration: {Status: Enabled}\n", "", {}),
         ("Timeout: 120", 'Timeout: "120"', {}),
     ],
 )  # fmt: skip
 def test_a_change_in_the_template_is_a_change_here(tmp_path: Path, old: str, new: str, what: dict[str, Any]) -> None:
-    assert load(changed(tmp_path, old, new)) == replace(load(TEMPLATE), **what)
+    assert settings_apart(load(changed(tmp_path, old, new))) == replace(settings_apart(load(TEMPLATE)), **what)
 
 
 def test_parameters_go_everywhere() -> None:
@@ -132,31 +145,32 @@ def test_filters_and_several_events(tmp_path: Path) -> None:
         f"          "
         for kind in ("Put", "Copy")
     )
-    old = "- Event: s3:ObjectCreated:*\n            Queue: !GetAtt IngestQueue.Arn\n"
+    old = TEXT[TEXT.index("- Event: s3:") : TEXT.index("\n  SourceBucketPolicy:")]
     described = load(changed(tmp_path, old, both))
     assert described.notification_events == ("s3:ObjectCreated:Put", "s3:ObjectCreated:Copy")
     assert (described.filter_prefix, described.filter_suffix) == ("a2e/", ".zip")
     assert failure(changed(tmp_path, old, both.replace(".zip", ".csv", 1))) == (
-        f"template.yaml: {EVENT}: one AWS::S3::Bucket, with one filter, must send QueueConfigurations to this queue; "
-        "2 do."
+        f"template.yaml: {EVENT}: {ONE_SOURCE}; 2 do."
     )
 
 
 def test_globals_are_merged_as_sam_does_it(tmp_path: Path) -> None:
     shared = "Globals: {Function: {Timeout: 30, MemorySize: 999, Environment: {Variables: {HOME: /no, TZ: UTC}}}}\n"
     described = load(write(tmp_path, shared + TEXT.replace("      Timeout: 120\n", "")))
-    assert (described.function_timeout_s, described.memory_mb) == (30, 2048)
+    assert (described.function_timeout_s, described.memory_mb) == (30, 1769)
     assert (described.environment["TZ"], described.environment["HOME"]) == ("UTC", "/tmp")
 
 
 def test_aws_defaults(tmp_path: Path) -> None:
     text = TEXT
-    for line in ("Timeout: 120", "MemorySize: 2048", "EphemeralStorage: {Size: 1024}", "VisibilityTimeout: 720",
-                 "MessageRetentionPeriod: 1209600", "Architectures: [x86_64]"):  # fmt: skip
+    for line in ("Timeout: 120", "MemorySize: !Ref MemorySizeMB", "EphemeralStorage: {Size: 1024}",
+                 "VisibilityTimeout: 720", "Architectures: [!Ref Architecture]"):  # fmt: skip
+        assert line in text
         text = text.replace(f"      {line}\n", "")
     described = load(write(tmp_path, text))
     assert (described.function_timeout_s, described.memory_mb, described.ephemeral_storage_mb) == (3, 128, 512)
-    assert (described.visibility_timeout_s, described.message_retention_s) == (30, 345_600)
+    assert described.visibility_timeout_s == 30
+    assert "VisibilityTimeout" not in described.queue_attributes[described.queue_name]
     assert described.architecture == "x86_64"
 
 
@@ -168,9 +182,10 @@ def test_environment_values_are_texts_as_cloudformation_writes_them(tmp_path: Pa
 
 
 def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> None:
-    spare = TEXT[TEXT.index("  PipelineFunction:") : TEXT.index("Outputs:")].replace("PipelineFunction:", "Spare:")
+    spare = PIPELINE_FUNCTION.replace("PipelineFunction:", "Spare:")
     spare = spare.replace("    Type: AWS::Serverless", "    Condition: Never\n    Type: AWS::Serverless")
-    text = TEXT.replace("Outputs:", spare + "Conditions: {Never: !Equals [!Ref LoggingLevel, nothing]}\nOutputs:")
+    never = "Conditions:\n  Never: !Equals [!Ref LoggingLevel, nothing]\n"
+    text = TEXT.replace("Outputs:", spare + "Outputs:").replace("Conditions:\n", never)
     assert load(write(tmp_path, text)) == load(TEMPLATE)
 
 
@@ -182,9 +197,9 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
         ("BatchSize: 1", "BatchSize: 20",
          f"{EVENT}.BatchSize: 20 is more than 10. Set MaximumBatchingWindowInSeconds too, as Lambda asks."),
         ("Timeout: 120", "Timeout: 901", f"{FUNCTION}.Timeout: 901 must be a whole number from 1 to 900."),
-        ("MemorySize: 2048", "MemorySize: 64", f"{FUNCTION}.MemorySize: 64 must be a whole number from 128 to 10240."),
+        ("Default: 1769", "Default: 64", f"{FUNCTION}.MemorySize: 64 must be a whole number from 128 to 10240."),
         ("{Size: 1024}", "big", f"{FUNCTION}.EphemeralStorage: 'big' must be a mapping of names to values."),
-        ("{MaximumConcurrency: 10}", "{MaximumConcurrency: 1}",
+        ("{MaximumConcurrency: !Ref MaximumConcurrency}", "{MaximumConcurrency: 1}",
          f"{EVENT}.ScalingConfig.MaximumConcurrency: 1 must be a whole number from 2 to 1000."),
         ("VisibilityTimeout: 720", "VisibilityTimeout: 100",
          "Resources.IngestQueue.Properties.VisibilityTimeout: 100 s is less than the function's Timeout of 120 s, and "
@@ -207,12 +222,12 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
          f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: 'tsdat-pipeline-inputs' is the source bucket too. Use "
          "another: each output would start a run."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: [a]", f"{ENVIRONMENT}.LOG_LEVEL: is ['a']. Write a text."),
-        ("Architectures: [x86_64]", "Architectures: [x86_64, arm64]",
+        ("Architectures: [!Ref Architecture]", "Architectures: [x86_64, arm64]",
          f"{FUNCTION}.Architectures: ['x86_64', 'arm64'] must be [x86_64] or [arm64]."),
         ("Type: SQS", "Type: S3",
          "Resources: there must be one AWS::Serverless::Function with one event of Type SQS, and there are 0."),
-        ("          - Event: s3:ObjectCreated:*\n            Queue: !GetAtt IngestQueue.Arn\n", "          []\n",
-         f"{EVENT}: one AWS::S3::Bucket, with one filter, must send QueueConfigurations to this queue; 0 do."),
+        ("      NotificationConfiguration:\n        Queue", "      NotificationConfiguration:\n        Topic",
+         f"{EVENT}: {ONE_SOURCE}; 0 do."),
         ("      QueueName: !Sub ${LambdaFunctionName}-queue\n", "",
          "Resources.IngestQueue.Properties.QueueName: is None. Write a name: AWS would make one up that is not known "
          "here."),
@@ -226,8 +241,9 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
          "AWS. Use a parameter with a Default or a plain value here."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !Ref SourceBuckets",
          f"{ENVIRONMENT}.LOG_LEVEL: there is no 'SourceBuckets' in Resources. Known: SourceBucket, "
-         "DestinationBucket, IngestQueue, DeadLetterQueue, QueuePolicy, PipelineFunction, BuoyWindHourlySchedule, "
-         "ScheduleRole."),
+         "SourceBucketPolicy, DestinationBucket, DestinationBucketPolicy, NewFileRule, TopicSubscription, IngestQueue, "
+         "DeadLetterQueue, QueuePolicy, DeadLetterQueuePolicy, PipelineFunction, PipelineRole, FunctionLogs, "
+         "FailedFilesAlarm, WaitingFilesAlarm, AlarmTopic, AlarmTopicPolicy, BuoyWindHourlySchedule, ScheduleRole."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !GetAtt SourceBucket.DomainName",
          f"{ENVIRONMENT}.LOG_LEVEL: DomainName of SourceBucket (AWS::S3::Bucket) has a value only on AWS. "
          "Use a parameter with a Default or a plain value here."),
@@ -241,7 +257,11 @@ def test_what_is_wrong_is_said_with_path_and_value(tmp_path: Path, old: str, new
 
 
 def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
-    known = "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel, ScheduleState"
+    known = (
+        "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel, ScheduleState, Trigger, "
+        "SourcePrefix, SourceTopicArn, SourceTopicRawDelivery, AlarmEmail, AlarmTopicArn, MemorySizeMB, MaximumConcurrency, "
+        "Architecture"
+    )
     assert failure(TEMPLATE, {"Bucket": "x"}) == (
         f"template.yaml: Parameters: there is no 'Bucket' in Parameters. Known: {known}."
     )
@@ -249,12 +269,14 @@ def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
         "template.yaml: Parameters.LoggingLevel: 'LOUD' is not allowed. "
         "Use one of: DEBUG, INFO, WARNING, ERROR, CRITICAL."
     )
+    assert failure(TEMPLATE, {"SourceBucketName": "My_Files"}) == (
+        "template.yaml: Parameters.SourceBucketName: 'My_Files' is not allowed. "
+        "3 to 63 lower-case letters, digits, dots and hyphens."
+    )
 
 
 def test_a_second_function_with_a_queue_is_named(tmp_path: Path) -> None:
-    second = TEXT[TEXT.index("  PipelineFunction:") : TEXT.index("  # Yesterday's wind")].replace(
-        "PipelineFunction:", "Second:"
-    )
+    second = PIPELINE_FUNCTION.replace("PipelineFunction:", "Second:")
     assert failure(write(tmp_path, TEXT.replace("Outputs:", second + "Outputs:"))) == (
         "template.yaml: Resources: there must be one AWS::Serverless::Function with one event of Type SQS, and there "
         f"are 2. Look at {EVENT}. Look at Resources.Second.Properties.Events.NewFile.Properties."
@@ -271,9 +293,32 @@ def test_a_file_that_is_no_template(tmp_path: Path) -> None:
 
 
 def test_a_circle_is_no_crash(tmp_path: Path) -> None:
-    assert failure(changed(tmp_path, "BucketName: !Ref SourceBucketName", "BucketName: !Ref SourceBucket")) == (
-        "template.yaml: Ref, Fn::GetAtt, Fn::Sub or Conditions go round in a circle."
-    )
+    assert failure(
+        changed(tmp_path, "      BucketName: !Ref SourceBucketName", "      BucketName: !Ref SourceBucket")
+    ) == ("template.yaml: Ref, Fn::GetAtt, Fn::Sub or Conditions go round in a circle.")
+
+
+def test_what_the_queues_are_given_is_what_create_queue_takes() -> None:
+    described = load(TEMPLATE)
+    queue, dead = (described.queue_attributes[f"tsdat-pipeline-lambda-{name}"] for name in ("queue", "dlq"))
+    arn = "arn:aws:sqs:us-west-2:000000000000:tsdat-pipeline-lambda"
+    redrive = {"deadLetterTargetArn": f"{arn}-dlq", "maxReceiveCount": 3}
+    assert json.loads(queue.pop("RedrivePolicy")) == redrive
+    policies = [json.loads(attributes.pop("Policy")) for attributes in (queue, dead)]
+    assert [policy["Statement"][-1]["Resource"] for policy in policies] == [f"{arn}-queue", f"{arn}-dlq"]
+    assert dead == {"MessageRetentionPeriod": "1209600", "SqsManagedSseEnabled": "true"}
+    assert queue == dead | {"VisibilityTimeout": "720"}
+
+
+def test_what_the_buckets_are_given_is_what_the_template_says(tmp_path: Path) -> None:
+    tagged = "BucketName: !Ref DestinationBucketName\n      Tags: [{Key: project, Value: !Ref LambdaFunctionName}]"
+    described = load(changed(tmp_path, "BucketName: !Ref DestinationBucketName", tagged))
+    settings = described.bucket_settings["tsdat-pipeline-outputs"]
+    assert settings.pop("VersioningConfiguration") == {"Status": "Enabled"}
+    assert settings.pop("Tags") == [{"Key": "project", "Value": "tsdat-pipeline-lambda"}]
+    assert settings.keys() == described.bucket_settings["tsdat-pipeline-inputs"].keys() == {
+        "BucketEncryption", "PublicAccessBlockConfiguration", "OwnershipControls", "LifecycleConfiguration", "Policy",
+    }  # fmt: skip
 
 
 # Intrinsic functions, one expression each.
@@ -370,7 +415,7 @@ def test_the_tree_is_what_cfn_lint_reads() -> None:
     decode = pytest.importorskip("cfnlint.decode.cfn_yaml")
     template = Template(TEMPLATE, {}, "us-west-2")
     theirs = decode.load(str(TEMPLATE))
-    for name in ("Parameters", "Resources", "Outputs"):
+    for name in ("Parameters", "Conditions", "Rules", "Resources", "Outputs"):
         assert template.section(name) == theirs[name]
 
 

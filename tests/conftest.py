@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import digests
 import pytest
 
 from runner import aws, template
@@ -83,6 +84,28 @@ def docker_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerSta
 def stack(request: pytest.FixtureRequest) -> Stack:
     """One after the other, both backends."""
     return request.getfixturevalue(f"{request.param}_stack")
+
+
+@pytest.fixture(scope="session")
+def digest_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of the fault tests, with so little memory that a container can soon use it up."""
+    return digests.project(tmp_path_factory.mktemp("digests") / "project", MemorySize="MemorySize: 600")
+
+
+@pytest.fixture(scope="session")
+def embedded_digests(digest_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
+    """One Lambda with that project: what it does can be foretold, whatever is killed."""
+    data, project = tmp_path_factory.mktemp("embedded-digests"), str(digest_project)
+    with running(data, "--concurrency", "1", RUNNER_ROOT=project) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def docker_digests(digest_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerStack]:
+    """The same in a container, with little memory and a small /tmp."""
+    data, project = tmp_path_factory.mktemp("docker-digests"), str(digest_project)
+    with running_in_docker(data, "tests/faults/compose.yaml", RUNNER_ROOT=project, LAMBDA_CONCURRENCY="1") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

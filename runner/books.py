@@ -1,0 +1,109 @@
+"""The books of a data folder: everything that a balance is drawn from, and what sets it right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import aws
+from runner.balance import Finding, balance
+from runner.census import Backend, answering, take
+from runner.history import FINAL, History, Ledger, Version
+from runner.inbox import Inbox
+from runner.messages import object_event
+from runner.queues import Message
+from runner.record import Failure, Input, RunRecord, new_record
+from runner.settings import Settings
+from runner.template import StackTemplate
+
+
+@dataclass
+class Books:
+    """Ledger, history and folders, and the running stack's S3 and SQS if there is one."""
+
+    settings: Settings
+    template: StackTemplate
+    ledger: Ledger
+    history: History
+    backend: Backend | None
+
+    def look(self) -> list[Finding]:
+        """Where every version is now.
+
+        Raises:
+            StackError: the backend does not answer.
+        """
+        return balance(take(self.settings, self.template, self.ledger, self.history, self.backend))
+
+    def mend(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Do what sets findings right; gives those for which something could be done."""
+        findings = list(findings)
+        done = [finding for finding in findings if finding.remedy == "again" and self._again(finding)]
+        dead = {(finding.key, finding.etag): finding for finding in findings if finding.remedy == "enter"}
+        for message in self.backend.queues.dead() if dead and self.backend else []:
+            found = [dead.pop(version) for version in message.versions if version in dead]
+            if found:
+                self._enter(message)
+                done += found
+        return done
+
+    def _again(self, finding: Finding) -> bool:
+        run = self.history.of(finding.key, finding.etag)
+        if run and run.outcome in FINAL:
+            self.history.add({**run.record, "reason": f"taken up again: it {finding.problem}"}, "retried", run.attempt)
+        return self.give_again(finding.key, finding.etag)
+
+    def give_again(self, key: str, etag: str) -> bool:
+        """Have a version processed once more: by an event of its object, else by a new upload from the inbox."""
+        if self.backend is None or not key:
+            return False
+        s3, bucket = self.backend.s3, self.template.source_bucket
+        path = self.file_of(key, etag)
+        with answering():
+            if aws.object_etag(s3, bucket, key) == etag:
+                self.backend.queues.send(object_event(bucket, key, etag))
+                return True
+            if path:
+                aws.upload(s3, bucket, key, path, aws.sha256_of(path))
+        return path is not None
+
+    def file_of(self, key: str, etag: str) -> Path | None:
+        """The file of the inbox that was uploaded as this version and is unchanged since; None when there is none."""
+        inbox, upload = Inbox(self.settings.inbox, self.settings.ignored_names), self.ledger.get(key)
+        same = upload and upload.etag == etag and inbox.stamp(key) == (upload.size, upload.mtime_ns)
+        return inbox.path(key) if same else None
+
+    def _enter(self, message: Message) -> None:
+        """Tell the history of a message that came into the dead-letter queue while nobody was there to see it."""
+        runs = [run for version in message.versions if (run := self.history.of(*version))]
+        record = new_record("failed", "", message_id=message.id, inputs=self._inputs(message.versions))
+        if runs:
+            record = {**runs[0].record, "status": "failed", "reason": None, "message_id": message.id}
+        record["error"] = _unanswered(record)
+        self.history.add(record, "dead-lettered", message.attempts, message.versions[0][1])
+
+    def _inputs(self, versions: Iterable[Version]) -> list[Input]:
+        bucket = self.template.source_bucket
+        return [{"bucket": bucket, "key": key, "size": None, "etag": etag} for key, etag in versions if key]
+
+
+def _unanswered(record: RunRecord) -> Failure:
+    before = record["error"]
+    text = "Its last attempt came to no answer, because the poller or the Lambda ended meanwhile."
+    if before:
+        return {**before, "message": f"{text} The one before: {before['message']}"}
+    return {"type": "NoAnswer", "message": f"{text} `runner retry` tries it again.", "phase": "invoke", "traceback": ""}
+
+
+@contextmanager
+def opened(settings: Settings, template: StackTemplate, endpoint_url: str | None) -> Iterator[Books]:
+    """The books of a data folder for the body; without an endpoint only what is known without a stack."""
+    ledger, history = Ledger(settings.state), History(settings.state)
+    try:
+        backend = Backend.at(endpoint_url, template) if endpoint_url else None
+        yield Books(settings, template, ledger, history, backend)
+    finally:
+        ledger.close()
+        history.close()

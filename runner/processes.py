@@ -1,0 +1,70 @@
+"""The commands that only the stack itself calls, one for each process; `--help` does not show them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from runner.settings import Settings
+
+app = typer.Typer()
+
+ReadyFile = Annotated[
+    Optional[Path],  # noqa: UP045  Typer reads this at run time
+    typer.Option(help="Written when it is ready for files; may be /dev/fd/N, the writing end of a pipe."),
+]
+BecomeOwner = Annotated[bool, typer.Option("--become-owner", help="Go on as the user who owns the data folder.")]
+
+
+def _log_to_terminal() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+@app.command(hidden=True)
+def provision(ready_file: ReadyFile = None) -> None:
+    """The process that makes buckets and queues, again whenever they are lost."""
+    from runner import services
+
+    _log_to_terminal()
+    services.provision(Settings.from_env(), ready_file)
+
+
+@app.command(hidden=True)
+def check_compose() -> None:
+    """The process that compares what compose.yaml gives the Lambda with template.yaml, and ends."""
+    from runner import compose, template
+
+    compose.require_same(template.load(Settings.from_env().root / "template.yaml"), os.environ)
+
+
+@app.command(hidden=True)
+def watch(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
+    """The watcher's process."""
+    from runner import services
+
+    _log_to_terminal()
+    if become_owner:
+        services.become_owner(Settings.from_env().data)
+    services.watch(Settings.from_env(), ready_file)
+
+
+@app.command(hidden=True)
+def poll(
+    lambda_url: Annotated[list[str], typer.Option()],
+    become_owner: BecomeOwner = False,
+    ready_file: ReadyFile = None,
+    announce: Annotated[str, typer.Option(help="Keep other stacks off the data folder, and note this endpoint.")] = "",
+) -> None:
+    """The poller's process."""
+    from runner import services
+
+    _log_to_terminal()
+    if become_owner:
+        services.become_owner(Settings.from_env().data)
+    services.poll(Settings.from_env(), lambda_url, ready_file, announce)

@@ -1,0 +1,137 @@
+"""The local queue and its dead-letter queue, as people's commands and the balance sheet need them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runner import aws, events, localstack
+from runner.errors import EventError, StackError
+from runner.history import Version
+from runner.template import StackTemplate
+
+# How long a dead letter is hidden from others while it is looked for.
+_SEARCH_S = 30
+_MOST_IN_ONE_CALL = 10
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message; `versions` are those it tells of, of one that names no file (a schedule's, say) its body's MD5."""
+
+    id: str
+    body: str
+    attempts: int
+    versions: tuple[Version, ...]
+
+
+def read(message: dict[str, Any]) -> Message:
+    """A message as SQS or LocalStack's developer endpoint gives it."""
+    attributes = {item["Name"]: item["Value"] for item in message.get("Attribute", [])} | message.get("Attributes", {})
+    body = message["Body"]
+    attempts = int(attributes.get("ApproximateReceiveCount", 0))
+    return Message(message["MessageId"], body, attempts, versions(body, message["MD5OfBody"]))
+
+
+def versions(body: str, md5: str) -> tuple[Version, ...]:
+    """What the history knows a message by; nothing for one that asks for no run."""
+    try:
+        parsed = events.parse(body)
+    except EventError:
+        return (("", md5),)
+    if parsed.scheduled:
+        return (("", md5),)
+    found = [(item.key, item.etag) for item in parsed.objects] + [(skip.key or "", skip.etag) for skip in parsed.skips]
+    return tuple((key, etag or "") for key, etag in found if key)
+
+
+class Queues:
+    """Both queues at an endpoint.
+
+    Raises:
+        StackError: from any method, when they do not answer.
+    """
+
+    def __init__(self, endpoint_url: str, template: StackTemplate) -> None:
+        self._endpoint_url, self._template = endpoint_url, template
+        self._sqs = aws.local_sqs(endpoint_url)
+
+    def _url(self, name: str) -> str:
+        with _told():
+            return self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
+
+    def depths(self) -> tuple[int, int]:
+        """How many messages are in the queue and in the dead-letter queue, in flight or not."""
+        found = []
+        for name in (self._template.queue_name, self._template.dead_letter_queue_name):
+            url = self._url(name)
+            with _told():
+                known = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            found.append(
+                int(known["ApproximateNumberOfMessages"]) + int(known["ApproximateNumberOfMessagesNotVisible"])
+            )
+        return found[0], found[1]
+
+    def waiting(self) -> list[Message]:
+        """What is in the queue and in flight."""
+        return self._look(self._template.queue_name)
+
+    def dead(self) -> list[Message]:
+        """What is in the dead-letter queue."""
+        return self._look(self._template.dead_letter_queue_name)
+
+    def _look(self, name: str) -> list[Message]:
+        return [read(message) for message in localstack.messages(self._endpoint_url, self._url(name))]
+
+    def send(self, body: str) -> None:
+        """Put a message into the queue."""
+        url = self._url(self._template.queue_name)
+        with _told():
+            self._sqs.send_message(QueueUrl=url, MessageBody=body)
+
+    def take_dead(self, wanted: Callable[[Message], bool], handle: Callable[[Message], bool]) -> int:
+        """Go through the dead-letter queue once; gives how many messages were deleted.
+
+        Args:
+            wanted: whether a message is one of those to handle.
+            handle: called with it; True lets it be deleted, afterwards: whoever is killed in between has done too much
+                and lost nothing.
+        """
+        url, deleted = self._url(self._template.dead_letter_queue_name), 0
+        passed: dict[str, str] = {}  # by message id, the receipt handles of those that stay
+        with _told(), contextlib.ExitStack() as stack:
+            stack.callback(lambda: self._show_again(url, list(passed.values())))
+            while True:
+                found = self._sqs.receive_message(
+                    QueueUrl=url, MaxNumberOfMessages=_MOST_IN_ONE_CALL, VisibilityTimeout=_SEARCH_S,
+                    MessageSystemAttributeNames=["All"],
+                ).get("Messages", [])  # fmt: skip
+                if not found or any(message["MessageId"] in passed for message in found):  # all the way round
+                    return deleted
+                for raw in found:
+                    message = read(dict(raw))
+                    if wanted(message) and handle(message):
+                        self._sqs.delete_message(QueueUrl=url, ReceiptHandle=raw["ReceiptHandle"])
+                        deleted += 1
+                    else:
+                        passed[message.id] = raw["ReceiptHandle"]
+
+    def _show_again(self, url: str, handles: list[str]) -> None:
+        for at in range(0, len(handles), _MOST_IN_ONE_CALL):
+            entries = [
+                {"Id": str(n), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                for n, handle in enumerate(handles[at : at + _MOST_IN_ONE_CALL])
+            ]
+            self._sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise StackError(f"The queues do not answer: {error}. Is the stack starting? Try again.") from error

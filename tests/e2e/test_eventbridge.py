@@ -1,0 +1,73 @@
+"""Switching EventBridge on for an existing bucket, with the real S3 API: nobody who was told before is forgotten."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from conftest import Supervised, runner
+
+from runner import aws
+
+BUCKET = "existing-bucket-of-others"
+ARN = "arn:aws:{}:us-west-2:000000000000:others"
+OTHERS = {
+    "QueueConfigurations": [
+        {
+            "Id": "csv",
+            "QueueArn": ARN.format("sqs"),
+            "Events": ["s3:ObjectCreated:*"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "Suffix", "Value": ".csv"}]}},
+        },
+        {"Id": "gone", "QueueArn": ARN.format("sqs"), "Events": ["s3:ObjectRemoved:*"]},
+    ],
+    "TopicConfigurations": [{"Id": "topic", "TopicArn": ARN.format("sns"), "Events": ["s3:ObjectRestore:*"]}],
+    "LambdaFunctionConfigurations": [
+        {"Id": "function", "LambdaFunctionArn": ARN.format("lambda").replace("others", "function:others"),
+         "Events": ["s3:ObjectTagging:*"]}
+    ],
+}  # fmt: skip
+
+
+def notify(endpoint_url: str, bucket: str) -> subprocess.CompletedProcess[str]:
+    return runner("notify-eventbridge", bucket, **aws.local_environment(endpoint_url))
+
+
+@pytest.fixture
+def bucket(embedded_stack: Supervised) -> str:
+    """A bucket that tells four others already."""
+    s3, sqs = aws.local_s3(embedded_stack.endpoint_url), aws.local_sqs(embedded_stack.endpoint_url)
+    sqs.create_queue(QueueName="others")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration=OTHERS, SkipDestinationValidation=True
+    )
+    return BUCKET
+
+
+def test_whoever_was_told_is_told_on(embedded_stack: Supervised, bucket: str):
+    s3, sqs = aws.local_s3(embedded_stack.endpoint_url), aws.local_sqs(embedded_stack.endpoint_url)
+    before = s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert {name: before[name] for name in OTHERS} == OTHERS
+    first = notify(embedded_stack.endpoint_url, bucket)
+    told = f"{bucket} now sends its events to EventBridge; its 4 other notifications are as they were"
+    assert (first.returncode, first.stderr.strip()) == (0, told)
+    after = s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert after.pop("EventBridgeConfiguration") == {}
+    assert {name: after[name] for name in OTHERS} == OTHERS
+    second = notify(embedded_stack.endpoint_url, bucket)
+    assert second.stderr.strip() == f"{bucket} sends its events to EventBridge already; nothing was changed"
+    s3.put_object(Bucket=bucket, Key="still/told.csv", Body=b"1")
+    url = sqs.get_queue_url(QueueName="others")["QueueUrl"]
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    assert "still/told.csv" in message["Body"]
+
+
+def test_a_bucket_that_is_not_there_is_named(embedded_stack: Supervised):
+    done = notify(embedded_stack.endpoint_url, "nobodys-bucket")
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "error: Notifications of bucket 'nobodys-bucket' cannot be changed: An error occurred (NoSuchBucket) when "
+        "calling the GetBucketNotificationConfiguration operation: The specified bucket does not exist. It takes the "
+        "rights s3:GetBucketNotification and s3:PutBucketNotification; AWS_PROFILE and AWS_REGION say as who and where."
+    )

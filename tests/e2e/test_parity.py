@@ -1,0 +1,290 @@
+"""What the local stacks really made is what the expanded template says, and follows it when it is edited."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, SAMPLES, Supervised, running
+from expansion import REGION, TEMPLATE, expanded
+
+from runner import aws
+from runner.backends import DockerStack, EmbeddedStack, Stack, compose_env, environment
+from runner.intrinsics import Template
+from runner.testing import require_docker
+
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+KEY = f"tide_gauge/mcrl/{TIDE.name}"
+EDITS = {
+    "VisibilityTimeout: 720": "VisibilityTimeout: 630",
+    "maxReceiveCount: 3": "maxReceiveCount: 2",
+    "Timeout: 120": "Timeout: 105",
+    "Default: 1769": "Default: 1024",
+    "EphemeralStorage: {Size: 1024}": "EphemeralStorage: {Size: 512}",
+    "Default: tsdat-pipeline-inputs": "Default: buoys-raw",
+    "Default: tsdat-pipeline-outputs": "Default: buoys-standardized",
+    "      VersioningConfiguration:": "      Tags: [{Key: project, Value: buoys}]\n      VersioningConfiguration:",
+    'SourcePrefix:\n    Type: String\n    Default: ""': "SourcePrefix:\n    Type: String\n    Default: tide_gauge/",
+}
+NO_FILTER: dict[str, Any] = {"S3Key": {"Rules": []}}
+ONLY_ON_AWS = {"Role", "LoggingConfig"}
+# Of the properties that S3 and CloudFormation call differently.
+S3_WORDS = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault", "Id": "ID"}
+
+
+class Expected:
+    """The resources of an expanded template, in plain values."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        whole = folder / "expanded.json"
+        whole.write_text(json.dumps(expanded({}, path)))
+        self._template = Template(whole, {}, REGION)
+
+    def properties(self, name: str) -> dict[str, Any]:
+        """All of a resource's, but for those that refer to what only AWS knows."""
+        properties = self._template.resources[name]["Properties"]
+        return {key: self._template.value(value, name) for key, value in properties.items() if key not in ONLY_ON_AWS}
+
+    def policy(self, name: str) -> dict[str, Any]:
+        return dict(self.properties(name)["PolicyDocument"])
+
+    @property
+    def bucket_names(self) -> list[str]:
+        return [self.properties(name)["BucketName"] for name in ("SourceBucket", "DestinationBucket")]
+
+    @property
+    def queue_names(self) -> list[str]:
+        return [self.properties(name)["QueueName"] for name in ("IngestQueue", "DeadLetterQueue")]
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Expected:
+    return Expected(TEMPLATE, tmp_path_factory.mktemp("expected"))
+
+
+def require_queues(endpoint_url: str, expected: Expected) -> None:
+    """Each attribute of the template is the queue's, and each of the queue's is the template's or SQS's default."""
+    sqs = aws.local_sqs(endpoint_url)
+    for name, policy in (("IngestQueue", "QueuePolicy"), ("DeadLetterQueue", "DeadLetterQueuePolicy")):
+        properties = expected.properties(name)
+        url = sqs.get_queue_url(QueueName=properties.pop("QueueName"))["QueueUrl"]
+        made: dict[str, str] = dict(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"])
+        assert json.loads(made.pop("Policy")) == expected.policy(policy)
+        assert json.loads(made.pop("RedrivePolicy", "null")) == properties.pop("RedrivePolicy", None)
+        defaults = {"VisibilityTimeout": 30, "DelaySeconds": 0, "ReceiveMessageWaitTimeSeconds": 0}
+        wanted = {key: str(value).lower() for key, value in (defaults | properties).items()}
+        assert {key: made[key] for key in wanted} == wanted
+        told = {key for key in made if not key.startswith(("Approximate", "Created", "LastModified"))}
+        assert told - wanted.keys() == {"QueueArn", "MaximumMessageSize"}
+
+
+def in_s3_words(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {S3_WORDS.get(key, key): in_s3_words(value) for key, value in node.items()}
+    return [in_s3_words(item) for item in node] if isinstance(node, list) else node
+
+
+def require_buckets(endpoint_url: str, expected: Expected) -> None:
+    """Every property of both buckets."""
+    s3: Any = aws.local_s3(endpoint_url)
+    for name in ("SourceBucket", "DestinationBucket"):
+        properties = expected.properties(name)
+        bucket = properties.pop("BucketName")
+        notifications = properties.pop("NotificationConfiguration", {}).get("QueueConfigurations", [])
+        made = s3.get_bucket_notification_configuration(Bucket=bucket).get("QueueConfigurations", [])
+        assert [notification(one) for one in made] == [
+            {
+                "QueueArn": one["Queue"],
+                "Events": [one["Event"]],
+                "Rules": one.get("Filter", NO_FILTER)["S3Key"]["Rules"],
+            }
+            for one in notifications
+        ]
+        tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if name == "SourceBucket" or "Tags" in properties else []
+        assert [tag for tag in tags if tag["Key"] != aws.EPOCH_TAG] == properties.pop("Tags", [])
+        versioning = properties.pop("VersioningConfiguration", {"Status": None})["Status"]
+        assert s3.get_bucket_versioning(Bucket=bucket).get("Status") == versioning
+        encryption = in_s3_words(properties.pop("BucketEncryption"))["ServerSideEncryptionConfiguration"]
+        rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert [{key: value for key, value in rule.items() if key in encryption[0]} for rule in rules] == encryption
+        private = properties.pop("PublicAccessBlockConfiguration")
+        assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == private
+        ownership = properties.pop("OwnershipControls")
+        assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"] == ownership
+        lifecycle = in_s3_words(properties.pop("LifecycleConfiguration"))["Rules"]
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        assert [{key: value for key, value in rule.items() if key != "Filter"} for rule in rules] == lifecycle
+        assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]) == expected.policy(f"{name}Policy")
+        assert not properties, "these are looked at nowhere"
+
+
+def notification(made: dict[str, Any]) -> dict[str, Any]:
+    rules = made.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return {
+        "QueueArn": made["QueueArn"], "Events": made["Events"],
+        "Rules": [{"Name": rule["Name"].lower(), "Value": rule["Value"]} for rule in rules],
+    }  # fmt: skip
+
+
+def lambda_settings(expected: Expected) -> tuple[dict[str, Any], dict[str, str]]:
+    """The function's properties, and the variables that they come to."""
+    properties = expected.properties("PipelineFunction")
+    return properties, {
+        **properties["Environment"]["Variables"],
+        "AWS_LAMBDA_FUNCTION_NAME": properties["FunctionName"],
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(properties["Timeout"]),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(properties["MemorySize"]),
+    }
+
+
+def require_processes(stack: Supervised, expected: Expected) -> None:
+    """The environment of an embedded Lambda; of its limits only the timeout is kept there."""
+    _, wanted = lambda_settings(expected)
+    content = Path(f"/proc/{stack.children()['aws-lambda-rie']}/environ").read_text()
+    given = dict(line.split("=", 1) for line in content.split("\0") if line)
+    tmp = given["TMPDIR"]
+    assert Path(tmp).parent == stack.data / "state"
+    shown = {name: value.replace(tmp, "/tmp") if value.startswith(tmp) else value for name, value in given.items()}
+    assert {name: shown.get(name) for name in wanted} == wanted
+
+
+def require_containers(project: str, expected: Expected) -> None:
+    """Limits and environment of all Lambda containers of a compose project."""
+    labels = [f"label=com.docker.compose.project={project}", "label=com.docker.compose.service=lambda"]
+    listed = ["docker", "ps", "--quiet", *(f"--filter={label}" for label in labels)]
+    ids = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+    assert ids
+    properties, wanted = lambda_settings(expected)
+    described = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True).stdout
+    for container in json.loads(described):
+        limits = container["HostConfig"]
+        assert limits["Memory"] == limits["MemorySwap"] == properties["MemorySize"] * 1024 * 1024
+        assert limits["Tmpfs"] == {"/tmp": f"size={properties['EphemeralStorage']['Size']}m,mode=1777"}
+        assert limits["ReadonlyRootfs"]
+        given = dict(text.split("=", 1) for text in container["Config"]["Env"])
+        assert {name: given.get(name) for name in wanted} == wanted
+
+
+def test_queues_are_what_the_template_says(stack: Stack, expected: Expected):
+    require_queues(stack.endpoint_url, expected)
+
+
+def test_buckets_are_what_the_template_says(stack: Stack, expected: Expected):
+    require_buckets(stack.endpoint_url, expected)
+
+
+def test_embedded_lambdas_have_the_templates_environment(embedded_stack: Supervised, expected: Expected):
+    require_processes(embedded_stack, expected)
+
+
+def test_lambda_containers_have_the_templates_limits_and_environment(docker_stack: DockerStack, expected: Expected):
+    require_containers(docker_stack.project, expected)
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Expected]:
+    """A project of its own where nothing is different but template.yaml, and what that says."""
+    project = tmp_path_factory.mktemp("edited")
+    for name in ("pipelines", "shared", "utils"):
+        shutil.copytree(ROOT / name, project / name)
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for old, new in EDITS.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (project / "template.yaml").write_text(text)
+    for folder in (project, *project.parents[:2]):  # the Lambda's user is nobody
+        folder.chmod(0o755)
+    return project, Expected(project / "template.yaml", project)
+
+
+def require_edited(stack: Stack, expected: Expected) -> None:
+    """The edits have arrived, nothing of the old names is left, and a file comes through."""
+    function = expected.properties("PipelineFunction")
+    assert (function["Timeout"], function["MemorySize"]) == (105, 1024)
+    assert expected.properties("DestinationBucket")["Tags"] == [{"Key": "project", "Value": "buoys"}]
+    assert expected.bucket_names == ["buoys-raw", "buoys-standardized"]
+    require_queues(stack.endpoint_url, expected)
+    require_buckets(stack.endpoint_url, expected)
+    made = aws.local_s3(stack.endpoint_url).list_buckets()["Buckets"]
+    assert sorted(bucket["Name"] for bucket in made) == sorted(expected.bucket_names)
+    urls = aws.local_sqs(stack.endpoint_url).list_queues()["QueueUrls"]
+    assert sorted(url.rsplit("/", 1)[1] for url in urls) == sorted(expected.queue_names)
+    stack.put(TIDE, KEY)
+    run = stack.final(KEY)
+    assert run.outcome == "succeeded", run.record["error"]
+    assert {item["bucket"] for item in run.record["inputs"]} == {"buoys-raw"}
+    assert {item["bucket"] for item in run.record["outputs"]} == {"buoys-standardized"}
+
+
+def test_an_edit_of_the_template_alone_changes_the_embedded_stack(edited: tuple[Path, Expected], tmp_path: Path):
+    project, expected = edited
+    with running(tmp_path, RUNNER_ROOT=str(project)) as stack:
+        require_edited(stack, expected)
+        require_processes(stack, expected)
+
+
+class Up(EmbeddedStack):
+    """`runner up --docker`."""
+
+    options = ("--docker", "--port", "0")
+
+
+@pytest.fixture
+def compose_project() -> Iterator[str]:
+    """A name, and nothing of it left behind."""
+    require_docker()
+    name = f"tsdat-test-parity-{os.getpid()}"
+    yield name
+    down = ["docker", "compose", "--project-name", name, "down", "--volumes"]
+    subprocess.run(down, cwd=ROOT, env=environment(), capture_output=True, check=True)
+
+
+def test_an_edit_of_the_template_alone_changes_up_with_docker(
+    edited: tuple[Path, Expected], compose_project: str, tmp_path: Path
+):
+    project, expected = edited
+    stack = Up(tmp_path, RUNNER_ROOT=str(project), COMPOSE_PROJECT_NAME=compose_project)
+    try:
+        require_edited(stack, expected)
+        require_containers(compose_project, expected)
+    finally:
+        stack.stop()
+
+
+def test_plain_compose_refuses_an_edited_template_and_says_what_to_write(
+    edited: tuple[Path, Expected], compose_project: str, tmp_path: Path
+):
+    project, expected = edited
+    own = tmp_path / "own.env"
+    variables = {
+        "RUNNER_ROOT": str(project), "RUNNER_DATA": str(tmp_path), "LOCALSTACK_PORT": "0", "RUNNER_ANNOUNCE": "",
+    }  # fmt: skip
+    own.write_text(compose_env(variables))
+    command = ["docker", "compose", "--project-name", compose_project]
+    command += [f"--env-file={path}" for path in (ROOT / ".env", own) if path.exists()]
+
+    def compose(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True,
+                              check=False)  # fmt: skip
+
+    refused = compose("up", "--detach", "--wait", "--build")
+    assert refused.returncode != 0
+    assert 'service "template-check" didn\'t complete successfully: exit 2' in refused.stderr
+    logs = compose("logs", "--no-log-prefix", "template-check")
+    lines = re.findall(r"LAMBDA_\w+=.+", logs.stdout + logs.stderr)
+    assert lines == [
+        "LAMBDA_MEMORY_MB=1024", "LAMBDA_TIMEOUT_S=105", "LAMBDA_TMP_MB=512",
+        "LAMBDA_DESTINATION_BUCKET=buoys-standardized",
+    ]  # fmt: skip
+    assert "watcher" not in compose("ps", "--services").stdout.split()
+    own.write_text(own.read_text() + "\n".join(lines) + "\n")
+    heeded = compose("up", "--detach", "--wait")
+    assert heeded.returncode == 0, heeded.stderr
+    require_containers(compose_project, expected)

@@ -1,0 +1,94 @@
+"""A project whose one pipeline writes down what it read, and first does what the file's name asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+_PIPELINE = '''
+"""Stores a digest of each input; a file's name can ask for a fault before."""
+
+import hashlib
+import os
+import re
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from tsdat import IngestPipeline
+
+GATES = Path(__file__).parent / "gates"
+
+
+def latest(path):
+    """An output of the same name for every version of a file, if that is not too long for a key."""
+    key = re.split("/inputs-[^/]+/[0-9]+/", str(path))[-1]
+    return [Path("latest", key)] if len(key.encode()) < 1000 else []
+
+
+class NoOp(IngestPipeline):
+    def run(self, inputs, **kwargs):
+        for path in map(Path, inputs):
+            self.misbehave(path.name)
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
+            made = Path(tempfile.gettempdir(), "made.txt")
+            made.write_text(f"{digest} {len(content)}\\n")
+            for target in [Path("digests", digest), *latest(path)]:
+                self.storage.save_ancillary_file(made, target)
+
+    def misbehave(self, name):
+        if "hold" in name:  # until the test opens this file's gate
+            print(f"holding {name}", flush=True)
+            while not (GATES / name).exists():
+                time.sleep(0.02)
+        if "raise" in name:
+            raise ValueError(f"{name}: nothing in it can be read")
+        if "sleep" in name:
+            time.sleep(600)
+        if "killed" in name:  # as the system does it to a process without memory left
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "memory" in name:
+            held = [os.urandom(16 << 20) for _ in range(100)]
+        if "devfull" in name:  # a device on which there is never any space
+            Path("/dev/full").write_bytes(b"x")
+        if "tmpfull" in name:
+            with Path(tempfile.gettempdir(), "x").open("wb") as file:
+                while True:
+                    file.write(bytes(1 << 20))
+'''
+
+
+def project(folder: Path, **replacements: str) -> Path:
+    """Make the project, with lines of the shipped template.yaml replaced: `Timeout="Timeout: 9"`."""
+    shutil.copytree(_ROOT / "benchmarks" / "noop_project", folder)
+    (folder / "pipelines" / "noop" / "pipeline.py").write_text(_PIPELINE)
+    (folder / "pipelines" / "noop" / "gates").mkdir()
+    rival = folder / "pipelines" / "rival" / "config" / "pipeline.yaml"
+    rival.parent.mkdir(parents=True)
+    config = (folder / "pipelines" / "noop" / "config" / "pipeline.yaml").read_text()
+    rival.write_text(config.replace(".*noop.*txt", ".*rival.*"))
+    for name in ("shared", "utils"):
+        (folder / name).mkdir()
+    template = (_ROOT / "template.yaml").read_text()
+    for key, line in replacements.items():
+        before, found, after = template.partition(f" {key}: ")
+        assert found, f"template.yaml has no {key}"
+        template = f"{before} {line}\n{after.partition(chr(10))[2]}"
+    (folder / "template.yaml").write_text(template)
+    return folder
+
+
+def open_gate(project: Path, key: str) -> None:
+    """Let a file named *hold* go on."""
+    (project / "pipelines" / "noop" / "gates" / Path(key).name).touch()
+
+
+def expected(key: str, content: bytes) -> dict[str, bytes]:
+    """The output objects that a file must lead to: one for its content, one for its name."""
+    digest = hashlib.sha256(content).hexdigest()
+    names = [f"digests/{digest}", *([f"latest/{key}"] if len(key.encode()) < 1000 else [])]
+    return dict.fromkeys(names, f"{digest} {len(content)}\n".encode())

@@ -1,0 +1,184 @@
+"""Many small files through a stack whose processes are killed at random, and the balance sheet afterwards.
+
+    scripts/soak --files 10000 --seed 1
+
+Nothing may be lost and no output wrong, and the memory of what is never killed has to stay flat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import digests
+import killing
+import ledger
+
+from runner import template
+from runner.backends import EmbeddedStack, eventually
+from runner.errors import StackError
+from runner.history import FINAL
+from runner.settings import Settings
+
+KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
+# So many files may be under way; a flood of all at once would hide what a kill does to files at other stages.
+_MOST_UNDER_WAY = 150
+_FILES_IN_A_FOLDER = 250
+_SAMPLE_EVERY_S = 2.0
+
+
+@dataclass
+class Soak:
+    """One soak: what it does is decided by its seed, what happens then is not."""
+
+    files: int
+    seed: int
+    pause_s: tuple[float, float]
+    """Between two kills, the least and the most."""
+    folder: Path
+    kills: Counter[str] = field(default_factory=Counter)
+    memory_mb: dict[str, list[float]] = field(default_factory=dict)
+    dropped: int = 0
+    seconds: float = 0.0
+    runs: int = 0
+    sheet: ledger.Sheet = field(default_factory=ledger.Sheet)
+
+    def run(self) -> None:
+        """Drop, kill, wait, and draw the balance."""
+        self._random = random.Random(self.seed)
+        root, began = digests.project(self.folder / "project"), time.monotonic()
+        stack = EmbeddedStack(self.folder / "data", "--concurrency", "2", RUNNER_ROOT=str(root))
+        try:
+            self._stress(stack)
+            described = template.load(Settings.from_env({}).root / "template.yaml")
+            self.sheet = ledger.balanced(stack, described, digests.expected, lost=True, patience_s=120)
+            self.runs = len(stack.history.runs())
+        finally:
+            stack.stop()
+        self.seconds = time.monotonic() - began
+
+    def _stress(self, stack: EmbeddedStack) -> None:
+        deck: list[str] = []
+        kill_at = time.monotonic() + self.pause_s[0]
+        sample_at, killed_at_file = 0.0, -1
+        while (ended := ended_files(stack.data)) < self.files:
+            now = time.monotonic()
+            if now >= kill_at and ended > killed_at_file:  # it has recovered from the last one
+                deck = deck or self._random.sample(KINDS, len(KINDS))
+                self._kill(stack, deck.pop())
+                kill_at, killed_at_file = now + self._random.uniform(*self.pause_s), ended
+            if now >= sample_at:
+                self._sample(stack)
+                sample_at = now + _SAMPLE_EVERY_S
+            # The last ones come when each kind was killed.
+            until = self.files if self.kills.total() >= len(KINDS) else self.files - 1
+            while self.dropped < until and self.dropped - ended < _MOST_UNDER_WAY:
+                self._drop(stack)
+            time.sleep(0.2)
+
+    def _drop(self, stack: EmbeddedStack) -> None:
+        """A file that succeeds, or sometimes one that is skipped or fails."""
+        kind = self._random.choices(("noop", "unknown", "noop.raise"), (98, 1, 1))[0]
+        key = f"soak/{self.dropped // _FILES_IN_A_FOLDER}/{kind}.{self.dropped}.txt"
+        stack.put(f"{self.dropped} ".encode() + self._random.randbytes(self._random.randrange(2000)), key)
+        self.dropped += 1
+
+    def _kill(self, stack: EmbeddedStack, kind: str) -> None:
+        found = eventually(lambda: killing.pids(stack, kind), kind)
+        killing.kill(stack, self._random.choice(sorted(found)))
+        self.kills[kind] += 1
+
+    def _sample(self, stack: EmbeddedStack) -> None:
+        processes = {"supervisor": {stack.process.pid}, **{kind: killing.pids(stack, kind) for kind in KINDS}}
+        for kind, pids in processes.items():
+            sizes = [size for pid in pids if (size := _resident_mb(pid))]
+            if sizes:
+                self.memory_mb.setdefault(kind, []).append(max(sizes))
+
+    @property
+    def lost(self) -> list[str]:
+        """Files without an end."""
+        return [key for key, outcome in self.sheet.outcomes.items() if outcome not in FINAL]
+
+    def quarters(self, kind: str) -> list[float]:
+        """The most memory of a kind in each quarter of the time."""
+        sizes = self.memory_mb.get(kind, [])
+        step = max(1, len(sizes) // 4)
+        return [max(sizes[at : at + step], default=0.0) for at in range(0, 4 * step, step)]
+
+    def __str__(self) -> str:
+        """The balance sheet."""
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.sheet.counts().items()))
+        kills = ", ".join(f"{self.kills[kind]} {kind}" for kind in KINDS)
+        memory = [
+            f"  {kind:<11}" + "".join(f"{size:7.0f}" for size in self.quarters(kind)) for kind in ("supervisor", *KINDS)
+        ]
+        return "\n".join(
+            [
+                f"seed      {self.seed}",
+                f"files     {self.dropped} dropped, {self.runs} runs",
+                f"outcomes  {outcomes}",
+                f"lost      {len(self.lost)}",
+                f"wrong     {len(self.sheet.problems)} (the content of every output was compared)",
+                f"kills     {self.kills.total()}: {kills}",
+                f"duration  {self.seconds:.0f} s",
+                "memory    the most MB in each quarter of the time",
+                *memory,
+                *self.sheet.problems[:20],
+            ]
+        )
+
+
+def ended_files(data: Path) -> int:
+    """How many files have come to an end."""
+    marks = ", ".join("?" * len(FINAL))
+    query = f"SELECT count(DISTINCT key) FROM inputs JOIN runs ON runs.id = run_id WHERE outcome IN ({marks})"
+    with contextlib.closing(sqlite3.connect(data / "state" / "history.sqlite", timeout=10)) as db:
+        return int(db.execute(query, FINAL).fetchone()[0])
+
+
+def _resident_mb(pid: int) -> float | None:
+    try:
+        return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
+    except (OSError, IndexError):  # it has just ended
+        return None
+
+
+def main() -> int:
+    """Run a soak and print its balance sheet; 0 when nothing is lost or wrong."""
+    parser = argparse.ArgumentParser(description="Many small files, random kills, and a balance sheet.")
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--pause", type=float, nargs=2, default=(5.0, 15.0), metavar="S", help="between two kills")
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="tsdat-soak-"))
+    soak = Soak(options.files, options.seed, tuple(options.pause), folder)
+    try:
+        soak.run()
+    except StackError as error:
+        print(
+            f"no balance after {soak.dropped} files and {soak.kills.total()} kills, see {folder}: {error}",
+            file=sys.stderr,
+        )
+        return 1
+    print(soak)
+    bad = soak.lost or soak.sheet.problems or soak.dropped < soak.files
+    if bad:
+        print(f"see {folder}", file=sys.stderr)
+    else:
+        shutil.rmtree(folder)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

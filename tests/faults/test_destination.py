@@ -1,0 +1,84 @@
+"""The destination bucket is missing, or the Lambda may not write to it: files fail with that reason and are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from commands import agrees, message
+from conftest import runner, running
+from digests import expected, project
+from gatekeeper import Gatekeeper
+from ledger import balanced
+
+from runner import aws
+from runner.backends import EmbeddedStack, eventually
+from runner.template import StackTemplate
+
+
+@pytest.fixture(scope="module")
+def keeper(described: StackTemplate) -> Iterator[Gatekeeper]:
+    made = Gatekeeper(described.destination_bucket)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def stack(keeper: Gatekeeper, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """One whose Lambda reaches S3 through the gatekeeper, as template.yaml can say."""
+    folder = tmp_path_factory.mktemp("destination")
+    bucket = "TSDAT_S3_BUCKET_NAME: !Ref DestinationBucketName"
+    through = f"{bucket}\n          AWS_ENDPOINT_URL_S3: {keeper.url}"
+    root = project(folder / "project", TSDAT_S3_BUCKET_NAME=through)
+    with running(folder / "data", "--concurrency", "1", RUNNER_ROOT=str(root)) as made:
+        keeper.endpoint_url = made.endpoint_url
+        yield made
+
+
+def test_a_denied_bucket(stack: EmbeddedStack, keeper: Gatekeeper, described: StackTemplate):
+    before, denied, after = (f"denied/noop.{when}.txt" for when in ("before", "denied", "after"))
+    stack.put(before.encode(), before)
+    assert stack.final(before).outcome == "succeeded"
+    keeper.denied = True
+    stack.put(denied.encode(), denied)
+    run = stack.final(denied)
+    keeper.denied = False
+    assert keeper.refused >= 3
+    assert (run.outcome, run.attempt, run.record["outputs"]) == ("dead-lettered", 3, [])
+    stack.put(after.encode(), after)
+    assert stack.final(after).outcome == "succeeded"
+    assert balanced(stack, described, expected).outcomes[denied] == "dead-lettered"
+    assert message(stack, denied) == (
+        "An error occurred (AccessDenied) when calling the PutObject operation: User: "
+        "arn:aws:sts::000000000000:assumed-role/pipeline is not authorized to perform: s3:PutObject"
+    )
+
+
+def test_a_missing_bucket(stack: EmbeddedStack, described: StackTemplate):
+    key, bucket, s3 = "missing/noop.txt", described.destination_bucket, aws.local_s3(stack.endpoint_url)
+    held = {item["Key"]: s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in
+            s3.list_objects_v2(Bucket=bucket).get("Contents", [])}  # fmt: skip
+    for name in held:
+        s3.delete_object(Bucket=bucket, Key=name)
+    s3.delete_bucket(Bucket=bucket)
+    assert bucket not in [made["Name"] for made in s3.list_buckets()["Buckets"]]
+    stack.put(key.encode(), key)
+    run = stack.final(key)
+    assert (run.outcome, run.attempt, run.record["outputs"]) == ("dead-lettered", 3, [])
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    for name, content in held.items():
+        s3.put_object(Bucket=bucket, Key=name, Body=content)
+    assert balanced(stack, described, expected).outcomes[key] == "dead-lettered"
+    assert message(stack, key) == (
+        "An error occurred (NoSuchBucket) when calling the PutObject operation: The specified bucket does not exist"
+    )
+
+
+def test_when_the_bucket_is_right_again_a_retry_brings_all_through(stack: EmbeddedStack, described: StackTemplate):
+    keys = [key for key, outcome in balanced(stack, described, expected).outcomes.items() if outcome == "dead-lettered"]
+    assert keys
+    done = runner("retry", "--all", "--data", stack.data)
+    assert done.returncode == 0, done.stderr
+    for key in keys:
+        eventually(lambda key=key: stack.runs_of(key)[-1].outcome == "succeeded", f"success of {key}")
+    assert set(agrees(stack, described, expected).outcomes.values()) == {"succeeded"}

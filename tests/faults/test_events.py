@@ -1,0 +1,146 @@
+"""Events that come twice, late, in another order, from elsewhere, or are none, all of them through the real queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import killing
+import pytest
+from commands import agrees
+from conftest import Supervised, running
+from digests import expected, project
+from ledger import balanced, etag, messages
+
+from runner import aws
+from runner.backends import eventually
+from runner.template import StackTemplate
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
+    """One Lambda, to which up to ten messages go at once."""
+    folder = tmp_path_factory.mktemp("events")
+    root = project(folder / "project", BatchSize="BatchSize: 10")
+    with running(folder / "data", "--concurrency", "1", RUNNER_ROOT=str(root)) as made:
+        yield made
+
+
+class Queue:
+    """The real queue, into which a test sends what it likes."""
+
+    def __init__(self, stack: Supervised, described: StackTemplate) -> None:
+        self._stack, self._name, self._bucket = stack, described.queue_name, described.source_bucket
+        self._sqs = aws.local_sqs(stack.endpoint_url)
+        self._url = self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
+
+    def event(self, key: str, content: bytes, **about: Any) -> dict[str, Any]:
+        """What S3 tells of an object."""
+        entity = {"key": key, "size": len(content), "eTag": etag(content), **about}
+        record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}
+        return {"Records": [{**record, "s3": {"bucket": {"name": self._bucket}, "object": entity}}]}
+
+    def send(self, *bodies: object, delay_s: int = 0) -> list[str]:
+        """Send messages, and give their bodies."""
+        texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
+        for text in texts:
+            self._sqs.send_message(QueueUrl=self._url, MessageBody=text, DelaySeconds=delay_s)
+        return texts
+
+    def drain(self) -> None:
+        """Wait until it is empty, in flight and delayed messages included."""
+        eventually(lambda: not messages(self._stack, self._name), "empty queue")
+
+
+@pytest.fixture
+def queue(stack: Supervised, described: StackTemplate) -> Queue:
+    return Queue(stack, described)
+
+
+def test_the_same_event_again_changes_nothing(stack: Supervised, described: StackTemplate, queue: Queue):
+    key, content = "events/noop.again.txt", b"again and again"
+    stack.put(content, key)
+    stack.final(key)
+    queue.send(*[queue.event(key, content)] * 5)
+    eventually(lambda: len(stack.runs_of(key)) >= 6, "five more runs")
+    queue.drain()
+    assert balanced(stack, described, expected).outcomes[key] == "succeeded"
+
+
+def test_a_late_event_of_an_older_version_does_not_undo_the_newer_one(
+    stack: Supervised, described: StackTemplate, queue: Queue
+):
+    key, older, newer = "events/noop.late.txt", b"older", b"newer"
+    for count, content in enumerate((older, newer), start=1):
+        stack.put(content, key)
+        stack.final(key, count)
+    runs = len(stack.runs_of(key))
+    queue.send(queue.event(key, newer), queue.event(key, older), delay_s=1)
+    eventually(lambda: len(stack.runs_of(key)) >= runs + 2, "both late events")
+    queue.drain()
+    assert balanced(stack, described, expected).outcomes[key] == "succeeded"
+
+
+def test_events_in_any_order_lead_to_the_same(stack: Supervised, described: StackTemplate, queue: Queue):
+    keys = [f"events/noop.order{number}.txt" for number in range(6)]
+    poller = killing.the(stack, "poller")
+    with killing.paused(poller):
+        for key in keys:
+            stack.put(key.encode(), key)
+        eventually(lambda: len(messages(stack, described.queue_name)) >= len(keys), "events of all files")
+        queue.send(*(queue.event(key, key.encode()) for key in reversed(keys)))
+    for key in keys:
+        stack.final(key)
+    queue.drain()
+    outcomes = balanced(stack, described, expected).outcomes
+    assert [outcomes[key] for key in keys] == ["succeeded"] * len(keys)
+
+
+def test_what_speaks_of_no_file_is_kept_with_its_reason_and_stops_nothing(
+    stack: Supervised, described: StackTemplate, queue: Queue
+):
+    elsewhere = queue.event("noop.elsewhere.txt", b"?")
+    elsewhere["Records"][0]["s3"]["bucket"]["name"] = "somebody-elses-bucket"
+    gone = queue.event("events/noop.gone.txt", b"gone")
+    before = balanced(stack, described, expected).foreign
+    sent = queue.send("no JSON at all", {"hello": "world"}, [], elsewhere, gone)
+    key = "events/noop.beside.txt"
+    stack.put(key.encode(), key)
+    assert stack.final(key).outcome == "succeeded"
+    queue.drain()
+    foreign = balanced(stack, described, expected).foreign
+    assert sorted(foreign) == sorted(before + sent)
+    told = {
+        run.record["message_id"]: run.record["error"] or {} for run in stack.history.runs(outcomes=["dead-lettered"])
+    }
+    texts = {str(error.get("message")).partition(" (")[0].splitlines()[0] for error in told.values()}
+    assert texts >= {
+        "The message is not JSON", 'An event of no known form: {"hello": "world"}', "An event of no known form: []",
+        "s3://tsdat-pipeline-inputs/events/noop.gone.txt is not there any more: it was deleted after its event was "
+        "sent. Put it there again, or give it up.", "An error occurred",
+    }  # fmt: skip
+    assert "NoSuchBucket" in {error.get("type") for error in told.values()}
+
+
+def test_a_test_event_beside_real_messages_in_one_batch(stack: Supervised, described: StackTemplate, queue: Queue):
+    good, bad = [f"events/noop.good{number}.txt" for number in range(4)], "events/noop.raise.txt"
+    test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": described.source_bucket}
+    with killing.paused(killing.the(stack, "poller")):
+        for key in (*good, bad):
+            stack.put(key.encode(), key)
+        eventually(lambda: len(messages(stack, described.queue_name)) >= 5, "events of all files")
+        queue.send(test_event)
+    assert [stack.final(key).outcome for key in (*good, bad)] == ["succeeded"] * 4 + ["dead-lettered"]
+    requests = {key: {run.record["request_id"] for run in stack.runs_of(key)} for key in (*good, bad)}
+    alone = [run.record for run in stack.history.runs() if not run.record["inputs"]]
+    tested = {record["request_id"] for record in alone if (record["reason"] or "").startswith("s3:TestEvent")}
+    # The poll that was under way takes one message alone; all the others go together.
+    assert tested & requests[bad] & set().union(*(requests[key] for key in good))
+    queue.drain()
+    outcomes = balanced(stack, described, expected).outcomes
+    assert [outcomes[key] for key in (*good, bad)] == ["succeeded"] * 4 + ["dead-lettered"]
+
+
+def test_reconcile_says_the_same(stack: Supervised, described: StackTemplate):
+    agrees(stack, described, expected)

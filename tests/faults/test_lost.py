@@ -1,0 +1,122 @@
+"""Everything is lost at once, with files in every state: LocalStack with all it held, and the whole stack."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import killing
+import pytest
+from commands import agrees
+from conftest import running, running_in_docker
+from digests import expected, open_gate, project
+from ledger import Sheet, balanced, messages
+
+from runner import aws
+from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
+from runner.template import StackTemplate
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return project(tmp_path_factory.mktemp("lost") / "project")
+
+
+@pytest.fixture(scope="module", params=["embedded", "docker"])
+def stack(request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One that nobody else uses, because what had ended in it is gone from its buckets afterwards."""
+    data, variables = tmp_path_factory.mktemp("lost-data"), {"RUNNER_ROOT": str(root), "LAMBDA_CONCURRENCY": "1"}
+    if request.param == "docker":
+        with running_in_docker(data, **variables) as made:
+            yield made
+    else:
+        with running(data, "--concurrency", "1", **variables) as made:
+            yield made
+
+
+def in_every_state(stack: Stack, described: StackTemplate, folder: str) -> dict[str, str]:
+    """Bring a file into each state that it can have; gives each one's key."""
+    keys = {state: f"{folder}/noop.{state}.{folder}.txt" for state in ("ended", "raise", "hold", "waiting")}
+    keys["skipped"] = f"{folder}/unknown.bin"
+    for state in ("ended", "raise", "skipped"):
+        stack.put(keys[state].encode(), keys[state])
+        stack.final(keys[state])
+    eventually(lambda: len(messages(stack, described.dead_letter_queue_name)) == 1, "dead letter")
+    for state in ("hold", "waiting"):
+        stack.put(keys[state].encode(), keys[state])
+        eventually(lambda key=keys[state]: stored(stack, described, key), f"upload of {keys[state]}")
+    eventually(lambda: len(messages(stack, described.queue_name)) == 2, "two messages")
+    assert not stack.runs_of(keys["hold"])
+    assert not stack.runs_of(keys["waiting"])
+    balanced_outputs = [stack.outputs / name for name in expected(keys["ended"], keys["ended"].encode())]
+    eventually(lambda: all(path.is_file() for path in balanced_outputs), "outputs in the folder")
+    return keys
+
+
+def stored(stack: Stack, described: StackTemplate, key: str) -> bool:
+    listed = aws.local_s3(stack.endpoint_url).list_objects_v2(Bucket=described.source_bucket, Prefix=key)
+    return bool(listed["KeyCount"])
+
+
+def came_through(stack: Stack, described: StackTemplate, keys: dict[str, str]) -> Sheet:
+    """Whatever was under way is processed, and what had ended is not processed again."""
+    for state in ("hold", "waiting"):
+        assert stack.final(keys[state]).outcome == "succeeded"
+    made = balanced(stack, described, expected, lost=True)
+    outcomes = {state: made.outcomes[key] for state, key in keys.items()}
+    assert outcomes == {
+        "ended": "succeeded", "raise": "dead-lettered", "hold": "succeeded", "waiting": "succeeded",
+        "skipped": "skipped",
+    }  # fmt: skip
+    assert len(stack.runs_of(keys["ended"])) == 1
+    assert len(stack.runs_of(keys["skipped"])) == 1
+    return made
+
+
+def test_localstack_is_killed_and_comes_back_empty(stack: Stack, described: StackTemplate, root: Path):
+    keys, local = in_every_state(stack, described, "localstack"), killing.the(stack, "localstack")
+    before = aws.bucket_epoch(aws.local_s3(stack.endpoint_url), described.source_bucket)
+    assert before
+    killing.kill(stack, local)
+    killing.successor(stack, "localstack", local)
+    s3 = aws.local_s3(stack.endpoint_url)
+    after = eventually(lambda: aws.answers(s3) and aws.bucket_epoch(s3, described.source_bucket), "new buckets")
+    assert after != before
+    assert not stored(stack, described, keys["ended"])
+    open_gate(root, keys["hold"])
+    came_through(stack, described, keys)
+
+
+def test_localstack_is_killed_again_while_it_comes_back(stack: Stack, described: StackTemplate):
+    key, local = "again/noop.txt", killing.the(stack, "localstack")
+    for _ in range(2):
+        killing.kill(stack, local)
+        local = killing.successor(stack, "localstack", local)
+    killing.kill(stack, local)
+    assert not isinstance(stack, EmbeddedStack) or killing.alive(stack.process.pid)
+    stack.put(key.encode(), key)
+    killing.successor(stack, "localstack", local)
+    assert stack.final(key).outcome == "succeeded"
+    assert balanced(stack, described, expected, lost=True).outcomes[key] == "succeeded"
+
+
+def test_everything_is_killed_and_started_again(stack: Stack, described: StackTemplate, root: Path):
+    keys, processes = in_every_state(stack, described, "everything"), killing.family(stack)
+    if isinstance(stack, DockerStack):
+        for pid in processes:
+            os.kill(pid, signal.SIGKILL)
+    elif isinstance(stack, EmbeddedStack):
+        killing.kill(stack, stack.process.pid)
+        stack.process.wait()
+    eventually(lambda: not [pid for pid in processes if killing.alive(pid)], "end of all processes", 5)
+    open_gate(root, keys["hold"])
+    stack.start()
+    assert not set(processes) & set(killing.family(stack))
+    assert not stored(stack, described, keys["ended"])
+    came_through(stack, described, keys)
+
+
+def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
+    agrees(stack, described, expected, lost=True)

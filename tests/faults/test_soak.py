@@ -1,0 +1,23 @@
+"""A short soak; the long one is scripts/soak."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from soak import KINDS, Soak
+
+MOST_GROWTH_MB = 15
+
+
+@pytest.mark.timeout(240)
+def test_nothing_is_lost_or_wrong_whatever_is_killed(tmp_path: Path):
+    soak = Soak(files=300, seed=1, pause_s=(1.0, 3.0), folder=tmp_path)
+    soak.run()
+    print(soak)
+    assert soak.dropped == soak.files == len(soak.sheet.outcomes)
+    assert all(soak.kills[kind] for kind in KINDS)
+    assert not soak.lost
+    assert not soak.sheet.problems
+    first, *_, last = soak.quarters("supervisor")
+    assert last - first < MOST_GROWTH_MB

@@ -1,0 +1,226 @@
+"""What every combination of the template's conditions must keep to, once SAM has expanded it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from expansion import REGION, TEMPLATE, VARIANTS, expanded, references
+
+from runner.intrinsics import Template
+
+# Lists of keys, and the streams of one log group.
+WILDCARDS = {
+    "arn:aws:s3:::tsdat-pipeline-inputs/*",
+    "arn:aws:s3:::tsdat-pipeline-inputs/a2e_buoy_ingest/*",
+    "arn:aws:s3:::tsdat-pipeline-outputs/*",
+    f"arn:aws:logs:{REGION}:000000000000:log-group:/aws/lambda/tsdat-pipeline-lambda:*",
+}
+ENCRYPTED = {
+    "AWS::S3::Bucket": ("BucketEncryption", {
+        "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+    }),
+    "AWS::SQS::Queue": ("SqsManagedSseEnabled", True),
+}  # fmt: skip
+# AWS encrypts logs and images itself; the rest holds no data. Alarms name no file.
+HOLDS_NO_DATA = {
+    "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping", "AWS::IAM::Role", "AWS::Logs::LogGroup",
+    "AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy",
+    "AWS::Events::Rule", "AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::Scheduler::Schedule",
+}  # fmt: skip
+
+
+def name_of(variant: dict[str, str]) -> str:
+    return "+".join([variant["Trigger"], *(name for name in variant if name not in ("Trigger", "SourceTopicArn"))])
+
+
+class Variant:
+    """An expanded template with its conditions resolved."""
+
+    def __init__(self, parameters: dict[str, str], folder: Path, source: Path = TEMPLATE) -> None:
+        self.parameters = parameters
+        path = folder / "expanded.json"
+        path.write_text(json.dumps(expanded(parameters, source)))
+        self.template = Template(path, {}, REGION)
+        self.resources = self.template.resources
+
+    def of_type(self, kind: str) -> dict[str, Any]:
+        return {name: resource for name, resource in self.resources.items() if resource["Type"] == kind}
+
+    def value(self, name: str, *path: str) -> Any:
+        node = self.resources[name]["Properties"]
+        for step in path:
+            node = node[step]
+        return self.template.value(node, name)
+
+    def arn(self, name: str) -> str:
+        return str(self.template.value({"Fn::GetAtt": [name, "Arn"]}, name))
+
+    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """All policy statements, each with the resource it stands in."""
+        for name, resource in self.resources.items():
+            if resource["Type"] == "AWS::SNS::TopicPolicy":
+                # Ref of a topic is an ARN that only AWS knows.
+                yield from ((name, one) for one in resource["Properties"]["PolicyDocument"]["Statement"])
+            elif "PolicyDocument" in resource["Properties"]:
+                yield from ((name, one) for one in self.value(name, "PolicyDocument", "Statement"))
+            elif resource["Type"] == "AWS::IAM::Role":
+                for policy in self.value(name, "Policies"):
+                    yield from ((name, one) for one in policy["PolicyDocument"]["Statement"])
+
+
+@pytest.fixture(params=VARIANTS, ids=name_of)
+def variant(request: pytest.FixtureRequest, tmp_path: Path) -> Variant:
+    return Variant(request.param, tmp_path)
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_messages_stay_hidden_as_long_as_aws_advises(variant: Variant):
+    assert variant.value("IngestQueue", "VisibilityTimeout") >= 6 * variant.value("PipelineFunction", "Timeout")
+
+
+def test_the_mapping_is_what_lambda_takes_and_reports_what_failed(variant: Variant):
+    (name,) = variant.of_type("AWS::Lambda::EventSourceMapping")
+    assert variant.value(name, "ScalingConfig", "MaximumConcurrency") >= 2
+    assert variant.value(name, "FunctionResponseTypes") == ["ReportBatchItemFailures"]
+    assert variant.value(name, "EventSourceArn") == variant.arn("IngestQueue")
+
+
+def test_what_fails_goes_to_the_dead_letter_queue_and_stays_there(variant: Variant):
+    assert variant.value("IngestQueue", "RedrivePolicy")["deadLetterTargetArn"] == variant.arn("DeadLetterQueue")
+    days = [variant.value(name, "MessageRetentionPeriod") / 86_400 for name in ("IngestQueue", "DeadLetterQueue")]
+    assert days == [14, 14]
+
+
+def test_one_trigger_sends_and_the_queue_lets_it_and_nothing_else(variant: Variant):
+    source = variant.parameters
+    triggers = {
+        "new-bucket": ("SourceBucket", "s3", "arn:aws:s3:::tsdat-pipeline-inputs"),
+        "existing-bucket": ("NewFileRule", "events",
+                            f"arn:aws:events:{REGION}:000000000000:rule/tsdat-pipeline-lambda-new-file"),
+        "sns-topic": ("TopicSubscription", "sns", source.get("SourceTopicArn")),
+    }  # fmt: skip
+    name, service, arn = triggers[source["Trigger"]]
+    assert [other for other, *_ in triggers.values() if other in variant.resources] == [name]
+    assert variant.resources[name]["DependsOn"] == "QueuePolicy"
+    assert variant.arn("IngestQueue") in json.dumps(variant.template.value(variant.resources[name]["Properties"], name))
+    allowed = [one for policy, one in variant.statements() if policy == "QueuePolicy" and one["Effect"] == "Allow"]
+    assert [(one["Principal"], one["Action"], one["Resource"]) for one in allowed] == [
+        ({"Service": f"{service}.amazonaws.com"}, "sqs:SendMessage", variant.arn("IngestQueue"))
+    ]
+    assert allowed[0]["Condition"]["ArnEquals"] == {"aws:SourceArn": arn}
+
+
+def test_the_prefix_filters_in_every_trigger_and_in_the_role(variant: Variant):
+    prefix = variant.parameters.get("SourcePrefix", "")
+    (name,) = {"SourceBucket", "NewFileRule", "TopicSubscription"} & variant.resources.keys()
+    said = json.dumps(variant.template.value(variant.resources[name]["Properties"], name))
+    assert ("prefix" in said.lower()) == bool(prefix)
+    assert prefix in said
+    readable = [as_list(one["Resource"]) for policy, one in variant.statements() if policy == "PipelineRole"]
+    assert [f"arn:aws:s3:::tsdat-pipeline-inputs/{prefix}*"] in readable
+
+
+def test_what_is_allowed_names_its_actions_and_resources(variant: Variant):
+    allowed = [one for _, one in variant.statements() if one["Effect"] == "Allow"]
+    assert len(allowed) >= 6
+    for one in allowed:
+        assert not [action for action in as_list(one["Action"]) if "*" in action]
+        assert {arn for arn in as_list(one["Resource"]) if "*" in arn} <= WILDCARDS
+        assert one.get("Principal") != "*"
+        assert "NotAction" not in one
+        assert "NotResource" not in one
+    assert not [
+        role for role in variant.of_type("AWS::IAM::Role").values() if "ManagedPolicyArns" in role["Properties"]
+    ]
+
+
+def test_nothing_is_public(variant: Variant):
+    for name in variant.of_type("AWS::S3::Bucket"):
+        private = variant.value(name, "PublicAccessBlockConfiguration")
+        assert len(private) == 4
+        assert all(private.values())
+        assert variant.value(name, "OwnershipControls") == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        assert "AccessControl" not in variant.resources[name]["Properties"]
+    assert not variant.of_type("AWS::Lambda::Url")
+
+
+def test_nothing_travels_without_tls(variant: Variant):
+    denied = [
+        json.dumps(one["Resource"])
+        for _, one in variant.statements()
+        if (one["Effect"], one.get("Principal")) == ("Deny", "*")
+        and one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+    guarded = [variant.arn(name) for kind in ENCRYPTED for name in variant.of_type(kind)]
+    assert len(guarded) >= 3
+    assert [arn for arn in guarded if not any(f'"{arn}"' in resources for resources in denied)] == []
+    assert len(denied) == len(guarded) + len(variant.of_type("AWS::SNS::Topic"))
+
+
+def test_nothing_lies_unencrypted(variant: Variant):
+    for name, resource in variant.resources.items():
+        kind = resource["Type"]
+        if kind in ENCRYPTED:
+            key, expected = ENCRYPTED[kind]
+            assert variant.value(name, key) == expected
+        else:
+            assert kind in HOLDS_NO_DATA, f"{kind} is new here: encrypt it, or say that it holds no data"
+
+
+def test_data_stays_when_the_stack_goes(variant: Variant):
+    buckets = variant.of_type("AWS::S3::Bucket")
+    assert len(buckets) == 1 + (variant.parameters["Trigger"] == "new-bucket")
+    for bucket in buckets.values():
+        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert variant.value("DestinationBucket", "VersioningConfiguration") == {"Status": "Enabled"}
+
+
+def test_alarms_reach_whoever_is_named(variant: Variant):
+    alarms = variant.of_type("AWS::CloudWatch::Alarm")
+    queues = {name: [one["Value"] for one in variant.value(name, "Dimensions")] for name in alarms}
+    assert queues == {
+        "FailedFilesAlarm": ["tsdat-pipeline-lambda-dlq"], "WaitingFilesAlarm": ["tsdat-pipeline-lambda-queue"],
+    }  # fmt: skip
+    wanted = ("AlarmTopicArn" in variant.parameters) + ("AlarmEmail" in variant.parameters)
+    for alarm in alarms.values():
+        # The mail's own topic has an ARN that only AWS knows.
+        chosen = [action["Fn::If"] for action in alarm["Properties"]["AlarmActions"]]
+        told = [then for condition, then, _ in chosen if holds(variant, condition)]
+        assert len(told) == wanted
+    assert ("AlarmTopic" in variant.resources) == ("AlarmEmail" in variant.parameters)
+
+
+def holds(variant: Variant, condition: str) -> bool:
+    return bool(variant.template.value({"Fn::If": [condition, True, False]}, condition))
+
+
+def circle(variant: Variant) -> list[str]:
+    """Resources that wait for each other; empty if all can be made one after the other."""
+    graph = {name: set(references(one)) & variant.resources.keys() for name, one in variant.resources.items()}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_resource_waits_for_itself(variant: Variant):
+    assert circle(variant) == []
+
+
+def test_the_circle_that_the_names_avoid_would_be_found(tmp_path: Path):
+    by_name = '{"aws:SourceArn": !Sub "arn:${AWS::Partition}:s3:::${SourceBucketName}"}'
+    text = TEMPLATE.read_text()
+    assert by_name in text
+    other = tmp_path / "template.yaml"
+    other.write_text(text.replace(by_name, '{"aws:SourceArn": !GetAtt SourceBucket.Arn}'))
+    found = circle(Variant({"Trigger": "new-bucket"}, tmp_path, other))
+    assert set(found) == {"SourceBucket", "QueuePolicy"}

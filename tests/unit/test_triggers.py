@@ -1,0 +1,63 @@
+"""Whoever tells the queue of new files on AWS, the local stack knows the bucket and the prefix."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.errors import TemplateError
+from runner.template import load
+
+TEMPLATE = Path("template.yaml")
+TEXT = TEMPLATE.read_text(encoding="utf-8")
+TOPIC = "arn:aws:sns:us-west-2:123456789012:new-files"
+TRIGGERS = [
+    {"Trigger": "new-bucket"},
+    {"Trigger": "existing-bucket"},
+    {"Trigger": "sns-topic", "SourceTopicArn": TOPIC},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.parametrize("prefix", ["", "a2e_buoy_ingest/"])
+def test_every_trigger_leads_to_the_same_local_path(trigger: dict[str, str], prefix: str) -> None:
+    described = load(TEMPLATE, {**trigger, "SourcePrefix": prefix, "SourceBucketName": "raw"})
+    assert (described.source_bucket, described.filter_prefix) == ("raw", prefix or None)
+    assert described.filter_suffix is None
+    assert described.notification_events == ("s3:ObjectCreated:*",)
+    own = replace(described, queue_attributes={}, bucket_settings={})
+    usual = load(TEMPLATE, {"SourcePrefix": prefix, "SourceBucketName": "raw"})
+    assert own == replace(usual, queue_attributes={}, bucket_settings={})
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS[1:])
+def test_nothing_is_known_of_a_bucket_that_the_template_does_not_make(trigger: dict[str, str]) -> None:
+    described = load(TEMPLATE, trigger)
+    assert described.bucket_settings["tsdat-pipeline-inputs"] == {}
+    assert (
+        described.bucket_settings["tsdat-pipeline-outputs"] == load(TEMPLATE).bucket_settings["tsdat-pipeline-outputs"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "old", "new", "message"),
+    [
+        (TRIGGERS[1], "bucket: {name: [!Ref SourceBucketName]}\n          object", "object",
+         "NewFileRule.Properties.EventPattern.detail.bucket.name: None"),
+        (TRIGGERS[2], "            bucket: {name: [!Ref SourceBucketName]}\n            object",
+         "            bucket: {name: [a, b]}\n            object",
+         "TopicSubscription.Properties.FilterPolicy.Records.s3.bucket.name: ['a', 'b']"),
+    ],
+)  # fmt: skip
+def test_the_bucket_has_to_be_known(
+    tmp_path: Path, parameters: dict[str, str], old: str, new: str, message: str
+) -> None:
+    assert TEXT.count(old) == 1
+    path = tmp_path / "template.yaml"
+    path.write_text(TEXT.replace(old, new))
+    with pytest.raises(TemplateError) as caught:
+        load(path, parameters)
+    assert str(caught.value) == (
+        f"template.yaml: Resources.{message} must be a list of one bucket's name: the local stack has to make that "
+        "bucket."
+    )
