@@ -83,6 +83,11 @@ def test_a_config_that_is_not_there_goes_to_the_dead_letters(stack: Stack, descr
     assert error
     assert (error["phase"], error["type"]) == ("route", "UnroutableError")
     assert error["message"].startswith("There is no pipeline config 'pipelines/nobody/config/pipeline.yaml'. Known")
+    told = json.loads(runner("failures", "--json", "--data", stack.data).stdout)
+    (failure,) = [row for row in told if row["file"].startswith("nowhere ")]
+    again = runner("retry", failure["id"], "--data", stack.data)
+    assert again.returncode == 0, again.stdout + again.stderr
+    eventually(lambda: len(ended(stack, "nowhere")) == 2, "second end of the run", 60)
 
 
 def test_the_command_runs_a_schedule_at_once_and_after_a_restart(tmp_path: Path):
@@ -121,7 +126,7 @@ def with_ingest(project: Path) -> Path:
         ("cron(0 1 * * ? *)", "rate(1 minute)"),
         ('"window": {"length_h": 24, "round_h": 24},\n          "bucket"',
          '"window": {"length_h": 1, "round_h": 0},\n          "bucket"'),
-        ('  SourcePrefix:\n    Type: String\n    Default: ""\n', '  SourcePrefix:\n    Default: other/\n    Type: String\n'),
+        ('  SourcePrefix:\n    Type: String\n    Default: ""', "  SourcePrefix:\n    Type: String\n    Default: x/"),
     ):  # fmt: skip
         assert text.count(old) == 1, old
         text = text.replace(old, new)

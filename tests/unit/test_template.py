@@ -259,8 +259,8 @@ def test_what_is_wrong_is_said_with_path_and_value(tmp_path: Path, old: str, new
 def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
     known = (
         "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel, ScheduleState, Trigger, "
-        "SourcePrefix, SourceTopicArn, SourceTopicRawDelivery, AlarmEmail, AlarmTopicArn, MemorySizeMB, MaximumConcurrency, "
-        "Architecture"
+        "SourcePrefix, SourceTopicArn, SourceTopicRawDelivery, AlarmEmail, AlarmTopicArn, MemorySizeMB, "
+        "MaximumConcurrency, Architecture"
     )
     assert failure(TEMPLATE, {"Bucket": "x"}) == (
         f"template.yaml: Parameters: there is no 'Bucket' in Parameters. Known: {known}."
