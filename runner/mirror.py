@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -52,22 +52,32 @@ class Mirror:
         self._told: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._known: dict[str, str] = {}
 
-    def restore(self, stop: threading.Event) -> None:
+    def restore(self, source_bucket: str, stop: threading.Event) -> None:
         """Put what the folder has back into a new bucket, until `stop` is set: LocalStack forgets, and VAPs read it.
 
-        A bucket is new when it lacks the tag that is set here when all is back.
+        A bucket is new when it lacks the tag that is set here when all is back. The source bucket is asked too, because
+        it is complete only when provisioning has done with both.
         """
         while not stop.wait(_NEW_BUCKET_INTERVAL_S):
             try:
-                if not aws.bucket_epoch(self._s3, self._bucket):
+                complete = aws.bucket_epoch(self._s3, source_bucket)
+                if complete and not aws.bucket_epoch(self._s3, self._bucket):
                     self._put_back()
-                    tags: Any = {"TagSet": [{"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex}]}
-                    self._s3.put_bucket_tagging(Bucket=self._bucket, Tagging=tags)
+                    tags: Any = [*self._tags(), {"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex}]
+                    self._s3.put_bucket_tagging(Bucket=self._bucket, Tagging={"TagSet": tags})
             except (ClientError, BotoCoreError, OSError) as error:
                 log.debug("the outputs are not back in %s yet: %s", self._bucket, error)
 
+    def _tags(self) -> Sequence[Any]:
+        """Those that the template gives the bucket."""
+        try:
+            return self._s3.get_bucket_tagging(Bucket=self._bucket)["TagSet"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchTagSet":
+                raise
+            return []
+
     def _put_back(self) -> None:
-        self._s3.head_bucket(Bucket=self._bucket)  # it may not be made yet
         for path in sorted(path for path in self._folder.rglob("*") if path.is_file() and path.suffix != ".part"):
             try:
                 with path.open("rb") as file:  # a run may store a newer one meanwhile, which stays

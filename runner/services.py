@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -137,7 +138,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
         sqs = aws.local_sqs(settings.endpoint_url)
         for name, run in (
             ("mirror", mirror.run),
-            ("restore", mirror.restore),
+            ("restore", partial(mirror.restore, described.source_bucket)),
             ("balance", Keeper(settings, described).run),
             ("scheduler", Scheduler(sqs, described.queue_name, described.schedules).run),
         ):
