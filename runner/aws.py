@@ -111,6 +111,18 @@ def local_sqs(endpoint_url: str | None) -> SQSClient:
     return client
 
 
+def account_on_aws() -> tuple[str, S3Client, SQSClient]:
+    """Account number, S3 and SQS by the user's own credentials: only for a command that was told to go to AWS.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: there are none, or AWS refuses them.
+    """
+    import boto3
+
+    make: Any = boto3.client  # it has no type for STS
+    return str(make("sts").get_caller_identity()["Account"]), make("s3"), make("sqs")
+
+
 @cache
 def s3() -> S3Client:
     """S3 as the Lambda sees it: its role and region on AWS, AWS_ENDPOINT_URL locally."""

@@ -110,7 +110,7 @@ def _runs(settings: Settings, history: History, backend: Backend | None) -> dict
 
 
 def _last(run: Run, version: Version, missing: tuple[str, ...], kept: bool) -> LastRun:
-    was_read = version in [(item["key"], item["etag"] or "") for item in run.record["inputs"]]
+    was_read = not version[0] or version in [(item["key"], item["etag"] or "") for item in run.record["inputs"]]
     reason = run.record["reason"] or report.why(run.record)
     return LastRun(run.outcome, reason, was_read, missing, kept)
 

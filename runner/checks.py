@@ -57,7 +57,7 @@ def _config_problems(root: Path, routes: routing.Routes, bucket: str) -> Iterato
         except Exception as error:  # whatever a config or a user's module raises is what we are here to show
             yield f"{route.config}: {_innermost(error)}"
         else:
-            if not getattr(built.retriever, "readers", True):
+            if route.takes_files and not getattr(built.retriever, "readers", True):
                 yield f"{route.config}: its retriever has no readers. Add at least one pattern with a reader."
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from runner import care, processes
+from runner import care, cli_events, cli_schedules, processes
 from runner.errors import RunnerError
-from runner.options import Data, chosen
+from runner.options import AsJson, Data, chosen
 
 app = typer.Typer(
     name="runner",
@@ -23,6 +23,9 @@ app = typer.Typer(
     "**New here?** `runner run FILE` sends one file through the whole path; `runner up` keeps the stack running "
     "and takes every file you drop into `data/inbox`.",
 )
+for _more in (cli_schedules.app, cli_events.app):
+    app.registered_commands += _more.registered_commands
+    app.registered_groups += _more.registered_groups
 
 Files = Annotated[list[Path], typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True)]
 Concurrency = Annotated[
@@ -125,7 +128,7 @@ def check() -> None:
 @app.command()
 def status(
     data: Data = None,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Show what became of every file that came into the inbox."""
     from runner import review

@@ -25,6 +25,10 @@ class ArchiveError(RunnerError):
     """An archive that is not given to a pipeline: it is broken, unsafe, or over a limit."""
 
 
+class NothingStoredError(RunnerError):
+    """Of nothing that a VAP reads is anything stored in its window. A named skip, not a failure."""
+
+
 class TemplateError(RunnerError):
     """template.yaml is missing something, or uses what the local stack cannot resolve."""
 

@@ -1,4 +1,4 @@
-"""Turns what AWS delivers into the S3 objects it tells of. Pure: JSON in, objects out.
+"""Turns what AWS delivers into the S3 objects it tells of, or the run it asks for. Pure: JSON in, objects out.
 
 The core of every form is a record of an S3 event notification ("Event message structure", Amazon S3 User Guide):
 
@@ -11,7 +11,7 @@ or an EventBridge event ("EventBridge event message structure", same guide), who
     {"source": "aws.s3", "detail-type": "Object Created", "time": "…",
      "detail": {"bucket": {"name": "tsdat-pipeline-inputs"}, "object": {"key": "tide gauge/a.csv", "size": 5}}}
 
-SQS and SNS wrap either. tests/events/ has a file for each form.
+SQS and SNS wrap either. What a schedule sends is in runner/scheduled.py. tests/events/ has a file for each form.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
+from runner import scheduled
 from runner.errors import EventError
+from runner.scheduled import Scheduled
 
 _KNOWN_FORMS = (
     "Known forms: an S3 event notification (Records with eventSource aws:s3 and eventVersion 2.x), an s3:TestEvent, an "
-    "EventBridge event with source aws.s3; each alone, or in an SQS message, an SNS message, or an SNS message in SQS."
+    "EventBridge event with source aws.s3, a schedule's event with source tsdat.schedule; each alone, or in an SQS "
+    "message, an SNS message, or an SNS message in SQS."
 )
 _LONGEST_EXCERPT = 200
 # Two layers are the most that AWS makes (SNS in SQS); one more is allowed for a forwarding queue or topic.
@@ -66,10 +69,11 @@ class Parsed:
 
     objects: tuple[S3Object, ...]
     skips: tuple[Skip, ...]
+    scheduled: tuple[Scheduled, ...] = ()
 
 
 def parse(event: Mapping[str, Any] | str) -> Parsed:
-    """Find the new objects in an event, or in the body of an SQS message.
+    """Find the new objects and the scheduled runs in an event, or in the body of an SQS message.
 
     Raises:
         EventError: it has none of the known forms, or its JSON or its keys cannot be read.
@@ -78,6 +82,7 @@ def parse(event: Mapping[str, Any] | str) -> Parsed:
     return Parsed(
         objects=tuple(item for item in found if isinstance(item, S3Object)),
         skips=tuple(item for item in found if isinstance(item, Skip)),
+        scheduled=tuple(item for item in found if isinstance(item, Scheduled)),
     )
 
 
@@ -88,7 +93,7 @@ def is_sqs(event: object) -> bool:
     return isinstance(first, Mapping) and first.get("eventSource") == "aws:sqs"
 
 
-def _read(payload: object, layers: int) -> Iterator[S3Object | Skip]:
+def _read(payload: object, layers: int) -> Iterator[S3Object | Skip | Scheduled]:
     if layers > _MOST_LAYERS:
         raise EventError(f"The event has more than {_MOST_LAYERS} layers of SQS and SNS: {_excerpt(payload)}")
     if isinstance(payload, str):
@@ -105,11 +110,13 @@ def _read(payload: object, layers: int) -> Iterator[S3Object | Skip]:
         yield from _read(payload["Message"], layers + 1)
     elif _is_eventbridge(payload):
         yield _from_eventbridge(payload)
+    elif payload.get("source") == scheduled.SOURCE:
+        yield scheduled.read(payload)
     else:
         raise _unknown(payload)
 
 
-def _read_record(record: object, layers: int) -> Iterator[S3Object | Skip]:
+def _read_record(record: object, layers: int) -> Iterator[S3Object | Skip | Scheduled]:
     if not isinstance(record, Mapping):
         raise _unknown(record)
     match record:

@@ -80,7 +80,7 @@ def _row(failure: Failure, history: History, dead: set[Version] | None) -> dict[
     record, run = failure.run.record, failure.run
     return {
         "id": failure.id,
-        "file": printable(report.keys(record)),
+        "file": printable(report.title(record)),
         "etag": failure.versions[0][1],
         "pipeline": record["pipeline"],
         "when": datetime.fromtimestamp(run.ended_at).astimezone().isoformat(timespec="seconds"),

@@ -21,11 +21,20 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import archives, events, keys, limits, pipeline, redaction, routing, sandbox
+from runner import archives, aws, events, keys, limits, pipeline, redaction, routing, sandbox
 from runner.archive_limits import ArchiveLimits
-from runner.errors import EventError, PipelineFailedError, ReplacedError, RoutingError, UnroutableError
+from runner.errors import (
+    EventError,
+    NothingStoredError,
+    PipelineFailedError,
+    ReplacedError,
+    RoutingError,
+    UnroutableError,
+)
+from runner.listing import listed
 from runner.phases import Phases
 from runner.record import Input, RunRecord, failure_of, new_record
+from runner.scheduled import Scheduled, Window
 from runner.source import Sources, named
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
@@ -99,10 +108,42 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
         except RoutingError as error:  # two routes match, or an edit of the routes is not valid
             runs.append(new_record("failed", **about, error=failure_of(error, "route"), inputs=[named(item)]))
     runs += [_run(route, objects, about) for route, objects in together.items()]
+    runs += [_scheduled(item, {**about, **_scheduling(item)}) for item in parsed.scheduled]
     return [_logged(run) for run in runs]
 
 
-def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, Any]) -> RunRecord:
+def _scheduled(item: Scheduled, about: dict[str, Any]) -> RunRecord:
+    """Run a VAP on its window, or an ingest on all objects that came in it."""
+    try:
+        route = routes.get().named(item.config)
+        if item.bucket is None:
+            return _run(route, [], about, item.window)
+        objects = _came(item.bucket, item.prefix, item.window, route)
+    except Exception as error:  # no such config, or the bucket may not be listed
+        return new_record("failed", **about, config=item.config, error=failure_of(error, "route"))
+    if objects:
+        return _run(route, objects, about)
+    place = f"s3://{item.bucket}/{item.prefix}"
+    reason = f"No object for {route.config} came below {place} from {item.window}."
+    return new_record("skipped", **about, pipeline=route.pipeline, config=route.config, reason=reason)
+
+
+def _came(bucket: str, prefix: str, window: Window, route: routing.Route) -> list[events.S3Object]:
+    """The objects that came in a window and are a route's own."""
+    return [
+        events.S3Object(bucket, found.key, found.size, found.etag, None, None, "Scheduled", found.modified.isoformat())
+        for found in listed(aws.s3(), bucket, prefix, window.begin, window.end)
+        if route.matches(found.key)
+    ]
+
+
+def _scheduling(item: Scheduled) -> dict[str, Any]:
+    return {"schedule": item.schedule, "window": item.window.as_json()}
+
+
+def _run(
+    route: routing.Route, objects: list[events.S3Object], about: dict[str, Any], window: Window | None = None
+) -> RunRecord:
     run = new_record(
         "failed", **about, pipeline=route.pipeline, location=route.location, config=route.config,
         inputs=[named(item) for item in objects],
@@ -121,8 +162,10 @@ def _run(route: routing.Route, objects: list[events.S3Object], about: dict[str, 
             phases.enter("inspect")
             for path in files:
                 archives.check(path, ARCHIVE_LIMITS)
-            pipeline.run(Path(route.config), files, phases, result, sources.require_current)
+            pipeline.run(Path(route.config), files, phases, result, sources.require_current, window)
         run["status"] = "succeeded"
+    except NothingStoredError as error:
+        run["status"], run["reason"] = "skipped", str(error)
     except ReplacedError as error:
         if error.stored:
             run["error"] = failure_of(error, phases.current)
@@ -148,7 +191,7 @@ def _skipped_input(skip: events.Skip) -> list[Input]:
 
 
 def _keys(run: RunRecord) -> str:
-    return ", ".join(item["key"] for item in run["inputs"]) or "event"
+    return ", ".join(item["key"] for item in run["inputs"]) or run["schedule"] or "event"
 
 
 def _message(run: RunRecord) -> str:

@@ -133,7 +133,9 @@ class History:
             attempt: SQS's receive count.
             body_md5: of its message, which a failure without inputs goes by.
         """
-        about = versions(run) or ([("", body_md5)] if body_md5 and run["status"] == "failed" else [])
+        # A schedule's message names no file: its retry has to find it by the message, also when the run had inputs.
+        by_message = body_md5 and (run.get("schedule") or (run["status"] == "failed" and not versions(run)))
+        about = versions(run) + ([("", body_md5)] if by_message else [])
         with self._transaction():
             cursor = self._db.execute(
                 "INSERT INTO runs (ended_at, outcome, attempt, record) VALUES (?, ?, ?, ?)",

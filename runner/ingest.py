@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from runner import archives, pipeline, reasons, routing, template
@@ -11,6 +13,7 @@ from runner.errors import RoutingError, UnroutableError
 from runner.record import Failure, failure_of
 from runner.redaction import redacted, secrets_of
 from runner.sandbox import contained
+from runner.scheduled import Window
 from runner.settings import Settings
 from runner.terminal import results
 
@@ -54,21 +57,39 @@ def _archive_limits(settings: Settings) -> ArchiveLimits:
     return ArchiveLimits.from_env(template.load(file).environment if file.exists() else {})
 
 
+def vap(settings: Settings, config: Path, begin: datetime, end: datetime) -> int:
+    """Run a VAP's config on a window of what is stored; gives the exit code, 0 when it did not fail."""
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    os.environ.setdefault("TSDAT_STORAGE_ROOT", str(settings.outputs))
+    config = config.absolute()
+    os.chdir(settings.root)
+    pipeline.use_project(settings.root)
+    window = Window(begin, end)
+    return 0 if _run_config(config, window.for_tsdat(), str(window)) else 1
+
+
 def _run(route: routing.Route, inputs: list[Path], limits: ArchiveLimits) -> bool:
-    from tsdat import PipelineConfig
+    def inspect() -> None:
+        for path in inputs:
+            archives.check(path, limits)
 
     names = ", ".join(path.name for path in inputs)
-    results.print(f"▶ {names} → {route.config}", markup=False)
+    return _run_config(Path(route.config), [str(path) for path in inputs], names, inspect)
+
+
+def _run_config(config: Path, arguments: list[str], names: str, inspect: Callable[[], None] = lambda: None) -> bool:
+    from tsdat import PipelineConfig
+
+    results.print(f"▶ {names} → {config}", markup=False)
     warnings: list[str] = []
     phase = "inspect"
     try:
-        for path in inputs:
-            archives.check(path, limits)
+        inspect()
         with contained(warnings):
             phase = "load"
-            loaded = PipelineConfig.from_yaml(Path(route.config)).instantiate_pipeline()
+            loaded = PipelineConfig.from_yaml(config).instantiate_pipeline()
             phase = "process"
-            loaded.run([str(path) for path in inputs])
+            loaded.run(arguments)
     except Exception as error:  # one file's failure must not keep the next from its run
         _explain(names, failure_of(error, phase))
         return False

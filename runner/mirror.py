@@ -6,12 +6,15 @@ import logging
 import queue
 import threading
 import time
+import uuid
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runner import aws
 from runner.history import Run
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("mirror")
 
 _LOOK_INTERVAL_S = 30.0
+_NEW_BUCKET_INTERVAL_S = 1.0
 
 
 # The file system's clock may lag behind that of the process.
@@ -32,6 +36,14 @@ def is_mirrored(run: Run, folder: Path) -> bool:
     return all(path.is_file() and path.stat().st_mtime >= run.ended_at - _CLOCK_SLACK_S for path in paths)
 
 
+def await_mirrored(runs: Iterable[Run], folder: Path, patience_s: float = 10.0) -> None:
+    """Wait until the outputs of runs have come into the folder: the mirror is a little later than the history."""
+    runs = list(runs)
+    deadline = time.monotonic() + patience_s
+    while not all(is_mirrored(run, folder) for run in runs) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 class Mirror:
     """One bucket and the folder that shows it. Files that the bucket no longer has stay."""
 
@@ -39,6 +51,42 @@ class Mirror:
         self._s3, self._bucket, self._folder = s3, bucket, folder
         self._told: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._known: dict[str, str] = {}
+
+    def restore(self, source_bucket: str, stop: threading.Event) -> None:
+        """Put what the folder has back into a new bucket, until `stop` is set: LocalStack forgets, and VAPs read it.
+
+        A bucket is new when it lacks the tag that is set here when all is back. The source bucket is asked too, because
+        it is complete only when provisioning has done with both.
+        """
+        while not stop.wait(_NEW_BUCKET_INTERVAL_S):
+            try:
+                complete = aws.bucket_epoch(self._s3, source_bucket)
+                if complete and not aws.bucket_epoch(self._s3, self._bucket):
+                    self._put_back()
+                    tags: Any = [*self._tags(), {"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex}]
+                    self._s3.put_bucket_tagging(Bucket=self._bucket, Tagging={"TagSet": tags})
+            except (ClientError, BotoCoreError, OSError) as error:
+                log.debug("the outputs are not back in %s yet: %s", self._bucket, error)
+
+    def _tags(self) -> Sequence[Any]:
+        """Those that the template gives the bucket."""
+        try:
+            return self._s3.get_bucket_tagging(Bucket=self._bucket)["TagSet"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchTagSet":
+                raise
+            return []
+
+    def _put_back(self) -> None:
+        for path in sorted(path for path in self._folder.rglob("*") if path.is_file() and path.suffix != ".part"):
+            try:
+                with path.open("rb") as file:  # a run may store a newer one meanwhile, which stays
+                    key = path.relative_to(self._folder).as_posix()
+                    put = self._s3.put_object(Bucket=self._bucket, Key=key, Body=file, IfNoneMatch="*")
+                    self._known[key] = put["ETag"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "PreconditionFailed":
+                    raise
 
     def tell(self, key: str) -> None:
         """An object was stored; it is fetched soon."""

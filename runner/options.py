@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -23,3 +24,22 @@ def chosen(data: Path | None = None, concurrency: int | None = None) -> Settings
     if data:
         settings = replace(settings, data=data.absolute())
     return replace(settings, concurrency=concurrency) if concurrency else settings
+
+
+def utc(text: str) -> datetime:
+    """A time as people write it, 2020-12-01 or 2020-12-01T06:00, in UTC unless it says otherwise.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time. Write 2020-12-01 or 2020-12-01T06:00, in UTC.") from None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+Time = Annotated[
+    Optional[datetime],  # noqa: UP045  Typer reads this at run time
+    typer.Option(parser=utc, metavar="TIME", show_default=False, help="2020-12-01 or 2020-12-01T06:00, in UTC."),
+]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from runner import aws
+from runner.errors import NothingStoredError
 from runner.modules import Stamp, UserModules, stamp
 from runner.phases import Phases
 from runner.record import Output, VariableQC
 from runner.sandbox import contained
+from runner.scheduled import Window
 
 _Fingerprint = dict[Path, Stamp]
 # Pipelines as built from their configs, never run: each run gets a copy, so nothing leaks into the next.
@@ -135,8 +137,9 @@ def run(
     phases: Phases,
     result: Result,
     require_current: RequireCurrent = never_replaced,
+    window: Window | None = None,
 ) -> None:
-    """Run a config's pipeline on files and store what it makes in the output bucket.
+    """Run a config's pipeline on files, or a VAP's on a window, and store what it makes in the output bucket.
 
     Args:
         config: path of the pipeline's config, relative to the project (the working directory).
@@ -144,9 +147,11 @@ def run(
         phases: told what is being done.
         result: filled as the run goes, so that a failed run still tells what it stored and warned of.
         require_current: asked before the first output is stored, and after the last.
+        window: of what is stored, for a pipeline that takes no files.
 
     Raises:
         ReplacedError: an input was replaced meanwhile.
+        NothingStoredError: a VAP failed because it found nothing in its window.
         Exception: whatever the pipeline, tsdat or S3 raises.
     """
     with contained(result.warnings):
@@ -154,20 +159,29 @@ def run(
         pipeline = load(config)
         uris = {str(path): uri for path, uri in inputs.items()}
         begin = getattr(pipeline.storage, "begin", None)
-        uploads = begin(phases, uris, lambda: require_current(stored=False)) if begin else None
+        uploads = begin(phases, uris, lambda: require_current(stored=False), window) if begin else None
         phases.enter("process")
         try:
-            dataset = pipeline.run(list(uris))
+            dataset = pipeline.run(window.for_tsdat() if window else list(uris))
             result.location = getattr(dataset, "attrs", {}).get("location_id")
             result.qc = summarise_qc(dataset)
             phases.enter("upload")
             if uploads is None or uploads.finish():  # a storage of the user's own does not tell what it stored
                 require_current(stored=True)
+        except Exception as error:
+            if window and uploads and uploads.fetched and not any(uploads.fetched.values()):
+                raise NothingStoredError(_nothing(uploads.fetched, window)) from error
+            raise
         finally:
             if uploads:
                 result.outputs = uploads.stored
     if not _settled:  # the first run of a pipeline loads more modules
         _keep_for_good()
+
+
+def _nothing(datastreams: Iterable[str], window: Window) -> str:
+    names = " or ".join(datastreams)
+    return f"Nothing is stored of {names} from {window}. Run what makes it, then this window again: `runner trigger`."
 
 
 def summarise_qc(dataset: Any) -> dict[str, VariableQC]:

@@ -56,9 +56,10 @@ class Poller:
         history: History,
         on_run: Callable[[RunRecord, Verdict], None],
         on_ready: Callable[[], None] = lambda: None,
+        on_messages: Callable[[Batch], None] = lambda _: None,
     ) -> None:
         self._sqs, self._template, self._find_emulators = sqs, template, find_emulators
-        self._history, self._on_run, self._on_ready = history, on_run, on_ready
+        self._history, self._on_run, self._on_ready, self._on_messages = history, on_run, on_ready, on_messages
         self._queue_url: str | None = None
         self._received: queue.Queue[Batch] = queue.Queue(maxsize=1)
         self._untried: queue.SimpleQueue[Batch] = queue.SimpleQueue()
@@ -140,6 +141,8 @@ class Poller:
         )
         messages = answer.get("Messages", [])
         self._held.update(message["ReceiptHandle"] for message in messages)
+        if messages:
+            self._on_messages(messages)
         return messages
 
     def _renew(self) -> None:

@@ -57,3 +57,17 @@ def running_at(settings: Settings) -> str | None:
         if in_compose_network(settings.endpoint_url):
             return settings.endpoint_url
         return str(json.loads(note.read_text())["endpoint_url"])
+
+
+def require_running(settings: Settings) -> str:
+    """The endpoint of the stack that runs on the data folder.
+
+    Raises:
+        StackError: none does.
+    """
+    endpoint_url = running_at(settings)
+    if endpoint_url is None:
+        raise StackError(
+            f"No stack runs on {settings.data}. Start one with `runner up`, or name its folder: --data DIR."
+        )
+    return endpoint_url

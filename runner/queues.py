@@ -21,7 +21,7 @@ _MOST_IN_ONE_CALL = 10
 
 @dataclass(frozen=True)
 class Message:
-    """A message; `versions` are those it tells of, of a message that is no event its body's MD5."""
+    """A message; `versions` are those it tells of, of one that names no file (a schedule's, say) its body's MD5."""
 
     id: str
     body: str
@@ -42,6 +42,8 @@ def versions(body: str, md5: str) -> tuple[Version, ...]:
     try:
         parsed = events.parse(body)
     except EventError:
+        return (("", md5),)
+    if parsed.scheduled:
         return (("", md5),)
     found = [(item.key, item.etag) for item in parsed.objects] + [(skip.key or "", skip.etag) for skip in parsed.skips]
     return tuple((key, etag or "") for key, etag in found if key)

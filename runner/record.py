@@ -9,6 +9,7 @@
      "qc": {"rh": {"samples": 144, "flagged": {"Value is missing": 1}}},
      "warnings": ["…"], "reason": null, "error": null}
 
+A run that a schedule asked for names it, and has its window: {"begin": "2020-12-01T00:00:00Z", "end": "…"}.
 A skipped run has a `reason`; a failed one an `error` with type, message, phase and traceback.
 """
 
@@ -71,6 +72,8 @@ class RunRecord(TypedDict):
     pipeline: str | None
     location: str | None
     config: str | None
+    schedule: str | None
+    window: dict[str, str] | None
     inputs: list[Input]
     outputs: list[Output]
     durations_s: dict[str, float]
@@ -84,8 +87,8 @@ def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
     """A record with nothing in it but what is given."""
     record: RunRecord = {
         "status": status, "request_id": request_id, "message_id": None, "pipeline": None, "location": None,
-        "config": None, "inputs": [], "outputs": [], "durations_s": {}, "qc": {}, "warnings": [], "reason": None,
-        "error": None,
+        "config": None, "schedule": None, "window": None, "inputs": [], "outputs": [], "durations_s": {}, "qc": {},
+        "warnings": [], "reason": None, "error": None,
     }  # fmt: skip
     record.update(fields)  # type: ignore[typeddict-item]
     return record

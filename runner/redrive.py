@@ -20,7 +20,7 @@ from runner.presence import running_at
 from runner.progress import Ticker
 from runner.queues import Message
 from runner.record import new_record
-from runner.report import keys
+from runner.report import title
 from runner.settings import Settings
 from runner.terminal import results, say
 
@@ -144,7 +144,7 @@ def _enter(books: Books, failure: Failure, outcome: Outcome, reason: str | None)
 
 
 def _name(failure: Failure) -> str:
-    return f"{failure.id} {printable(keys(failure.run.record))}"
+    return f"{failure.id} {printable(title(failure.run.record))}"
 
 
 def _why_not(books: Books, failure: Failure) -> str:

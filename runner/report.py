@@ -35,6 +35,12 @@ def keys(run: RunRecord) -> str:
     return ", ".join(item["key"] for item in run["inputs"]) or f"message {run['message_id']}"
 
 
+def title(run: RunRecord) -> str:
+    """What a run was about: its schedule and window, else its inputs."""
+    window = run.get("window")  # a history may be older than schedules
+    return f"{run['schedule']} {window['begin']} to {window['end']}" if window else keys(run)
+
+
 def made(run: RunRecord) -> str:
     """What a run made, by file type: '1 nc, 3 png'."""
     counts = Counter(PurePosixPath(output["key"]).suffix.lstrip(".") or "file" for output in run["outputs"])
@@ -64,9 +70,9 @@ class Teller:
 
     def tell(self, run: RunRecord, verdict: Verdict) -> None:
         """Log what became of a run."""
-        if not run["inputs"] and run["status"] == "skipped":
+        if not run["inputs"] and not run.get("schedule") and run["status"] == "skipped":
             return  # S3 only tested that it may send
-        name = keys(run) + where(run)
+        name = title(run) + where(run)
         if run["status"] == "failed":
             self._tell_failure(name, run, verdict)
             return

@@ -17,11 +17,12 @@ from runner.terminal import results
 
 
 def file_states(settings: Settings) -> list[dict[str, str]]:
-    """Every file that is in the inbox or ever was uploaded, with its outcome and what there is to say about it."""
+    """Every file that is in the inbox or ever was uploaded and every scheduled window, with outcome and a text."""
     with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
         uploads = {upload.key: upload for upload in ledger.uploads()}
         latest: dict[tuple[str, str], Run] = {}
-        for run in history.runs():
+        runs = history.runs()
+        for run in runs:
             latest |= {(item["key"], item["etag"] or ""): run for item in run.record["inputs"]}
     inbox = Inbox(settings.inbox, settings.ignored_names)
     found_keys = set(inbox.scan())
@@ -41,7 +42,15 @@ def file_states(settings: Settings) -> list[dict[str, str]]:
             state = "waiting" if found.outcome == "retried" else found.outcome
             text = report.text_of(found)
         states.append({"file": key, "outcome": state, "text": text})
-    return states
+    return states + _scheduled_states(runs)
+
+
+def _scheduled_states(runs: list[Run]) -> list[dict[str, str]]:
+    """How the latest run of each schedule and window ended."""
+    latest = {report.title(run.record): run for run in runs if run.record.get("schedule")}
+    return [
+        {"file": title, "outcome": run.outcome, "text": report.text_of(run)} for title, run in sorted(latest.items())
+    ]
 
 
 def _newest(latest: dict[tuple[str, str], Run], key: str) -> Run | None:
@@ -89,7 +98,7 @@ def _filter(settings: Settings, key: str, pipeline: str | None, failed: bool) ->
         return pipeline in found
 
     return lambda run: (
-        key in report.keys(run.record)
+        key in f"{report.title(run.record)}, {report.keys(run.record)}"
         and (not failed or run.record["status"] == "failed")
         and (pipeline is None or is_of(run))
     )
@@ -111,7 +120,7 @@ class _Printer:
     def show(self, run: Run) -> None:
         """Print a run."""
         _print(run)
-        error, name = run.record["error"], report.keys(run.record)
+        error, name = run.record["error"], report.title(run.record)
         if error is None:
             return
         lines = reasons.told(error)
@@ -123,9 +132,10 @@ class _Printer:
 
 def _print(run: Run) -> None:
     record, ended = run.record, datetime.fromtimestamp(run.ended_at).isoformat(" ", "seconds")
-    head = f"{ended} {report.MARKS[run.outcome]} {report.keys(record)}: {run.outcome}, attempt {run.attempt}"
+    head = f"{ended} {report.MARKS[run.outcome]} {report.title(record)}: {run.outcome}, attempt {run.attempt}"
     results.print(head, markup=False, style=report.COLOURS[run.outcome])
-    for name, value in (("pipeline", record["config"]), ("reason", record["reason"])):
+    files = report.keys(record) if record.get("schedule") else None  # else they are in the head
+    for name, value in (("pipeline", record["config"]), ("inputs", files), ("reason", record["reason"])):
         if value:
             results.print(f"  {name}: {value}", markup=False)
     for output in record["outputs"]:

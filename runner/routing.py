@@ -35,6 +35,11 @@ class Route:
         names = (key, PurePosixPath(key).name)
         return all(any(p.match(n) for p in group for n in names) for group in self.patterns)
 
+    @property
+    def takes_files(self) -> bool:
+        """Whether any key can lead here; a VAP, whose triggers are an empty list, is started by schedules only."""
+        return all(self.patterns)
+
     def __str__(self) -> str:
         """The config and its patterns, for error texts."""
         texts = " and ".join(" or ".join(repr(p.pattern) for p in group) for group in self.patterns)
@@ -63,8 +68,23 @@ class Routes:
                 f"Make the patterns in {ROUTES_FILE} or the triggers in these configs more specific."
             )
         raise UnroutableError(
-            f"No pipeline matches {key!r}. Known routes:{_listed(self.routes) or ' none'}\n"
+            f"No pipeline matches {key!r}. Known routes:{_listed(r for r in self.routes if r.takes_files) or ' none'}\n"
             f"Add one in {ROUTES_FILE}, or to the triggers of a pipeline's config."
+        )
+
+    def named(self, config: str) -> Route:
+        """The route to a config, which a schedule names.
+
+        Raises:
+            UnroutableError: there is no such config; the text lists those there are.
+        """
+        for route in self.routes:
+            if route.config == config:
+                return route
+        known = "".join(f"\n  {route.config}" for route in self.routes)
+        raise UnroutableError(
+            f"There is no pipeline config {config!r}. Known configs:{known or ' none'}\n"
+            "Correct the name in the schedule's Input in template.yaml."
         )
 
     def matches(self, key: str) -> list[Route]:

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -93,6 +94,8 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
 def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, announce: str = "") -> None:
     """The poller's process; the mirror lives in it, because the poller is the first to know what there is to fetch.
 
+    So does the scheduler, because it only sleeps.
+
     Args:
         announce: where S3 and SQS answer on this machine; empty when a supervisor outside tells that.
 
@@ -103,6 +106,8 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     from runner.poller import Poller
     from runner.reconcile import Keeper
     from runner.rie import Emulator, replicas
+    from runner.scheduler import Scheduler
+    from runner.seen import Seen
 
     stop = _stop_event()
     _end_with_any_thread()
@@ -129,7 +134,13 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
             _tell_ready(ready_file)
 
         history = stack.enter_context(closing(History(settings.state)))
+        seen = stack.enter_context(closing(Seen(settings.state)))
         sqs = aws.local_sqs(settings.endpoint_url)
-        for name, run in (("mirror", mirror.run), ("balance", Keeper(settings, described).run)):
+        for name, run in (
+            ("mirror", mirror.run),
+            ("restore", partial(mirror.restore, described.source_bucket)),
+            ("balance", Keeper(settings, described).run),
+            ("scheduler", Scheduler(sqs, described.queue_name, described.schedules).run),
+        ):
             threading.Thread(target=run, args=(stop,), name=name, daemon=True).start()
-        Poller(sqs, described, find_emulators, history, on_run, on_ready).run(stop)
+        Poller(sqs, described, find_emulators, history, on_run, on_ready, seen.note).run(stop)

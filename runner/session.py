@@ -15,7 +15,7 @@ from pathlib import Path
 from runner import aws, debugging, docker, embedded, reasons, report, routing, template
 from runner.errors import StackError, StoppedError
 from runner.history import FINAL, History, Run
-from runner.mirror import is_mirrored
+from runner.mirror import await_mirrored
 from runner.presence import running_at
 from runner.settings import Settings
 from runner.submit import default_key, submit
@@ -89,7 +89,7 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     try:
         with closing(History(settings.state)) as history, _stack(settings, stop) as endpoint_url:
             ended = submit(aws.local_s3(endpoint_url), described, history, keyed, stop)
-            _await_outputs(settings, ended.values())
+            await_mirrored(ended.values(), settings.outputs)
     except StoppedError as request:
         say(str(request))
         return 130
@@ -109,14 +109,6 @@ def _explain(runs: Iterable[Run]) -> None:
             results.print(f"\n✗ {report.keys(run.record)}{report.where(run.record)}", markup=False, style="red")
             for line in [*reasons.told(error)[1:], reasons.next_step(error)]:
                 results.print(f"    {line}", markup=False)
-
-
-def _await_outputs(settings: Settings, runs: Iterable[Run]) -> None:
-    """The mirror is a little later than the history."""
-    runs = list(runs)
-    deadline = time.monotonic() + 10
-    while not all(is_mirrored(run, settings.outputs) for run in runs) and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 def _list_outputs(settings: Settings, runs: Iterable[Run]) -> None:
@@ -147,7 +139,7 @@ def demo(settings: Settings) -> int:
                 shutil.copy(sample, target)
                 say(f"dropped {_short(target)}")
             runs = _await_runs(history, len(samples), stack, stop)
-            _await_outputs(settings, runs)
+            await_mirrored(runs, settings.outputs)
     except StoppedError:
         return 130
     results.print(report.table((report.keys(run.record), run.outcome, report.text_of(run)) for run in runs))

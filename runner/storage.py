@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import PrivateAttr, field_validator
 from tsdat.io.storage import FileSystemS3
 
@@ -14,12 +17,16 @@ from runner import aws
 from runner.errors import ReplacedError
 from runner.phases import Phases
 from runner.record import Output
+from runner.scheduled import Window
 
 if TYPE_CHECKING:
     import xarray as xr
 
 # Up to here a file is held in memory while it uploads; a larger one goes in parts, before the pipeline goes on.
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
+
+# tsdat's own TransformationPipeline writes, in every run, input keys in the form that its retriever warns of as old.
+logging.getLogger("tsdat.io.retrievers.storage_retriever_input").setLevel(logging.ERROR)
 
 
 class OutputBucket(FileSystemS3):
@@ -28,6 +35,7 @@ class OutputBucket(FileSystemS3):
     _uploads: Uploads | None = PrivateAttr(default=None)
     _phases: Phases = PrivateAttr(default_factory=Phases)
     _input_uris: dict[str, str] = PrivateAttr(default_factory=dict)
+    _window: Window | None = PrivateAttr(default=None)
 
     # tsdat asks STS who it is and creates a missing bucket. The template made the bucket and the role may not create
     # any: a missing one has to fail, loudly, at the first upload.
@@ -41,21 +49,37 @@ class OutputBucket(FileSystemS3):
     def _ensure_bucket_exists(cls, parameters: Any) -> Any:
         return parameters
 
-    def begin(self, phases: Phases, input_uris: Mapping[str, str], before_first: Callable[[], None]) -> Uploads:
+    def begin(
+        self,
+        phases: Phases,
+        input_uris: Mapping[str, str],
+        before_first: Callable[[], None],
+        window: Window | None = None,
+    ) -> Uploads:
         """Prepare for one run.
 
         Args:
             phases: told what is being done.
             input_uris: names each local input file as the object it was.
             before_first: called before the first upload; may raise ReplacedError, and then nothing is stored.
+            window: of a run on what is stored.
         """
-        self._phases, self._input_uris = phases, dict(input_uris)
+        self._phases, self._input_uris, self._window = phases, dict(input_uris), window
         self._uploads = Uploads(self.parameters.bucket, before_first)
         return self._uploads
 
     @property
     def _bucket(self) -> Any:
         return self._uploads or aws.bucket(self.parameters.bucket)
+
+    def fetch_data(self, start: datetime, end: datetime, datastream: str, *more: Any, **named: Any) -> xr.Dataset:
+        """Fetch what is stored, and note how many of its times are in the run's window: tsdat looks beyond it."""
+        dataset = super().fetch_data(start, end, datastream, *more, **named)
+        if self._uploads is not None and self._window is not None:
+            first, last = (np.datetime64(time.replace(tzinfo=None)) for time in (self._window.begin, self._window.end))
+            times = dataset["time"].to_numpy() if "time" in dataset else np.array([], "datetime64[ns]")
+            self._uploads.fetched[datastream] = int(((first <= times) & (times < last)).sum())
+        return dataset
 
     def save_data(self, dataset: xr.Dataset, **kwargs: Any) -> None:
         """Store a dataset, with its inputs named as objects and not as this run's temporary files."""
@@ -78,6 +102,8 @@ class Uploads:
         self._bucket = aws.bucket(name)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="upload")
         self._started: list[tuple[Output, Future[Any] | None]] = []
+        self.fetched: dict[str, int] = {}
+        """How many times in the run's window are stored of each datastream that a VAP reads."""
 
     def __getattr__(self, name: str) -> Any:  # listing and downloading, for pipelines that read what is stored
         return getattr(self._bucket, name)

@@ -1,4 +1,4 @@
-"""Sends files into the source bucket without the inbox, and waits for what becomes of them."""
+"""Sends files into the source bucket without the inbox, or messages to the queue, and waits for their end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from runner.template import StackTemplate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
 
 
 def default_key(path: Path, folders: Sequence[Path], pipelines: Sequence[str]) -> str:
@@ -44,9 +45,8 @@ def submit(
         StackError: nothing happened for longer than the Lambda and its retries may take.
         StoppedError: somebody asked to end.
     """
-    patience_s = template.max_receive_count * (template.function_timeout_s + 10)
-    last = history.runs(newest=1)
-    after_id = last[-1].id if last else 0
+    patience_s = _patience_s(template)
+    after_id = _last_id(history)
     etags = {}
     for key, path in files.items():
         etags[key] = aws.upload(s3, template.source_bucket, key, path, aws.sha256_of(path))
@@ -62,3 +62,33 @@ def submit(
             raise StackError(f"Nothing happened for {patience_s:.0f} s; still waiting for: {missing}. Is the stack up?")
         stop.pause(0.02)
     return {key: ended[key] for key in files}
+
+
+def submit_message(sqs: SQSClient, template: StackTemplate, history: History, body: str, stop: Stop) -> list[Run]:
+    """Send a message to the queue and wait until the runs that it leads to have come to an end.
+
+    Raises:
+        StackError: nothing happened for longer than the Lambda and its retries may take.
+        StoppedError: somebody asked to end.
+    """
+    after_id = _last_id(history)
+    url = sqs.get_queue_url(QueueName=template.queue_name)["QueueUrl"]
+    message_id = sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]
+    ended: list[Run] = []
+    known, deadline = 0, time.monotonic() + _patience_s(template)
+    while not ended or len(ended) > known:  # the poller writes the runs of one message one after the other
+        known = len(ended)
+        if time.monotonic() > deadline:
+            raise StackError(f"Message {message_id} led to no run in {_patience_s(template):.0f} s. Is the stack up?")
+        stop.pause(0.05)
+        own = [run for run in history.runs(after_id=after_id) if run.record["message_id"] == message_id]
+        ended = [run for run in own if run.outcome in FINAL]
+    return ended
+
+
+def _patience_s(template: StackTemplate) -> float:
+    return template.max_receive_count * (template.function_timeout_s + 10)
+
+
+def _last_id(history: History) -> int:
+    return max((run.id for run in history.runs(newest=1)), default=0)

@@ -12,6 +12,7 @@ from runner import triggers
 from runner.errors import TemplateError
 from runner.intrinsics import Template, as_text
 from runner.parts import Part, function_of_queue, parts, policy_of, queue_with
+from runner.schedules import Schedule, find
 
 # CloudFormation and SQS call them the same.
 _QUEUE_ATTRIBUTES = (
@@ -49,6 +50,8 @@ class StackTemplate:
     """What the source bucket tells the queue, such as s3:ObjectCreated:*."""
     filter_prefix: str | None
     filter_suffix: str | None
+    schedules: tuple[Schedule, ...]
+    """Those that send to the queue."""
     queue_attributes: dict[str, dict[str, str]]
     """By the queue's name, as CreateQueue takes them, the policy included."""
     bucket_settings: dict[str, dict[str, Any]]
@@ -102,6 +105,7 @@ def _described(template: Template) -> StackTemplate:
         filter_suffix=source.suffix,
         queue_attributes={str(one.value("QueueName")): _attributes(one) for one in (queue, dead)},
         bucket_settings={name: _settings(template, name) for name in (destination, source.bucket)},
+        schedules=find(template, queue_arn),
     )
     _refuse_what_aws_would(described, queue, event, environment)
     return described

@@ -78,10 +78,21 @@ _SILENT = "The function acknowledged the message and told of no run."
 
 def _inputs(message: Mapping[str, Any]) -> list[Input]:
     try:
-        objects = events.parse(message["Body"]).objects
+        parsed = events.parse(message["Body"])
     except EventError:
         return []
-    return [{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in objects]
+    return [{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in parsed.objects]
+
+
+def _scheduling(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What a schedule's message asks for."""
+    try:
+        scheduled = events.parse(message["Body"]).scheduled
+    except EventError:
+        scheduled = ()
+    return next(
+        ({"schedule": one.schedule, "window": one.window.as_json(), "config": one.config} for one in scheduled), {}
+    )
 
 
 def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
@@ -91,6 +102,7 @@ def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
         request_id="",
         message_id=message["MessageId"],
         inputs=_inputs(message),
+        **_scheduling(message),
         error={
             "type": answer.kind,
             "message": answer.error or f"The function reported a failure and no reason: {str(answer.payload)[:200]}",

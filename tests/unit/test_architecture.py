@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 RUNNER = Path("runner")
-STAGES = {"watcher", "poller", "handler", "provision", "mirror"}
+STAGES = {"watcher", "poller", "handler", "provision", "mirror", "scheduler"}
 # What each layer may reach, lowest first; a module may import any module of a lower layer.
 LAYERS = [
     {
@@ -24,6 +24,9 @@ LAYERS = [
         "limits",
         "keys",
         "tracebacks",
+        "cron",
+        "scheduled",
+        "listing",
     },
     {
         "settings",
@@ -32,6 +35,7 @@ LAYERS = [
         "parts",
         "triggers",
         "events",
+        "schedules",
         "rie",
         "supervisor",
         "sandbox",
@@ -39,7 +43,7 @@ LAYERS = [
         "redaction",
         "reasons",
     },
-    {"aws", "options", "routing", "history", "inbox", "presence", "debugging", "archives", "compose"},
+    {"aws", "options", "routing", "history", "seen", "inbox", "presence", "debugging", "archives", "compose"},
     {
         "storage",
         "source",
@@ -54,16 +58,16 @@ LAYERS = [
     {"pipeline", "report", "worker"},
     STAGES,
     {"queues", "balance", "buckets"},
-    {"census", "submit", "embedded", "docker", "ingest", "review"},
+    {"census", "submit", "enqueue", "embedded", "docker", "ingest", "review"},
     {"books"},
     {"reconcile", "failures", "redrive"},
-    {"services", "session", "checks", "backends"},
-    {"processes", "care"},
+    {"services", "session", "checks", "backends", "trigger", "replay", "backfill"},
+    {"processes", "care", "cli_schedules", "cli_events"},
     {"cli", "__main__", "testing"},
 ]
 SHIPPED = {
     "handler", "aws", "pipeline", "storage", "source", "sandbox", "phases", "record", "routing", "events", "errors",
-    "modules", "limits", "archives", "archive_limits", "keys", "redaction",
+    "modules", "limits", "archives", "archive_limits", "keys", "redaction", "scheduled", "listing",
 }  # fmt: skip
 HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 

@@ -29,6 +29,7 @@ def test_named_commands_exist(doc: Path):
 
     names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     known = {name.replace("_", "-") for name in names}
+    known |= {str(group.name) for group in app.registered_groups}
     code = re.findall(r"`runner ([a-z-]+)|^    (?:scripts/)?runner ([a-z-]+)", doc.read_text(), re.MULTILINE)
     assert {a or b for a, b in code} <= known
 

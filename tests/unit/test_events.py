@@ -57,7 +57,18 @@ SKIPS = {
     "eventbridge-deleted": [("Object Deleted", HUMBOLDT)],
     "eventbridge-tags-added": [("Object Tags Added", HUMBOLDT)],
 }
+DECEMBER_1 = "2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z"
+SCHEDULED = {
+    "schedule-vap": [("buoy-wind-hourly", DECEMBER_1, None, "")],
+    "schedule-ingest": [("tide-gauge-daily", DECEMBER_1, "tsdat-pipeline-inputs", "tide_gauge/")],
+    "schedule-window-given": [("buoy-wind-hourly", DECEMBER_1, None, "")],
+    "sqs-schedule-vap": [("buoy-wind-hourly", DECEMBER_1, None, "")],
+}
 ERRORS = {
+    "schedule-without-time": (
+        "A schedule's event ('buoy-wind-hourly'): '<aws.scheduler.scheduled-time>' is no time such as "
+        "2020-12-01T00:00:00Z. Correct its Input in template.yaml."
+    ),
     "s3-key-not-utf8": "The object key 'tide_gauge/d%EDa.csv' is not UTF-8 after URL decoding.",
     "s3-version-1": "An S3 event notification with eventVersion '1.0', and only 2.x is known here: {",
     "s3-version-3": "An S3 event notification with eventVersion '3.0', and only 2.x is known here: {",
@@ -90,7 +101,8 @@ def keys(event: dict[str, Any] | str) -> list[str]:
 
 def test_every_file_is_expected_and_in_the_readme() -> None:
     files = {path.relative_to(EVENTS).with_suffix("").as_posix() for path in EVENTS.rglob("*.json")}
-    assert files == OBJECTS.keys() | SKIPS.keys() | ERRORS.keys()
+    files = {name for name in files if not name.startswith("saved/")}  # `runner events save` is for a user's own
+    assert files == OBJECTS.keys() | SKIPS.keys() | SCHEDULED.keys() | ERRORS.keys()
     readme = (EVENTS / "README.md").read_text(encoding="utf-8")
     assert [name for name in files if f"`{name}.json`" not in readme] == []
 
@@ -101,6 +113,13 @@ def test_file(name: str) -> None:
     assert [item.key for item in parsed.objects] == OBJECTS.get(name, [])
     assert [(skip.event_name, skip.key) for skip in parsed.skips] == SKIPS.get(name, [])
     assert {item.bucket for item in parsed.objects + parsed.skips} == {"tsdat-pipeline-inputs"}
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULED))
+def test_file_of_a_schedule(name: str) -> None:
+    parsed = parse(load(name))
+    found = [(item.schedule, str(item.window), item.bucket, item.prefix) for item in parsed.scheduled]
+    assert (found, parsed.objects, parsed.skips) == (SCHEDULED[name], (), ())
 
 
 @pytest.mark.parametrize("name", sorted(ERRORS))
@@ -201,8 +220,8 @@ def test_an_unknown_event_says_what_came_and_what_may_come(event: dict[str, Any]
     assert received.startswith("An event of no known form: ")
     assert known == (
         "Known forms: an S3 event notification (Records with eventSource aws:s3 and eventVersion 2.x), an "
-        "s3:TestEvent, an EventBridge event with source aws.s3; each alone, or in an SQS message, an SNS message, "
-        "or an SNS message in SQS."
+        "s3:TestEvent, an EventBridge event with source aws.s3, a schedule's event with source tsdat.schedule; each "
+        "alone, or in an SQS message, an SNS message, or an SNS message in SQS."
     )
 
 

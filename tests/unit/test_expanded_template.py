@@ -30,7 +30,7 @@ ENCRYPTED = {
 HOLDS_NO_DATA = {
     "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping", "AWS::IAM::Role", "AWS::Logs::LogGroup",
     "AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy",
-    "AWS::Events::Rule", "AWS::SNS::Subscription", "AWS::SNS::Topic",
+    "AWS::Events::Rule", "AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::Scheduler::Schedule",
 }  # fmt: skip
 
 

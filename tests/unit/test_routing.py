@@ -121,3 +121,21 @@ def test_any_key_finds_a_route_or_an_error_that_names_it(key: str):
         assert routes.match(key).config.startswith("pipelines/")
     except RoutingError as error:
         assert repr(key) in str(error)
+
+
+def test_a_vap_is_found_by_its_name_and_by_no_key(tmp_path: Path):
+    routes = routing.load(project(tmp_path, {**TIDE, "wind/config/pipeline.yaml": "triggers: []"}))
+    route = routes.named("pipelines/wind/config/pipeline.yaml")
+    assert (route.pipeline, route.location, route.takes_files) == ("wind", None, False)
+    with pytest.raises(UnroutableError) as caught:
+        routes.match("wind")
+    assert "wind/config" not in str(caught.value)
+
+
+def test_a_config_that_is_not_there_lists_those_that_are(tmp_path: Path):
+    with pytest.raises(UnroutableError) as caught:
+        routing.load(project(tmp_path, TIDE)).named("pipelines/wind.yaml")
+    assert str(caught.value) == (
+        "There is no pipeline config 'pipelines/wind.yaml'. Known configs:\n"
+        "  pipelines/tide_gauge/config/pipeline.yaml\nCorrect the name in the schedule's Input in template.yaml."
+    )

@@ -10,6 +10,7 @@ import yaml
 
 from runner.errors import TemplateError
 from runner.intrinsics import Template
+from runner.schedules import Schedule
 from runner.template import StackTemplate, load
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -22,6 +23,12 @@ ONE_SOURCE = (
     "one AWS::S3::Bucket, with one filter, must send QueueConfigurations to this queue, or one AWS::Events::Rule or "
     "AWS::SNS::Subscription"
 )
+
+BUOY_WIND = Schedule(
+    name="buoy-wind-hourly", expression="cron(30 2 * * ? *)", timezone="UTC", enabled=False, start=None, end=None,
+    input='{"source": "tsdat.schedule", "schedule": "buoy-wind-hourly", "time": "<aws.scheduler.scheduled-time>", '
+    '"config": "pipelines/buoy_wind_hourly/config/pipeline.yaml", "window": {"length_h": 24, "round_h": 24}}',
+)  # fmt: skip
 
 
 def write(folder: Path, text: str) -> Path:
@@ -77,6 +84,7 @@ def test_the_template_as_it_is() -> None:
         notification_events=("s3:ObjectCreated:*",),
         filter_prefix=None,
         filter_suffix=None,
+        schedules=(BUOY_WIND,),
         queue_attributes={},
         bucket_settings={},
     )
@@ -235,7 +243,7 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
          f"{ENVIRONMENT}.LOG_LEVEL: there is no 'SourceBuckets' in Resources. Known: SourceBucket, "
          "SourceBucketPolicy, DestinationBucket, DestinationBucketPolicy, NewFileRule, TopicSubscription, IngestQueue, "
          "DeadLetterQueue, QueuePolicy, DeadLetterQueuePolicy, PipelineFunction, PipelineRole, FunctionLogs, "
-         "FailedFilesAlarm, WaitingFilesAlarm, AlarmTopic, AlarmTopicPolicy."),
+         "FailedFilesAlarm, WaitingFilesAlarm, AlarmTopic, AlarmTopicPolicy, BuoyWindHourlySchedule, ScheduleRole."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !GetAtt SourceBucket.DomainName",
          f"{ENVIRONMENT}.LOG_LEVEL: DomainName of SourceBucket (AWS::S3::Bucket) has a value only on AWS. "
          "Use a parameter with a Default or a plain value here."),
@@ -250,9 +258,9 @@ def test_what_is_wrong_is_said_with_path_and_value(tmp_path: Path, old: str, new
 
 def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
     known = (
-        "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel, Trigger, SourcePrefix, "
-        "SourceTopicArn, SourceTopicRawDelivery, AlarmEmail, AlarmTopicArn, MemorySizeMB, MaximumConcurrency, "
-        "Architecture"
+        "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel, ScheduleState, Trigger, "
+        "SourcePrefix, SourceTopicArn, SourceTopicRawDelivery, AlarmEmail, AlarmTopicArn, MemorySizeMB, "
+        "MaximumConcurrency, Architecture"
     )
     assert failure(TEMPLATE, {"Bucket": "x"}) == (
         f"template.yaml: Parameters: there is no 'Bucket' in Parameters. Known: {known}."

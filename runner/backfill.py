@@ -1,0 +1,118 @@
+"""Sends objects that are in a source bucket already through the queue, as if they came now: `runner backfill`."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runner import aws, presence, routing, template
+from runner.enqueue import Progress, Request, send
+from runner.errors import SettingsError, StackError, StoppedError
+from runner.listing import Listed
+from runner.settings import Settings
+from runner.submit import default_key
+from runner.supervisor import Stop
+from runner.terminal import progress, results, say
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
+
+
+def request(
+    settings: Settings, bucket: str, wanted: Sequence[str], since: datetime | None, until: datetime | None
+) -> Request:
+    """What was asked for: names of files that exist stand for their keys, everything else is a prefix."""
+    pipelines = sorted({route.pipeline for route in routing.load(settings.root).routes})
+    folders = [settings.inbox, settings.root / "data" / "samples"]
+    files = [name for name in wanted if Path(name).is_file()]
+    keys = tuple(default_key(Path(name), folders, pipelines) for name in files)
+    return Request(bucket, tuple(name for name in wanted if name not in files), keys, since, until)
+
+
+def local(
+    settings: Settings, wanted: Sequence[str], since: datetime | None, until: datetime | None, rate_per_s: float
+) -> int:
+    """Backfill on the running stack; gives the exit code.
+
+    Raises:
+        StackError: no stack runs on the data folder.
+    """
+    endpoint_url = presence.require_running(settings)
+    described = template.load(settings.root / "template.yaml")
+    s3, sqs = aws.local_s3(endpoint_url), aws.local_sqs(endpoint_url)
+    asked = request(settings, described.source_bucket, wanted, since, until)
+    where = f"local {aws.bucket_epoch(s3, described.source_bucket)}"
+    return _run(settings, where, asked, described.queue_name, s3, sqs, rate_per_s, ask=False)
+
+
+def on_aws(
+    settings: Settings, wanted: Sequence[str], since: datetime | None, until: datetime | None, rate_per_s: float,
+    bucket: str | None, queue: str | None, *, ask: bool,
+) -> int:  # fmt: skip
+    """Backfill in the account of the user's credentials; gives the exit code.
+
+    Raises:
+        SettingsError: bucket or queue are not named.
+        StackError: AWS refuses.
+    """
+    if not bucket or not queue:
+        raise SettingsError("--aws needs --bucket and --queue: the stack's outputs SourceBucketName and QueueUrl.")
+    asked = request(settings, bucket, wanted, since, until)
+    try:
+        account, s3, sqs = aws.account_on_aws()
+        say(f"account {account}, bucket {bucket}, queue {queue}, at {s3.meta.endpoint_url} and {sqs.meta.endpoint_url}")
+        return _run(settings, f"account {account} {queue}", asked, queue, s3, sqs, rate_per_s, ask=ask)
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(
+            f"AWS refused: {error}\nLook at the names, and at the credentials: aws sts get-caller-identity"
+        ) from error
+
+
+def _run(
+    settings: Settings, where: str, asked: Request, queue: str, s3: S3Client, sqs: SQSClient, rate_per_s: float, *,
+    ask: bool,
+) -> int:  # fmt: skip
+    stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    url = queue if queue.startswith("http") else sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    state = Progress(settings.state, where, asked)
+    found = asked.find(s3)
+    left = state.left(found)
+    say(f"{len(found)} objects" + (f", of which {len(found) - len(left)} were sent before" if left != found else ""))
+    if ask and left and not _agreed(len(left)):
+        return 1
+    try:
+        _send(sqs, url, asked.bucket, left, rate_per_s, state, stop)
+    except StoppedError:
+        say("stopped; the same command goes on from here")
+        return 130
+    state.finish()
+    results.print(f"{len(left)} events sent. `runner status` shows what becomes of local ones.", markup=False)
+    return 0
+
+
+def _agreed(count: int) -> bool:
+    import typer
+
+    return typer.confirm(f"Send {count} events to this queue on AWS?", err=True)
+
+
+def _send(
+    sqs: SQSClient, url: str, bucket: str, left: Sequence[Listed], rate_per_s: float, state: Progress, stop: Stop
+) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=progress, transient=True) as bar:
+        task = bar.add_task("", total=len(left))
+
+        def sent(batch: Sequence[Listed]) -> None:
+            state.reached(batch[-1].key)
+            bar.advance(task, len(batch))
+
+        send(sqs, url, bucket, left, rate_per_s, sent, stop.pause)

@@ -1,0 +1,130 @@
+"""Events again: `runner events` lists and saves what the queue gave out, `runner replay` runs it once more."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from runner import aws, debugging, events, presence, report, template, trigger
+from runner.errors import EventError, SettingsError
+from runner.history import History
+from runner.inbox import printable
+from runner.messages import sqs_event
+from runner.record import RunRecord
+from runner.seen import Event, Seen
+from runner.settings import Settings
+from runner.terminal import results
+
+
+def show(settings: Settings, newest: int, *, as_json: bool) -> None:
+    """Print the latest events, what each tells of and how its last run ended."""
+    with closing(Seen(settings.state)) as seen, closing(History(settings.state)) as history:
+        outcomes = {run.record["message_id"]: run.outcome for run in history.runs()}
+        found = seen.newest(newest)
+    if as_json:
+        entries = [{**vars(event), "outcome": outcomes.get(event.message_id)} for event in found]
+        sys.stdout.write(json.dumps(entries, indent=2) + "\n")
+    elif not found:
+        results.print("The queue gave out no event yet. `runner up`, then drop a file.")
+    for event in [] if as_json else found:
+        seen_at = datetime.fromtimestamp(event.seen_at).isoformat(" ", "seconds")
+        outcome = outcomes.get(event.message_id)
+        mark = f"{report.MARKS[outcome]} {outcome}" if outcome else "no run"
+        results.print(f"{event.id:>6}  {seen_at}  {mark:<13}  {told(event.body)}", markup=False)
+
+
+def told(body: str | None) -> str:
+    """What an event tells of, in one line."""
+    if body is None:
+        return "too large to keep"
+    try:
+        parsed = events.parse(body)
+    except EventError as error:
+        return str(error).splitlines()[0]
+    found = [printable(item.key) for item in parsed.objects]
+    found += [f"{item.schedule} {item.window}" for item in parsed.scheduled]
+    return ", ".join(found + [f"{skip.event_name} (nothing to run)" for skip in parsed.skips])
+
+
+def save(settings: Settings, number: int, path: Path) -> None:
+    """Write an event to a JSON file, as Lambda gets it: for `invoke` in tests and for `sam local invoke --event`.
+
+    Raises:
+        SettingsError: there is no such event, or there is such a file.
+    """
+    if path.exists():
+        raise SettingsError(f"{path} is there already. Remove it, or choose another name.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    event = _as_lambda_gets_it(_event(settings, number), template.load(settings.root / "template.yaml"))
+    path.write_text(json.dumps(event, indent=2) + "\n", encoding="utf-8")
+    results.print(f"saved {path}", markup=False)
+
+
+def replay(settings: Settings, number: int, *, as_json: bool) -> int:
+    """Send an event to the running stack's queue again and wait; gives the exit code.
+
+    Raises:
+        SettingsError: there is no such event.
+        StackError: no stack runs on the data folder.
+    """
+    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
+    return trigger.send(settings, described, _event(settings, number).body or "", as_json=as_json)
+
+
+def direct(settings: Settings, number: int, *, as_json: bool) -> int:
+    """Give an event to the handler in this process, where a debugger or breakpoint() stops; gives the exit code.
+
+    It reads and writes the S3 of the running stack; neither queue nor history learn of it.
+
+    Raises:
+        SettingsError: there is no such event.
+        StackError: no stack runs on the data folder.
+    """
+    described = template.load(settings.root / "template.yaml")
+    event = _as_lambda_gets_it(_event(settings, number), described)
+    endpoint_url = presence.require_running(settings)
+    os.environ.update({name: value for name, value in described.environment.items() if not value.startswith("/tmp")})  # noqa: S108
+    os.environ.update(aws.local_environment(endpoint_url))
+    os.environ.update({"LAMBDA_TASK_ROOT": str(settings.root), "LOG_LEVEL": "CRITICAL"})  # the record is shown below
+    sys.path.insert(0, str(settings.root))
+    from runner.handler import handler
+
+    runs: list[RunRecord] = handler(event, SimpleNamespace(aws_request_id="replayed"))["runs"]
+    if as_json:
+        sys.stdout.write(json.dumps(runs, indent=2) + "\n")
+    for run in [] if as_json else runs:
+        results.print(
+            f"{report.MARKS[run['status']]} {report.title(run)}: {report.why(run) or report.made(run)}", markup=False
+        )
+        if run["error"]:
+            results.print(run["error"]["traceback"], markup=False)
+    return 0 if all(run["status"] == "succeeded" for run in runs) else 1
+
+
+def _event(settings: Settings, number: int) -> Event:
+    with closing(Seen(settings.state)) as seen:
+        event = seen.get(number)
+    if event is None:
+        raise SettingsError(f"There is no event {number} in {settings.state}. `runner events` lists them.")
+    if event.body is None:
+        raise SettingsError(f"Event {number} was too large to keep. Drop its file again, or `runner backfill` it.")
+    return event
+
+
+def _as_lambda_gets_it(event: Event, described: template.StackTemplate) -> dict[str, Any]:
+    """As the poller makes it, with the attributes of a first attempt."""
+    sent_ms = str(round(event.seen_at * 1000))
+    attributes = {
+        "ApproximateReceiveCount": "1", "SentTimestamp": sent_ms, "ApproximateFirstReceiveTimestamp": sent_ms,
+        "SenderId": aws.ACCOUNT,
+    }  # fmt: skip
+    message = {
+        "MessageId": event.message_id, "ReceiptHandle": "replayed", "Body": event.body, "Attributes": attributes,
+    }  # fmt: skip
+    return sqs_event([message], described.queue_name)

@@ -1,0 +1,112 @@
+"""Schedules by hand: `runner schedules` and `runner trigger`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from runner import aws, debugging, presence, report, template
+from runner.errors import SettingsError, StoppedError
+from runner.history import History
+from runner.mirror import await_mirrored
+from runner.scheduled import Window, iso
+from runner.schedules import Schedule
+from runner.settings import Settings
+from runner.submit import submit_message
+from runner.supervisor import Stop
+from runner.terminal import results, say
+
+_SHOWN = 3
+
+
+def show(settings: Settings, *, as_json: bool) -> None:
+    """Print a table of the schedules with their next times, or the same as JSON."""
+    found = [_described(schedule) for schedule in _load(settings).schedules]
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    elif not found:
+        results.print("template.yaml has no schedule. How to write one: docs/schedules.md", markup=False)
+    for entry in [] if as_json else found:
+        state = "" if entry["state"] == "ENABLED" else "  (DISABLED: only by `runner trigger`)"
+        results.print(f"{entry['schedule']}  {entry['expression']} {entry['timezone']}{state}", markup=False)
+        results.print(f"  runs {entry['config']}", markup=False)
+        for due in entry["next"]:
+            results.print(f"  {due['time']}  for {due['begin']} to {due['end']}", markup=False)
+
+
+def _described(schedule: Schedule) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    times = list(islice(schedule.times(now, now), _SHOWN))
+    return {
+        "schedule": schedule.name,
+        "expression": schedule.expression,
+        "timezone": schedule.timezone,
+        "state": "ENABLED" if schedule.enabled else "DISABLED",
+        "config": schedule.asks(now).config,
+        "next": [{"time": iso(time), **schedule.asks(time).window.as_json()} for time in times],
+    }
+
+
+def trigger(settings: Settings, name: str, begin: datetime | None, end: datetime | None, *, as_json: bool) -> int:
+    """Send a schedule's message to the running stack's queue and wait; gives the exit code.
+
+    Raises:
+        SettingsError: there is no such schedule, or only one of the times was given.
+        StackError: no stack runs on the data folder.
+    """
+    described = debugging.patient(_load(settings), settings)
+    body = message(described.schedules, name, begin, end, datetime.now(UTC))
+    return send(settings, described, body, as_json=as_json)
+
+
+def message(
+    schedules: tuple[Schedule, ...], name: str, begin: datetime | None, end: datetime | None, now: datetime
+) -> str:
+    """What to send: the schedule's own message, with the window that was given.
+
+    Raises:
+        SettingsError: there is no such schedule, or only one of the times was given.
+    """
+    by_name = {schedule.name: schedule for schedule in schedules}
+    if name not in by_name:
+        known = ", ".join(by_name) or "none"
+        raise SettingsError(f"There is no schedule {name!r} in template.yaml. Known schedules: {known}.")
+    body = by_name[name].message(now)
+    if begin is None and end is None:
+        return body
+    if begin is None or end is None or begin >= end:
+        raise SettingsError("A window needs both --begin and --end, the earlier first.")
+    return json.dumps({**json.loads(body), "window": Window(begin, end).as_json()})
+
+
+def send(settings: Settings, described: template.StackTemplate, body: str, *, as_json: bool) -> int:
+    """Send a message to the running stack's queue and show the runs that it led to; gives the exit code.
+
+    Raises:
+        StackError: no stack runs on the data folder, or it does not answer.
+    """
+    endpoint_url = presence.require_running(settings)
+    stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    try:
+        with closing(History(settings.state)) as history:
+            runs = submit_message(aws.local_sqs(endpoint_url), described, history, body, stop)
+            await_mirrored(runs, settings.outputs)
+    except StoppedError as request:
+        say(str(request))
+        return 130
+    if as_json:
+        sys.stdout.write(json.dumps([run.record for run in runs], indent=2) + "\n")
+    else:
+        results.print(report.table((report.title(run.record), run.outcome, report.text_of(run)) for run in runs))
+        for output in (output for run in runs for output in run.record["outputs"]):
+            results.print(f"  {settings.outputs / output['key']}", markup=False)
+    return 0 if all(run.outcome == "succeeded" for run in runs) else 1
+
+
+def _load(settings: Settings) -> template.StackTemplate:
+    return template.load(settings.root / "template.yaml")

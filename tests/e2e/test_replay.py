@@ -1,0 +1,154 @@
+"""Events again: listed, saved, replayed, and backfilled from the bucket, by the commands a user has."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLES, Supervised, runner, running
+
+from runner import aws
+from runner.backends import environment, eventually
+from runner.history import Run
+
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+KEY = f"tide_gauge/mcrl/{TIDE.name}"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
+    """A stack of its own: numbers of events and objects are counted."""
+    with running(tmp_path_factory.mktemp("replay"), LAMBDA_CONCURRENCY="1") as made:
+        made.put(TIDE, KEY)
+        made.final(KEY)
+        yield made
+
+
+def listed(stack: Supervised) -> list[dict[str, object]]:
+    entries: list[dict[str, object]] = json.loads(runner("events", "--data", stack.data, "--json").stdout)
+    return entries
+
+
+def test_every_event_is_listed_with_its_outcome(stack: Supervised):
+    told = runner("events", "--data", stack.data).stdout
+    assert f"✔ succeeded    {KEY}" in told
+    assert "s3:TestEvent (nothing to run)" in told
+
+
+def test_a_saved_event_is_what_the_handler_takes(stack: Supervised, tmp_path: Path):
+    number = next(entry["id"] for entry in listed(stack) if KEY in str(entry["body"]))
+    path = tmp_path / "saved" / "tide.json"
+    assert runner("events", "save", str(number), path, "--data", stack.data).returncode == 0
+    (record,) = json.loads(path.read_text())["Records"]
+    assert record["eventSource"] == "aws:sqs"
+    assert json.loads(record["body"])["Records"][0]["s3"]["object"]["key"] == KEY
+    again = runner("events", "save", str(number), path, "--data", stack.data)
+    assert (again.returncode, again.stderr) == (
+        2, f"error: {path} is there already. Remove it, or choose another name.\n"
+    )  # fmt: skip
+
+
+def test_a_replayed_event_runs_again(stack: Supervised):
+    number = next(entry["id"] for entry in listed(stack) if KEY in str(entry["body"]))
+    before = len(stack.ended(KEY))
+    done = runner("replay", str(number), "--data", stack.data, "--json")
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)
+    assert (run["status"], run["inputs"][0]["key"]) == ("succeeded", KEY)
+    assert len(stack.ended(KEY)) == before + 1
+
+
+def test_a_breakpoint_stops_a_direct_replay(stack: Supervised):
+    number = next(entry["id"] for entry in listed(stack) if KEY in str(entry["body"]))
+    commands = "b pipelines/tide_gauge/pipeline.py:18\nc\np 'stopped at', sorted(dataset.data_vars)[0]\nc\nq\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "pdb", "-m", "runner", "replay", str(number), "--direct", "--data", str(stack.data)],
+        input=commands, capture_output=True, text=True, env=environment(), timeout=100, check=False,
+    )  # fmt: skip
+    assert "('stopped at', 'battery_voltage')" in done.stdout, done.stdout + done.stderr
+    assert f"✔ {KEY}: 1 nc, 1 png" in done.stdout
+
+
+def test_an_event_that_is_not_there(stack: Supervised):
+    done = runner("replay", "999", "--data", stack.data)
+    assert (done.returncode, done.stderr) == (
+        2, f"error: There is no event 999 in {stack.data / 'state'}. `runner events` lists them.\n"
+    )  # fmt: skip
+
+
+def fill(stack: Supervised, folder: str, count: int) -> list[str]:
+    """Objects for which no pipeline is: each leads to a skipped run, and the second time only by a backfill."""
+    s3 = aws.local_s3(stack.endpoint_url)
+    keys = [f"{folder}/{number:03} ü+.x" for number in range(count)]
+    for key in keys:
+        s3.put_object(Bucket="tsdat-pipeline-inputs", Key=key, Body=b"x")
+    eventually(lambda: all(runs(stack, key) for key in keys), "first runs")
+    return keys
+
+
+def runs(stack: Supervised, key: str) -> list[Run]:
+    return [run for run in stack.ended(key) if run.outcome == "skipped"]
+
+
+def test_a_backfill_runs_what_is_below_a_prefix_and_a_file_s_own_key(stack: Supervised):
+    keys = fill(stack, "lidar/a", 3)
+    other = fill(stack, "lidar/b", 1)[0]
+    before = len(stack.ended(KEY))
+    done = runner("backfill", "lidar/a", TIDE, "--rate", "50", "--data", stack.data)
+    assert (done.returncode, "4 events sent." in done.stdout) == (0, True), done.stdout + done.stderr
+    eventually(lambda: all(len(runs(stack, key)) == 2 for key in keys), "second runs")
+    eventually(lambda: len(stack.ended(KEY)) == before + 1, "second run of the file")
+    assert len(runs(stack, other)) == 1
+    assert "0 events sent." in runner("backfill", "lidar/", "--until", "2020-01-01", "--data", stack.data).stdout
+
+
+def test_a_backfill_that_was_stopped_or_killed_goes_on_where_it_was(stack: Supervised):
+    keys = fill(stack, "lidar/c", 12)
+    command = [sys.executable, "-m", "runner", "backfill", "lidar/c", "--rate", "1", "--data", str(stack.data)]
+    for number in (signal.SIGINT, signal.SIGKILL):
+        sent = len(list_of_second(stack, keys))
+        process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
+        eventually(lambda sent=sent: len(list_of_second(stack, keys)) >= sent + 2, "two more events")
+        process.send_signal(number)
+        assert process.wait(timeout=10) == (130 if number == signal.SIGINT else -signal.SIGKILL)
+        assert len(list(stack.data.glob("state/backfill-*.json"))) == 1
+    began = time.monotonic()
+    done = runner("backfill", "lidar/c", "--rate", "1", "--data", stack.data)
+    assert done.returncode == 0, done.stderr
+    left = int(done.stdout.split()[0])
+    assert 0 < left <= 8
+    assert time.monotonic() - began >= left - 1  # one a second
+    eventually(lambda: all(len(runs(stack, key)) >= 2 for key in keys), "every object a second time")
+    assert sum(len(runs(stack, key)) for key in keys) <= 2 * len(keys) + 1  # a kill between sending and noting
+    assert not list(stack.data.glob("state/backfill-*.json"))
+
+
+def list_of_second(stack: Supervised, keys: list[str]) -> list[str]:
+    return [key for key in keys if len(runs(stack, key)) > 1]
+
+
+def test_the_road_to_aws_asks_names_and_agreement_first(stack: Supervised):
+    keys = fill(stack, "lidar/d", 2)
+    account = {**aws.local_environment(stack.endpoint_url)}  # stands for a user's own credentials and AWS's endpoint
+    names = ("--aws", "--bucket", "tsdat-pipeline-inputs", "--queue", "tsdat-pipeline-lambda-queue")
+    asked = runner("backfill", "lidar/d", *names, "--data", stack.data, **account)
+    assert asked.returncode == 1
+    assert "account 000000000000, bucket tsdat-pipeline-inputs, queue tsdat-pipeline-lambda-queue" in asked.stderr
+    assert "Send 2 events to this queue on AWS?" in asked.stderr
+    done = runner("backfill", "lidar/d", *names, "--yes", "--data", stack.data, **account)
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: all(len(runs(stack, key)) == 2 for key in keys), "second runs")
+
+
+def test_what_aws_refuses_is_said(stack: Supervised):
+    account = {**aws.local_environment(stack.endpoint_url)}
+    names = ("--aws", "--yes", "--bucket", "nobody-s", "--queue", "tsdat-pipeline-lambda-queue")
+    done = runner("backfill", "x", *names, "--data", stack.data, **account)
+    assert done.returncode == 2
+    assert "error: AWS refused: An error occurred (NoSuchBucket)" in done.stderr

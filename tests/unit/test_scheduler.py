@@ -1,0 +1,82 @@
+"""The local clock behind schedules: due once, in time, and never made up."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from runner import report, trigger
+from runner.errors import SettingsError
+from runner.record import new_record
+from runner.rie import Answer
+from runner.scheduled import iso
+from runner.scheduler import Timetable
+from runner.schedules import Schedule
+from runner.verdicts import verdicts
+
+START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+INPUT = (
+    '{"source": "tsdat.schedule", "schedule": "s", "time": "<aws.scheduler.scheduled-time>", "config": "c.yaml", '
+    '"window": {"length_h": 1, "round_h": 1}}'
+)
+
+
+def schedule(expression: str, *, enabled: bool = True) -> Schedule:
+    return Schedule("s", expression, "UTC", enabled, None, None, INPUT)
+
+
+def asked(timetable: Timetable, seconds: float) -> tuple[list[str], list[str]]:
+    due, missed = timetable.due(START + timedelta(seconds=seconds))
+    return [iso(time)[11:19] for _, time in due], [iso(time)[11:19] for _, time in missed]
+
+
+def test_each_time_is_due_once_and_not_before():
+    timetable = Timetable([schedule("cron(* * * * ? *)")], START)
+    assert asked(timetable, 29.9) == ([], [])
+    assert asked(timetable, 30) == (["12:01:00"], [])
+    assert asked(timetable, 30.2) == ([], [])
+    assert asked(timetable, 91) == (["12:02:00"], [])
+
+
+def test_a_rate_without_a_start_is_due_at_once():
+    timetable = Timetable([schedule("rate(5 minutes)")], START)
+    assert asked(timetable, 0) == (["12:00:30"], [])
+    assert asked(timetable, 1) == ([], [])
+    assert asked(timetable, 301) == (["12:05:30"], [])
+
+
+def test_what_was_due_while_the_machine_slept_is_missed_once():
+    timetable = Timetable([schedule("cron(0/10 * * * ? *)")], START)
+    assert asked(timetable, 5 * 3600) == ([], ["12:10:00"])
+    assert asked(timetable, 5 * 3600 + 570) == (["17:10:00"], [])
+
+
+def test_a_disabled_schedule_and_one_that_is_over_are_never_due():
+    timetable = Timetable([schedule("rate(1 minute)", enabled=False), schedule("at(2026-03-01T12:00:00)")], START)
+    assert asked(timetable, 86_400) == ([], [])
+
+
+def test_trigger_sends_what_the_schedule_would_send_now_or_the_window_that_is_given():
+    own = trigger.message((schedule("rate(1 hour)"),), "s", None, None, START)
+    assert '"time": "2026-03-01T12:00:30Z"' in own
+    given = trigger.message((schedule("rate(1 hour)"),), "s", START, START + timedelta(hours=1), START)
+    assert '"window": {"begin": "2026-03-01T12:00:30Z", "end": "2026-03-01T13:00:30Z"}' in given
+
+
+def test_trigger_says_what_it_lacks():
+    with pytest.raises(SettingsError) as caught:
+        trigger.message((schedule("rate(1 hour)"),), "x", None, None, START)
+    assert str(caught.value) == "There is no schedule 'x' in template.yaml. Known schedules: s."
+    for begin, end in ((START, None), (None, START), (START, START)):
+        with pytest.raises(SettingsError) as caught:
+            trigger.message((schedule("rate(1 hour)"),), "s", begin, end, START)
+        assert str(caught.value) == "A window needs both --begin and --end, the earlier first."
+
+
+def test_a_scheduled_run_is_called_by_its_schedule_and_window_also_when_it_could_not_tell_of_itself():
+    message = {"MessageId": "m", "ReceiptHandle": "r", "Body": schedule("rate(1 hour)").message(START)}
+    (verdict,) = verdicts([message], Answer("died", error="gone"), 3)
+    (run,) = verdict.runs
+    assert (run["schedule"], run["config"], run["inputs"]) == ("s", "c.yaml", [])
+    assert report.title(run) == "s 2026-03-01T11:00:00Z to 2026-03-01T12:00:00Z"
+    plain = new_record("failed", "id", inputs=[{"bucket": "b", "key": "k", "size": 1, "etag": None}])
+    assert report.title(plain) == "k"
