@@ -54,7 +54,7 @@ LAYERS = [
     {"pipeline", "report", "worker"},
     STAGES,
     {"queues", "balance", "buckets"},
-    {"census", "submit", "embedded", "docker", "ingest", "review"},
+    {"census", "submit", "embedded", "docker", "ingest", "review", "sam"},
     {"books"},
     {"reconcile", "failures", "redrive"},
     {"services", "session", "checks", "backends"},
