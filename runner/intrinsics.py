@@ -51,17 +51,27 @@ class _Loader(yaml.CSafeLoader):
 _Loader.add_multi_constructor("!", _Loader.short_form)
 
 
+def tree(path: Path) -> dict[str, Any]:
+    """A template as plain values, its intrinsic functions in their long forms.
+
+    Raises:
+        TemplateError: it cannot be read, or is no template.
+    """
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  a safe loader
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise TemplateError(f"{path} cannot be read: {error}\nMend it, or run in a folder that has one.") from error
+    if not isinstance(found, dict) or not isinstance(found.get("Resources"), Mapping):
+        raise TemplateError(f"{path} is not a CloudFormation template: it has no Resources.")
+    return found
+
+
 class Template:
     """A template with the parameters of one stack."""
 
     def __init__(self, path: Path, parameters: Mapping[str, str], region: str) -> None:
         self._file, self._given = path.name, parameters
-        try:
-            self._tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  a safe loader
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise TemplateError(f"{path} cannot be read: {error}\nMend it, or run in a folder that has one.") from error
-        if not isinstance(self._tree, Mapping) or not isinstance(self._tree.get("Resources"), Mapping):
-            raise TemplateError(f"{path} is not a CloudFormation template: it has no Resources.")
+        self._tree = tree(path)
         self._pseudo = {
             "AWS::Region": region, "AWS::AccountId": _ACCOUNT, "AWS::Partition": "aws",
             "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "tsdat-pipeline-stack", "AWS::NoValue": None,

@@ -1,4 +1,4 @@
-"""The commands that only the stack itself calls, one for each process; `--help` does not show them."""
+"""The commands that only the stack itself and scripts/ call; `--help` does not show them."""
 
 from __future__ import annotations
 
@@ -68,3 +68,14 @@ def poll(
     if become_owner:
         services.become_owner(Settings.from_env().data)
     services.poll(Settings.from_env(), lambda_url, ready_file, announce)
+
+
+@app.command(
+    hidden=True,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def sam(context: typer.Context) -> None:
+    """What scripts/sam does for `build` and `local`."""
+    from runner import sam as tool
+
+    tool.run(Settings.from_env(), context.args)

@@ -58,7 +58,7 @@ LAYERS = [
     {"pipeline", "report", "worker"},
     STAGES,
     {"queues", "balance", "buckets"},
-    {"census", "submit", "enqueue", "embedded", "docker", "ingest", "review"},
+    {"census", "submit", "enqueue", "embedded", "docker", "ingest", "review", "sam"},
     {"books"},
     {"reconcile", "failures", "redrive"},
     {"services", "session", "checks", "backends", "trigger", "replay", "backfill"},

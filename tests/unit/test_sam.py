@@ -1,0 +1,60 @@
+"""What SAM CLI is told: names of build arguments but no values, and S3's address for local runs only."""
+
+from pathlib import Path
+
+import pytest
+
+from runner import aws, sam
+from runner.errors import StackError, TemplateError
+from runner.intrinsics import tree
+
+TEMPLATE = Path("template.yaml")
+FUNCTION = "PipelineFunction"
+LOCAL = aws.local_environment("http://localstack:4566")
+
+
+def test_sam_build_is_told_the_names_of_what_env_says_and_no_value():
+    said = {"LAMBDA_BASE": "own/base:1", "PIP_INDEX_URL": "https://name:secret@mirror.example.org", "IMAGE_TAG": "b2"}
+    told = sam.told_what_to_build_with(tree(TEMPLATE), said, ca="ca.pem")
+    changed = told["Resources"][FUNCTION]["Metadata"]
+    original = tree(TEMPLATE)["Resources"][FUNCTION]["Metadata"]
+    assert changed == original | {
+        "DockerBuildExtraParams": [
+            "--secret", "id=ca,src=ca.pem", "--build-arg", "LAMBDA_BASE", "--build-arg", "PIP_INDEX_URL"
+        ],
+        "DockerImage": "pipelinefunction-b2",
+    }  # fmt: skip
+    told["Resources"][FUNCTION]["Metadata"] = original
+    assert told == tree(TEMPLATE)
+
+
+def test_without_env_sam_builds_what_the_template_says():
+    told = sam.told_what_to_build_with(tree(TEMPLATE), {}, ca="ca.pem")
+    metadata = told["Resources"][FUNCTION]["Metadata"]
+    assert metadata.pop("DockerBuildExtraParams") == ["--secret", "id=ca,src=ca.pem"]
+    assert told == tree(TEMPLATE)
+
+
+def test_sam_local_is_told_where_s3_is_with_fake_credentials():
+    told = sam.told_where_s3_is(tree(TEMPLATE), LOCAL)
+    variables = told["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"]
+    assert variables == tree(TEMPLATE)["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"] | LOCAL
+
+
+def test_a_template_without_an_image_function_is_refused():
+    described = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}
+    with pytest.raises(TemplateError, match="no function of PackageType Image, so there is nothing to build"):
+        sam.told_where_s3_is(described, LOCAL)
+
+
+def test_sam_local_without_a_stack_says_which_one_it_needs():
+    with pytest.raises(StackError) as error:
+        sam.network_of(None)
+    assert str(error.value) == (
+        "No stack runs, and `sam local` needs S3 in a Docker network. Start one: `runner up --docker`."
+    )
+
+
+def test_env_files_are_read_as_compose_reads_plain_lines():
+    text = "# LAMBDA_BASE=no\nLAMBDA_BASE=own/base:1\n\nPIP_INDEX_URL='https://mirror.example.org/?a=b'\n"
+    assert sam.dotenv(text) == {"LAMBDA_BASE": "own/base:1", "PIP_INDEX_URL": "https://mirror.example.org/?a=b"}
