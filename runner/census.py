@@ -100,13 +100,19 @@ def _unnoticed(template: StackTemplate, key: str) -> str | None:
 
 
 def _runs(settings: Settings, history: History, backend: Backend | None) -> dict[Version, LastRun]:
-    latest, kept = history.latest(), history.kept()
-    found = {run.id: run for run in latest.values() if run.outcome == "succeeded"}
-    arrived = {run_id for run_id, run in found.items() if run_id not in kept and is_mirrored(run, settings.outputs)}
+    kept, arrived = history.kept(), set[int]()
+    found: dict[Version, LastRun] = {}
+    for run, about in history.latest():
+        missing: tuple[str, ...] = ()
+        came = run.id in kept
+        if run.outcome == "succeeded":
+            if not came and is_mirrored(run, settings.outputs):
+                arrived.add(run.id)
+                came = True
+            missing = _missing(settings.outputs, run, backend, came=came)
+        found |= {version: _last(run, version, missing, came) for version in about}
     history.keep(arrived)
-    kept |= arrived
-    missing = {run_id: _missing(settings.outputs, run, backend, came=run_id in kept) for run_id, run in found.items()}
-    return {version: _last(run, version, missing.get(run.id, ()), run.id in kept) for version, run in latest.items()}
+    return found
 
 
 def _last(run: Run, version: Version, missing: tuple[str, ...], kept: bool) -> LastRun:

@@ -42,13 +42,8 @@ def short_id(version: Version) -> str:
 
 def failures(history: History) -> list[Failure]:
     """What has ended in the dead-letter queue and is not tried again, oldest first."""
-    found: dict[int, list[Version]] = {}
     latest = history.latest()
-    for version, run in latest.items():
-        if run.outcome == "dead-lettered":
-            found.setdefault(run.id, []).append(version)
-    runs = {run.id: run for run in latest.values()}
-    return [Failure(_in_order(runs[run_id], about), runs[run_id]) for run_id, about in sorted(found.items())]
+    return [Failure(_in_order(run, about), run) for run, about in latest if run.outcome == "dead-lettered"]
 
 
 def _in_order(run: Run, about: Iterable[Version]) -> tuple[Version, ...]:

@@ -165,17 +165,17 @@ class History:
         row = self._db.execute(f"SELECT * {_LATEST_OF}", (key, etag)).fetchone()
         return _run(row) if row else None
 
-    def latest(self) -> dict[Version, Run]:
-        """The latest run of every version that ever ran."""
+    def latest(self) -> Iterator[tuple[Run, list[Version]]]:
+        """Each run that is the latest of a version, oldest first, with all versions of which it is.
+
+        One at a time, because all records of a long history would not fit into memory.
+        """
         newest: dict[int, list[Version]] = {}
         for row in self._db.execute("SELECT key, etag, max(run_id) AS run_id FROM inputs GROUP BY key, etag"):
             newest.setdefault(row["run_id"], []).append((row["key"], row["etag"]))
-        found: dict[Version, Run] = {}
-        for row in self._db.execute("SELECT * FROM runs"):
-            about = newest.get(row["id"], ())
-            if about:
-                found |= dict.fromkeys(about, _run(row))
-        return found
+        for row in self._db.execute("SELECT * FROM runs ORDER BY id"):
+            if row["id"] in newest:
+                yield _run(row), newest[row["id"]]
 
     def tries(self, version: Version) -> int:
         """How many runs of a version have failed."""

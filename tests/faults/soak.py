@@ -34,6 +34,8 @@ KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
 _MOST_UNDER_WAY = 150
 _FILES_IN_A_FOLDER = 250
 _SAMPLE_EVERY_S = 2.0
+# Between two kills: so it has recovered from the first, however slow the machine is, and comes to an end.
+_FILES_BETWEEN_KILLS = 20
 
 
 @dataclass
@@ -69,13 +71,13 @@ class Soak:
     def _stress(self, stack: EmbeddedStack) -> None:
         deck: list[str] = []
         kill_at = time.monotonic() + self.pause_s[0]
-        sample_at, killed_at_file = 0.0, -1
+        sample_at, kill_from = 0.0, 1
         while (ended := ended_files(stack.data)) < self.files:
             now = time.monotonic()
-            if now >= kill_at and ended > killed_at_file:  # it has recovered from the last one
+            if now >= kill_at and ended >= kill_from:
                 deck = deck or self._random.sample(KINDS, len(KINDS))
                 self._kill(stack, deck.pop())
-                kill_at, killed_at_file = now + self._random.uniform(*self.pause_s), ended
+                kill_at, kill_from = now + self._random.uniform(*self.pause_s), ended + _FILES_BETWEEN_KILLS
             if now >= sample_at:
                 self._sample(stack)
                 sample_at = now + _SAMPLE_EVERY_S

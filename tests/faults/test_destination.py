@@ -58,8 +58,8 @@ def test_a_missing_bucket(stack: EmbeddedStack, described: StackTemplate):
     key, bucket, s3 = "missing/noop.txt", described.destination_bucket, aws.local_s3(stack.endpoint_url)
     held = {item["Key"]: s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in
             s3.list_objects_v2(Bucket=bucket).get("Contents", [])}  # fmt: skip
-    for name in held:
-        s3.delete_object(Bucket=bucket, Key=name)
+    for version in s3.list_object_versions(Bucket=bucket)["Versions"]:
+        s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
     s3.delete_bucket(Bucket=bucket)
     assert bucket not in [made["Name"] for made in s3.list_buckets()["Buckets"]]
     stack.put(key.encode(), key)

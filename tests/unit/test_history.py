@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,19 @@ def test_runs_come_back_whole_and_in_order(tmp_path: Path):
     assert [run.id for run in history.runs(after_id=ids[0])] == ids[1:]
     assert [run.outcome for run in history.runs(outcomes=FINAL)] == ["succeeded", "skipped"]
     assert [run.attempt for run in history.runs(newest=1)] == [2]
+    history.close()
+
+
+def test_the_latest_runs_come_one_at_a_time(tmp_path: Path):
+    history = History(tmp_path)
+    for number in range(400):
+        history.add(a_run(f"k{number % 200}", "1", warnings=["w" * 20_000]), "succeeded", number)
+    tracemalloc.start()
+    attempts = {version: run.attempt for run, about in history.latest() for version in about}
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert attempts == {(f"k{number}", "1"): 200 + number for number in range(200)}
+    assert peak_bytes < 1_000_000
     history.close()
 
 
