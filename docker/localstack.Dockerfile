@@ -4,9 +4,11 @@ ARG PYTHON_BASE=tsdat-local/python-base:3.13
 
 FROM ${PYTHON_BASE} AS packages
 ARG PIP_INDEX_URL=
-COPY requirements/uv.txt requirements/localstack.txt /requirements/
+# rehearsal: with CloudFormation and what else a deployment is rehearsed with.
+ARG REQUIREMENTS=localstack
+COPY requirements/uv.txt requirements/${REQUIREMENTS}.txt /requirements/
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/cache --mount=type=bind,source=docker/install,target=/install \
-    sh /install /requirements/localstack.txt /opt/python && python3 -m compileall -q -j0 /opt/python
+    sh /install /requirements/${REQUIREMENTS}.txt /opt/python && python3 -m compileall -q -j0 /opt/python
 
 FROM ${PYTHON_BASE}
 COPY --from=packages /opt/python /opt/python

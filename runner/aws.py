@@ -81,7 +81,8 @@ def _config(**more: Any) -> Any:
     return Config(connect_timeout=2, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}, **more)
 
 
-def _local_client(service: str, endpoint_url: str | None) -> Any:
+def local_client(service: str, endpoint_url: str | None) -> Any:
+    """Any service at the local endpoint, with fake credentials whatever the environment holds."""
     import boto3  # 0.3 s: only for those who talk to AWS
     import botocore.session
 
@@ -101,13 +102,13 @@ def _local_client(service: str, endpoint_url: str | None) -> Any:
 
 def local_s3(endpoint_url: str | None) -> S3Client:
     """S3 at the local endpoint, with fake credentials whatever the environment holds."""
-    client: S3Client = _local_client("s3", endpoint_url)
+    client: S3Client = local_client("s3", endpoint_url)
     return client
 
 
 def local_sqs(endpoint_url: str | None) -> SQSClient:
     """SQS at the local endpoint, with fake credentials whatever the environment holds."""
-    client: SQSClient = _local_client("sqs", endpoint_url)
+    client: SQSClient = local_client("sqs", endpoint_url)
     return client
 
 

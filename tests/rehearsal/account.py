@@ -1,0 +1,168 @@
+"""An AWS account as far as this machine can be one: LocalStack, a real registry, and a stub of the two calls of ECR.
+
+LocalStack's free edition has no ECR and runs no functions of images: what is rehearsed is which resources are made of
+template.yaml and whether they are wired, neither rights nor runs. And it ignores DeletionPolicy: what AWS keeps goes.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import aws
+from runner.backends import environment, eventually
+from runner.lambdas import free_port
+from runner.rie import Emulator
+from runner.testing import require_docker
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = Path(__file__).with_name("compose.yaml")
+
+
+class Account:
+    """Where its services answer, and SAM CLI logged in to it."""
+
+    def __init__(self, folder: Path, endpoint_url: str, registry: str, ecr: Ecr) -> None:
+        self.folder, self.endpoint_url, self.registry, self.ecr = folder, endpoint_url, registry, ecr
+        self.repository = f"{registry}/tsdat"
+        # The project's own, but for the one line that needs ECR.
+        text = (ROOT / "samconfig.toml").read_text()
+        assert "resolve_image_repos = true" in text
+        self.samconfig = folder / "samconfig.toml"
+        self.samconfig.write_text(text.replace("resolve_image_repos = true", f'image_repository = "{self.repository}"'))
+
+    def client(self, service: str) -> Any:
+        """A client of one of its services."""
+        return aws.local_client(service, self.endpoint_url)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a shell would hold that is logged in."""
+        local = aws.local_environment(self.endpoint_url)
+        return environment(**local, AWS_ENDPOINT_URL_ECR=self.ecr.url, SAM_CLI_POLL_DELAY="0.5")
+
+    def run(self, *command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command of the project to its end."""
+        return subprocess.run(
+            list(map(str, command)), cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, **more
+        )
+
+    def sam(self, verb: str, *options: str | Path) -> str:
+        """Run scripts/sam, which has to succeed; gives what it said."""
+        done = self.run("scripts/sam", verb, "--config-file", self.samconfig, *options)
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    def deploy(self, stack: str, *options: str, **parameters: str) -> str:
+        """`sam deploy` of what was built, under a stack's name, without questions."""
+        given = [f"{name}={value}" for name, value in parameters.items()]
+        return self.sam("deploy", "--stack-name", stack, "--no-confirm-changeset", "--no-progressbar", *options,
+                        *(["--parameter-overrides", *given] if given else []))  # fmt: skip
+
+    def made(self, stack: str) -> dict[str, str]:
+        """The resources that a stack really has: physical ids by logical ones. What a condition rules out has none."""
+        found = self.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+        return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found if one.get("PhysicalResourceId")}
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """A stack's outputs."""
+        (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+class Ecr:
+    """Answers ECR's calls that SAM makes, for a registry that asks for no password; notes what was asked."""
+
+    def __init__(self, registry: str) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        token = base64.b64encode(b"AWS:none").decode()
+        login = {"authorizationToken": token, "expiresAt": 4e9, "proxyEndpoint": f"http://{registry}"}
+        answers = {"GetAuthorizationToken": {"authorizationData": [login]}, "BatchDeleteImage": {"failures": []}}
+        asked = self.asked
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:  # noqa: N802  its name in the standard library
+                call = self.headers["X-Amz-Target"].rpartition(".")[2]
+                asked.append((call, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+                body = json.dumps(answers[call]).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@contextlib.contextmanager
+def account(folder: Path) -> Iterator[Account]:
+    """An account for as long as the body runs; nothing of it is left."""
+    require_docker()
+    with _registry(folder) as registry, _ecr(registry) as ecr, _localstack() as endpoint_url:
+        yield Account(folder, endpoint_url, registry, ecr)
+
+
+@contextlib.contextmanager
+def _registry(folder: Path) -> Iterator[str]:
+    if not shutil.which("docker-registry"):
+        reason = "needs a registry to push to: apt-get install docker-registry"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    address = f"127.0.0.1:{free_port()}"
+    described = {"version": 0.1, "http": {"addr": address}, "log": {"level": "warn"},
+                 "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}}}  # fmt: skip
+    config = folder / "registry.yml"
+    config.write_text(json.dumps(described))
+    with (folder / "registry.log").open("w") as log:
+        process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
+    try:
+        eventually(lambda: Emulator(f"http://{address}").is_up(), "registry")
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder / "registry", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _ecr(registry: str) -> Iterator[Ecr]:
+    ecr = Ecr(registry)
+    thread = threading.Thread(target=ecr.server.serve_forever)
+    thread.start()
+    try:
+        yield ecr
+    finally:
+        ecr.server.shutdown()
+        thread.join()
+        ecr.server.server_close()
+
+
+@contextlib.contextmanager
+def _localstack() -> Iterator[str]:
+    env_file = ROOT / ".env"
+    more = ["--env-file", str(env_file)] if env_file.exists() else []
+    compose = ["docker", "compose", "--project-name", f"tsdat-rehearsal-{os.getpid()}", *more, "--file", str(COMPOSE)]
+
+    def run(*command: str) -> str:
+        done = subprocess.run([*compose, *command], env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout.strip()
+
+    try:
+        run("up", "--detach", "--wait", "--build")
+        yield f"http://{run('port', 'localstack', '4566')}"
+    finally:
+        run("down", "--volumes", "--timeout", "0")
