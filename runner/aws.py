@@ -6,7 +6,6 @@ import hashlib
 import ipaddress
 import os
 import re
-import socket
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -47,14 +46,20 @@ def require_local(endpoint_url: str | None) -> str:
     Raises:
         LocalOnlyError: it is missing, or names any other host.
     """
-    if endpoint_url and _ENDPOINT.fullmatch(endpoint_url):
-        host = urlsplit(endpoint_url).hostname or ""
-        if host == "localhost" or in_compose_network(endpoint_url) or _is_loopback(host):
-            return endpoint_url
+    if endpoint_url and is_local(endpoint_url):
+        return endpoint_url
     raise LocalOnlyError(
         f"AWS_ENDPOINT_URL={endpoint_url!r} is not on this machine, and the local stack never talks to real AWS. "
         "Unset it, or set it to a local address such as http://127.0.0.1:4566."
     )
+
+
+def is_local(endpoint_url: str | None) -> bool:
+    """Whether an endpoint is on this machine."""
+    if not endpoint_url or not _ENDPOINT.fullmatch(endpoint_url):
+        return False
+    host = urlsplit(endpoint_url).hostname or ""
+    return host == "localhost" or in_compose_network(endpoint_url) or _is_loopback(host)
 
 
 def in_compose_network(endpoint_url: str | None) -> bool:
@@ -122,6 +127,14 @@ def account_on_aws() -> tuple[str, S3Client, SQSClient]:
 
     make: Any = boto3.client  # it has no type for STS
     return str(make("sts").get_caller_identity()["Account"]), make("s3"), make("sqs")
+
+
+def account_client(service: str, region: str) -> Any:
+    """A service of the AWS account that the environment names, for what a person asks for there."""
+    import boto3
+
+    made: Any = boto3.client(service, region_name=region, config=_config())  # type: ignore[call-overload]
+    return made
 
 
 @cache
@@ -207,13 +220,3 @@ def object_etag(client: S3Client, bucket_name: str, key: str) -> str | None:
         if error.response["Error"]["Code"] in ("404", "403"):  # without the right to list, a missing object gives 403
             return None
         raise
-
-
-def answers(client: S3Client) -> bool:
-    """Whether anything listens at a client's endpoint; asked by connecting, because retries would take seconds."""
-    parts = urlsplit(client.meta.endpoint_url)
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1):
-            return True
-    except OSError:
-        return False

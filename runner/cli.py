@@ -141,7 +141,9 @@ def logs(
     key: Annotated[str, typer.Argument(help="Only runs of files whose key contains this.")] = "",
     newest: Annotated[int, typer.Option("-n", "--newest", help="How many of the newest runs.")] = 20,
     failed: Annotated[bool, typer.Option("--failed", help="Only failures.")] = False,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as runs end, until Ctrl-C.")] = False,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", "-t", "--tail", help="Go on as runs end, until Ctrl-C.")
+    ] = False,
     pipeline: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Only runs of this pipeline.", show_default=False),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import socket
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from runner.errors import StackError
 from runner.supervisor import Child
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 _HERE = Path(__file__).resolve().parent
 
@@ -73,3 +77,13 @@ def messages(endpoint_url: str, queue_url: str) -> list[dict[str, Any]]:
         connection.close()
     found = result.get("Message") or []
     return [found] if isinstance(found, dict) else list(found)
+
+
+def answers(client: S3Client) -> bool:
+    """Whether anything listens at a client's endpoint; asked by connecting, because retries would take seconds."""
+    parts = urlsplit(client.meta.endpoint_url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -79,3 +79,41 @@ def sam(context: typer.Context) -> None:
     from runner import sam as tool
 
     tool.run(Settings.from_env(), context.args)
+
+
+Environment = Annotated[str, typer.Argument(help="An environment of samconfig.toml.")]
+ConfigFile = Annotated[
+    Path, typer.Option(help="Another samconfig.toml.", exists=True, dir_okay=False, resolve_path=True)
+]
+
+
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def deploy(
+    context: typer.Context, environment: Environment = "default", config_file: ConfigFile = Path("samconfig.toml")
+) -> None:
+    """Validate, build and deploy to AWS, with an environment of samconfig.toml. Other options go to `sam deploy`.
+
+    `scripts/deploy dev` for the environment dev; `scripts/deploy prod --no-confirm-changeset` asks nothing.
+    """
+    from runner import deployment
+
+    sys.exit(deployment.deploy(Settings.from_env(), environment, config_file, context.args))
+
+
+@app.command(hidden=True)
+def undeploy(
+    environment: Environment = "default",
+    data: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--delete-data/--keep-data", help="[default: asks]", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask for no confirmation.")] = False,
+    config_file: ConfigFile = Path("samconfig.toml"),
+) -> None:
+    """Take the stack of an environment down; shows what is in its buckets and asks whether to keep or to delete it.
+
+    `scripts/undeploy dev` asks everything; `scripts/undeploy dev --delete-data --yes` asks nothing, and all is gone.
+    """
+    from runner import deployment
+
+    sys.exit(deployment.undeploy(Settings.from_env(), environment, config_file, delete_data=data, sure=yes))

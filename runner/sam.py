@@ -1,4 +1,7 @@
-"""SAM CLI told of this machine: `sam build` with what .env says, `sam local` against the local S3 and no other."""
+"""SAM CLI told of this machine: `sam build` with what .env says, `sam local` against the local S3 and no other.
+
+And it deploys only what was built on AWS's base, which the stand-ins of scripts/offline-images are not.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from runner.settings import Settings
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SAM = _CHECKOUT / ".venv-sam/bin/sam"
+_STAND_INS = "tsdat-local/"  # as scripts/offline-images names them
 _BUILD_ARGUMENTS = ("LAMBDA_BASE", "PYTHON_BASE", "PIP_INDEX_URL", "CODE_VERSION")
 _RUNS_THE_FUNCTION = (["local", "invoke"], ["local", "start-lambda"])
 
@@ -38,12 +42,13 @@ def _told(settings: Settings, arguments: Sequence[str]) -> tuple[list[str], dict
     own.mkdir(parents=True, exist_ok=True)
     if arguments[0] == "build":
         return _for_build(settings.root, own)
+    if arguments[0] == "deploy":
+        refuse_stand_ins(variables(settings.root))
     return _for_local(settings, own) if list(arguments[:2]) in _RUNS_THE_FUNCTION else ([], {})
 
 
 def _for_build(root: Path, own: Path) -> tuple[list[str], dict[str, str]]:
-    env_file = root / ".env"
-    said = {**dotenv(env_file.read_text() if env_file.exists() else ""), **os.environ}
+    said = variables(root)
     ca = said.get("BUILD_CA_BUNDLE") or os.devnull
     (own / "ca.pem").write_bytes(Path(ca).read_bytes())
     tree = told_what_to_build_with(intrinsics.tree(root / "template.yaml"), said, ca=".aws-sam/tsdat-local/ca.pem")
@@ -68,6 +73,28 @@ def told_what_to_build_with(tree: dict[str, Any], said: Mapping[str, str], *, ca
     return tree
 
 
+def variables(root: Path) -> dict[str, str]:
+    """What .env and the shell say; the shell counts more."""
+    env_file = root / ".env"
+    return {**dotenv(env_file.read_text() if env_file.exists() else ""), **os.environ}
+
+
+def refuse_stand_ins(said: Mapping[str, str]) -> None:
+    """Keep what was not built on AWS's base off AWS; a rehearsal on this machine may have it.
+
+    Raises:
+        StackError: .env or the shell names a stand-in.
+    """
+    base = said.get("LAMBDA_BASE", "")
+    if not base.startswith(_STAND_INS) or aws.is_local(said.get("AWS_ENDPOINT_URL")):
+        return
+    raise StackError(
+        f"LAMBDA_BASE={base} is a stand-in that was made for this machine, without Amazon Linux. Deploy only what is "
+        "built on AWS's base: delete the line from .env (or unset the variable), and try again where a registry can be "
+        "reached."
+    )
+
+
 def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]]:
     built = settings.root / ".aws-sam/build/template.yaml"
     if not built.exists():
@@ -76,8 +103,8 @@ def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]
     network = network_of(presence.running_at(settings))
     described = _written(own / "local.json", told_where_s3_is(intrinsics.tree(built), local))
     # For SAM a variable of the shell counts more than the template's, and HOME is such a one.
-    variables = template.load(settings.root / "template.yaml").environment
-    overrides = _written(own / "environment.json", {"Parameters": {**variables, **local}})
+    own_variables = template.load(settings.root / "template.yaml").environment
+    overrides = _written(own / "environment.json", {"Parameters": {**own_variables, **local}})
     added = ["--template", described, "--docker-network", network, "--env-vars", overrides]
     return [*added, "--config-file", _config(settings.root)], local
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, debugging, presence, report, template
+from runner import aws, debugging, localstack, presence, report, template
 from runner.history import History, Ledger
 from runner.record import RunRecord
 from runner.settings import Settings
@@ -67,8 +67,8 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
     s3, sqs = aws.local_s3(settings.endpoint_url), aws.local_sqs(settings.endpoint_url)
     told = False
     while not stop.is_set():
-        there = aws.answers(s3) and bool(aws.bucket_epoch(s3, described.source_bucket))
-        if not there and aws.answers(s3):
+        there = localstack.answers(s3) and bool(aws.bucket_epoch(s3, described.source_bucket))
+        if not there and localstack.answers(s3):
             with suppress(ClientError, BotoCoreError):  # it went away again; look again
                 make(s3, sqs, described)
                 log.info("made the buckets and queues of template.yaml")

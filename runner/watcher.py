@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import aws
+from runner import aws, localstack
 from runner.history import FINAL, History, Ledger, Upload
 from runner.inbox import FolderEvents, Happening, Inbox, printable, refused
 from runner.progress import Progress, human_size
@@ -100,7 +100,7 @@ class Watcher:
 
     def _scan(self) -> None:
         """Read the inbox in full; see whether the bucket is still the one that the ledger speaks of."""
-        epoch = aws.bucket_epoch(self._s3, self._bucket) if aws.answers(self._s3) else None
+        epoch = aws.bucket_epoch(self._s3, self._bucket) if localstack.answers(self._s3) else None
         if epoch != self._epoch:
             self._done.clear()
             self._epoch = epoch

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import account as accounts
 import digests
 import pytest
 
@@ -105,6 +106,14 @@ def docker_digests(digest_project: Path, tmp_path_factory: pytest.TempPathFactor
     """The same in a container, with little memory and a small /tmp."""
     data, project = tmp_path_factory.mktemp("docker-digests"), str(digest_project)
     with running_in_docker(data, "tests/faults/compose.yaml", RUNNER_ROOT=project, LAMBDA_CONCURRENCY="1") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[accounts.Account]:
+    """An account in which a deployment is rehearsed, and what `sam build` made ready to go there."""
+    with accounts.account(tmp_path_factory.mktemp("account")) as made:
+        made.sam("build")
         yield made
 
 

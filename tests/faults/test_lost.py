@@ -14,7 +14,7 @@ from conftest import running, running_in_docker
 from digests import expected, open_gate, project
 from ledger import Sheet, balanced, messages
 
-from runner import aws
+from runner import aws, localstack
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.template import StackTemplate
 
@@ -82,7 +82,7 @@ def test_localstack_is_killed_and_comes_back_empty(stack: Stack, described: Stac
     killing.kill(stack, local)
     killing.successor(stack, "localstack", local)
     s3 = aws.local_s3(stack.endpoint_url)
-    after = eventually(lambda: aws.answers(s3) and aws.bucket_epoch(s3, described.source_bucket), "new buckets")
+    after = eventually(lambda: localstack.answers(s3) and aws.bucket_epoch(s3, described.source_bucket), "new buckets")
     assert after != before
     assert not stored(stack, described, keys["ended"])
     open_gate(root, keys["hold"])

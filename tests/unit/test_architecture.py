@@ -54,6 +54,7 @@ LAYERS = [
         "bootstrap",
         "messages",
         "eventbridge",
+        "emptying",
     },
     {"pipeline", "report", "worker"},
     STAGES,
@@ -61,7 +62,7 @@ LAYERS = [
     {"census", "submit", "enqueue", "embedded", "docker", "ingest", "review", "sam"},
     {"books"},
     {"reconcile", "failures", "redrive"},
-    {"services", "session", "checks", "backends", "trigger", "replay", "backfill"},
+    {"services", "session", "checks", "backends", "deployment", "trigger", "replay", "backfill"},
     {"processes", "care", "cli_schedules", "cli_events"},
     {"cli", "__main__", "testing"},
 ]

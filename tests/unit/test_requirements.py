@@ -21,11 +21,14 @@ def test_every_list_has_its_source_and_every_installer_asks_for_the_hashes():
     assert {path.stem for path in FILES} == {path.stem for path in Path("requirements").glob("*.in")}
     installs = [
         line
-        for path in (Path("scripts/setup"), Path("scripts/fetch-rie"), Path("scripts/audit"), Path("docker/install"))
+        for path in [
+            *(Path("scripts", name) for name in ("setup", "fetch-rie", "audit", "environment")),
+            Path("docker/install"),
+        ]
         for line in path.read_text().splitlines()
         if re.search(r"pip (install|download) ", line)
     ]
-    assert len(installs) == 7
+    assert len(installs) == 8
     assert all("--require-hashes" in line for line in installs)
 
 

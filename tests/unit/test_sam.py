@@ -58,3 +58,19 @@ def test_sam_local_without_a_stack_says_which_one_it_needs():
 def test_env_files_are_read_as_compose_reads_plain_lines():
     text = "# LAMBDA_BASE=no\nLAMBDA_BASE=own/base:1\n\nPIP_INDEX_URL='https://mirror.example.org/?a=b'\n"
     assert sam.dotenv(text) == {"LAMBDA_BASE": "own/base:1", "PIP_INDEX_URL": "https://mirror.example.org/?a=b"}
+
+
+def test_a_stand_in_is_not_deployed_but_may_be_rehearsed():
+    said = {"LAMBDA_BASE": "tsdat-local/lambda-base:3.13"}
+    with pytest.raises(StackError) as error:
+        sam.refuse_stand_ins(said)
+    assert str(error.value) == (
+        "LAMBDA_BASE=tsdat-local/lambda-base:3.13 is a stand-in that was made for this machine, without Amazon Linux. "
+        "Deploy only what is built on AWS's base: delete the line from .env (or unset the variable), and try again "
+        "where a registry can be reached."
+    )
+    with pytest.raises(StackError):
+        sam.refuse_stand_ins(said | {"AWS_ENDPOINT_URL": "https://cloudformation.us-west-2.amazonaws.com"})
+    sam.refuse_stand_ins(said | {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+    sam.refuse_stand_ins({"LAMBDA_BASE": "mirror.example.org/lambda/python:3.13"})
+    sam.refuse_stand_ins({})

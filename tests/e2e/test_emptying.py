@@ -1,0 +1,56 @@
+"""Looking into buckets and emptying them, with the real S3 API."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from conftest import Supervised
+from mypy_boto3_s3.client import S3Client
+
+from runner import aws, emptying
+from runner.emptying import Content
+
+
+@pytest.fixture
+def s3(embedded_stack: Supervised) -> S3Client:
+    """S3 of the stack that all tests share."""
+    return aws.local_s3(embedded_stack.endpoint_url)
+
+
+@pytest.fixture
+def bucket(s3: S3Client) -> str:
+    """A versioned bucket: three files, one of them stored twice, and one deleted."""
+    name = f"emptying-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    for key, body in (("a", b"old"), ("a", b"newer"), ("b", b"b"), ("c d+é", b"c"), ("gone", b"gone!")):
+        s3.put_object(Bucket=name, Key=key, Body=body)
+    s3.delete_object(Bucket=name, Key="gone")
+    return name
+
+
+def test_what_counts_is_what_is_there_and_what_it_replaced(s3: S3Client, bucket: str):
+    assert emptying.content(s3, bucket) == Content(files=3, size=7, older=2, older_size=8)
+
+
+@pytest.mark.parametrize("at_once", [2, 1000])
+def test_all_versions_and_marks_go_and_then_the_bucket_can(s3: S3Client, bucket: str, at_once: int):
+    assert emptying.empty(s3, bucket, at_once) == 6  # five versions and the mark of the deletion
+    assert emptying.content(s3, bucket) == Content()
+    s3.delete_bucket(Bucket=bucket)
+    assert not emptying.exists(s3, bucket)
+    assert emptying.empty(s3, emptied_without_versions(s3)) == 1
+
+
+def emptied_without_versions(s3: S3Client) -> str:
+    """A bucket that keeps no versions, with a file."""
+    name = f"plain-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    s3.put_object(Bucket=name, Key="a", Body=b"a")
+    return name
+
+
+def test_numbers_are_written_for_people():
+    assert str(Content(files=1, size=160_000)) == "1 file, 0.2 MB"
+    assert str(Content(48, 10_200_000, 3, 400_000)) == "48 files, 10.2 MB; 3 older versions, 0.4 MB"

@@ -1,0 +1,88 @@
+"""scripts/deploy and scripts/undeploy: nothing goes without a yes, and then what was asked for goes."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from account import ROOT, Account
+from terminal import Talk, answered
+
+pytestmark = pytest.mark.timeout(300)
+STACK = "tsdat-pipeline-dev"
+
+
+def test_deploy_validates_builds_and_deploys(account: Account):
+    done = account.run("scripts/deploy", "dev", "--config-file", account.samconfig, "--no-progressbar")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    steps = [line for line in done.stderr.splitlines() if line.startswith("sam ")]
+    assert steps == [f"sam {step} --config-env dev" for step in ("validate", "build", "deploy --no-progressbar")]
+    assert account.outputs(STACK)["SourceBucketName"] == f"{STACK}-inputs"
+
+
+@pytest.fixture
+def stack(account: Account) -> str:
+    """The stack of the environment dev, with a file in each of its buckets."""
+    account.sam("deploy", "--config-env", "dev", "--no-progressbar")
+    for bucket in (f"{STACK}-inputs", f"{STACK}-outputs"):
+        account.client("s3").put_object(Bucket=bucket, Key="file", Body=b"x" * 250_000)
+    return STACK
+
+
+def undeploy(account: Account, *options: str) -> subprocess.CompletedProcess[str]:
+    """At no terminal."""
+    command = ["scripts/undeploy", "dev", "--config-file", account.samconfig, *options]
+    return account.run(*command, stdin=subprocess.DEVNULL)
+
+
+def at_a_terminal(account: Account, answers: dict[str, str]) -> Talk:
+    command = ["scripts/undeploy", "dev", "--config-file", str(account.samconfig)]
+    return answered(command, ROOT, account.environment, answers)
+
+
+def files(account: Account) -> int:
+    """How many files there are in both buckets."""
+    listed = [account.client("s3").list_objects_v2(Bucket=f"{STACK}-{end}") for end in ("inputs", "outputs")]
+    return sum(one["KeyCount"] for one in listed)
+
+
+def test_nothing_goes_without_a_yes_and_then_all(account: Account, stack: str):
+    refused = undeploy(account)
+    assert refused.returncode == 2
+    assert "Nobody is there to be asked. Say --keep-data or --delete-data, and --yes." in refused.stderr
+    neither = at_a_terminal(account, {"The data in these buckets": "maybe"})
+    assert neither.code == 2
+    assert "'maybe' is neither keep nor delete. Nothing was changed." in neither.text
+    misspelt = at_a_terminal(account, {"The data in these buckets": "delete", f"Type {stack}": "no"})
+    assert misspelt.code == 2
+    assert "That is not its name. Nothing was changed." in misspelt.text
+    assert (files(account), bool(account.made(stack))) == (2, True)
+
+    talk = at_a_terminal(account, {"The data in these buckets": "delete", f"Type {stack}": stack})
+    assert talk.code == 0, talk.text
+    assert f"stack {stack} in us-west-2, account 000000000000: " in talk.text
+    assert f"  {stack}-inputs: 1 file, 0.2 MB" in talk.text
+    left = [bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]]
+    assert not [name for name in left if name.startswith(stack)]
+    gone = undeploy(account, "--keep-data", "--yes")
+    assert gone.returncode == 2
+    assert f"does not exist. AWS_PROFILE says as who you ask; the stack is {stack} in us-west-2." in gone.stderr
+
+
+def test_data_that_had_to_be_kept_and_went_is_told(account: Account, stack: str):
+    # LocalStack ignores DeletionPolicy. So this cannot show that AWS keeps data, but that a loss is not passed over.
+    done = undeploy(account, "--keep-data", "--yes")
+    assert done.returncode == 2
+    assert f"{stack}-inputs went with the stack, though DeletionPolicy in template.yaml is Retain." in done.stderr
+
+
+def test_sam_logs_shows_what_the_function_wrote(account: Account, stack: str):
+    logs, group = account.client("logs"), f"/aws/lambda/{stack}"
+    logs.create_log_stream(logGroupName=group, logStreamName="rehearsed")
+    (described,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    now_ms = described["creationTime"]
+    event = {"timestamp": now_ms, "message": "failed: a2e_buoy_ingest/morro/x.zip"}
+    logs.put_log_events(logGroupName=group, logStreamName="rehearsed", logEvents=[event])
+    done = account.run("scripts/sam", "logs", "--config-env", "dev", "--config-file", account.samconfig)
+    assert done.returncode == 0, done.stderr
+    assert event["message"] in done.stdout

@@ -1,0 +1,38 @@
+"""Which stack an environment of samconfig.toml names."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from runner.deployment import Target, target
+from runner.errors import SettingsError
+
+SHIPPED = tomllib.loads(Path("samconfig.toml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("environment", "stack"),
+    [("default", "tsdat-pipeline-stack"), ("dev", "tsdat-pipeline-dev"), ("prod", "tsdat-pipeline-prod")],
+)
+def test_the_shipped_environments(environment: str, stack: str):
+    assert target(SHIPPED, environment) == Target(stack, "us-west-2")
+
+
+def test_what_guided_saves_for_deploy_counts_more():
+    samconfig = {"own": {"global": {"parameters": {"stack_name": "a", "region": "us-west-2"}},
+                         "deploy": {"parameters": {"stack_name": "b"}}}}  # fmt: skip
+    assert target(samconfig, "own") == Target("b", "us-west-2")
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [
+        ("test", "samconfig.toml has no environment 'test'. Known: own."),
+        ("own", "samconfig.toml: [own.global.parameters] has no stack_name and no region. Add it."),
+    ],
+)
+def test_what_is_missing_is_told(environment: str, text: str):
+    with pytest.raises(SettingsError) as error:
+        target({"version": 0.1, "own": {}}, environment)
+    assert str(error.value) == text
