@@ -40,6 +40,8 @@ def _told(settings: Settings, arguments: Sequence[str]) -> tuple[list[str], dict
     """More options for SAM, and more environment."""
     own = settings.root / ".aws-sam/tsdat-local"  # `sam build` clears only its own folder beside it
     own.mkdir(parents=True, exist_ok=True)
+    if {"-h", "--help"} & set(arguments):
+        return [], {}
     if arguments[0] == "build":
         return _for_build(settings.root, own)
     if arguments[0] == "deploy":

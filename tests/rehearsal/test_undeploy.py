@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -86,3 +87,5 @@ def test_sam_logs_shows_what_the_function_wrote(account: Account, stack: str):
     done = account.run("scripts/sam", "logs", "--config-env", "dev", "--config-file", account.samconfig)
     assert done.returncode == 0, done.stderr
     assert event["message"] in done.stdout
+    listed = account.run("scripts/sam", "list", "stack-outputs", "--stack-name", stack, "--output", "json")
+    assert f"{stack}-inputs" in [output["OutputValue"] for output in json.loads(listed.stdout)]

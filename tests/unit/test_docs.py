@@ -18,6 +18,14 @@ def test_links_lead_to_files(doc: Path):
 
 
 @pytest.mark.parametrize("doc", DOCS, ids=str)
+def test_links_into_pages_lead_to_headings(doc: Path):
+    for target, anchor in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", doc.read_text()):
+        page = doc.parent / target if target else doc
+        headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+        assert anchor in [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings], anchor
+
+
+@pytest.mark.parametrize("doc", DOCS, ids=str)
 def test_named_scripts_exist(doc: Path):
     named = set(re.findall(r"\bscripts/([a-z-]+)\b", doc.read_text()))
     assert not [name for name in named if not Path("scripts", name).exists()]
@@ -48,3 +56,20 @@ def test_the_record_is_documented_field_by_field():
 
     table = "".join(re.findall(r"^\|.*$", Path("docs/pipelines.md").read_text(), re.MULTILINE))
     assert set(RunRecord.__annotations__) <= set(re.findall(r"`([a-z_]+)`", table))
+
+
+def test_every_section_of_the_old_manual_has_a_new_place():
+    manual = Path.cwd().parent / "shared" / "seed" / "tsdat-aws-pipeline-template.md"
+    if not manual.exists():
+        pytest.skip("the old manual is not here")
+    table = Path("docs/seed-manual.md").read_text().lower()
+    sections = re.findall(r"^#+ \*\*(.+?)\*\*", manual.read_text(), re.MULTILINE)
+    assert len(sections) > 20
+    words = {name: re.sub(r"^\d\) |^advanced: *", "", name.lower()) for name in sections[1:]}
+    short = {"create an aws account for your project": "1) aws account", "install docker": "4) docker",
+             "create an aws account for your user with the adminstrator role": "2) administrator role",
+             "create an amazon elastic container registry (ecr) repository": "3) ecr repository",
+             "install aws cli": "5) aws cli", "install aws sam cli": "6) sam cli",
+             "configure aws authentication for using the cli": "7) authentication",
+             "set your aws_profile environment variable (optional)": "8) `aws_profile`"}  # fmt: skip
+    assert not [name for name, text in words.items() if short.get(text, text) not in table]
