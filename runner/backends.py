@@ -21,6 +21,8 @@ from runner.lambdas import free_port
 from runner.mirror import is_mirrored
 
 T = TypeVar("T")
+# How this machine reaches packages, for the environments that scripts make at their first use.
+_FETCHING = ("SSL_CERT_FILE", "PIP_CERT", "PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX")
 
 
 def eventually(look: Callable[[], T], what: str, patience_s: float = 30.0) -> T:
@@ -40,7 +42,7 @@ def eventually(look: Callable[[], T], what: str, patience_s: float = 30.0) -> T:
 
 def environment(**more: str) -> dict[str, str]:
     """What a user's shell would hold, without anything that speaks of AWS or of this test run."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "DOCKER_HOST") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "DOCKER_HOST", *_FETCHING) if name in os.environ}
     return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), **more}
 
 
