@@ -42,7 +42,9 @@ def eventually(look: Callable[[], T], what: str, patience_s: float = 30.0) -> T:
 
 def environment(**more: str) -> dict[str, str]:
     """What a user's shell would hold, without anything that speaks of AWS or of this test run."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "DOCKER_HOST", *_FETCHING) if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "DOCKER_HOST", *_FETCHING) if name in os.environ
+    }
     return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), **more}
 
 
