@@ -20,7 +20,7 @@ from runner.supervisor import Child, Stop, Supervisor
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _OLDEST_COMPOSE = (2, 26)
 # What a person wants to read of the services' output; the Lambdas' own logs would drown it.
-_TELLING = ("provision", "template-check", "watcher", "poller")
+_TELLING = ("provision", "template", "watcher", "poller")
 
 
 def why_not() -> str | None:

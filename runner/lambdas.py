@@ -66,7 +66,7 @@ def child(
 def environment(root: Path, tmp: Path, template: StackTemplate, endpoint_url: str) -> dict[str, str]:
     """The template's variables and those that Lambda sets; nothing else of the developer's own environment."""
     own = {name: f"{tmp}{value[4:]}" if value.startswith("/tmp") else value  # noqa: S108
-           for name, value in template.environment.items()}  # fmt: skip
+           for name, value in template.function_environment.items()}  # fmt: skip
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
@@ -75,8 +75,4 @@ def environment(root: Path, tmp: Path, template: StackTemplate, endpoint_url: st
         **own,
         **aws.local_environment(endpoint_url),
         "LAMBDA_TASK_ROOT": str(root),
-        "AWS_LAMBDA_FUNCTION_NAME": template.function_name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(template.memory_mb),
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(template.function_timeout_s),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -36,11 +35,11 @@ def provision(ready_file: ReadyFile = None) -> None:
 
 
 @app.command(hidden=True)
-def check_compose() -> None:
-    """The process that compares what compose.yaml gives the Lambda with template.yaml, and ends."""
+def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="What compose.yaml gives /tmp.")]) -> None:
+    """The process that writes for the Lambda's container what template.yaml says, and ends."""
     from runner import compose, template
 
-    compose.require_same(template.load(Settings.from_env().root / "template.yaml"), os.environ)
+    compose.prepare(template.load(Settings.from_env().root / "template.yaml"), folder, tmp_mb)
 
 
 @app.command(hidden=True)

@@ -57,6 +57,17 @@ class StackTemplate:
     bucket_settings: dict[str, dict[str, Any]]
     """By the bucket's name, as CloudFormation has them, the policy included; empty if the template does not make it."""
 
+    @property
+    def function_environment(self) -> dict[str, str]:
+        """The function's variables, and those by which Lambda tells it what it is."""
+        return {
+            **self.environment,
+            "AWS_LAMBDA_FUNCTION_NAME": self.function_name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory_mb),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self.function_timeout_s),
+        }
+
 
 def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str = "us-west-2") -> StackTemplate:
     """Read a SAM template; resources are found by their types and by how they are wired, not by their names.

@@ -103,9 +103,10 @@ def embedded_digests(digest_project: Path, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def docker_digests(digest_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerStack]:
-    """The same in a container, with little memory and a small /tmp."""
-    data, project = tmp_path_factory.mktemp("docker-digests"), str(digest_project)
-    with running_in_docker(data, "tests/faults/compose.yaml", RUNNER_ROOT=project, LAMBDA_CONCURRENCY="1") as made:
+    """The same in a container, with a small /tmp and all else as plain `docker compose up` has it."""
+    data = tmp_path_factory.mktemp("docker-digests")
+    plain = {"RUNNER_ROOT": str(digest_project), "LAMBDA_CONCURRENCY": "1", "LAMBDA_MEMORY_MB": ""}
+    with running_in_docker(data, "tests/faults/compose.yaml", **plain) as made:
         yield made
 
 

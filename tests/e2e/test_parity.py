@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, SAMPLES, Supervised, running
+from conftest import ROOT, SAMPLES, Supervised, running, running_in_docker
 from expansion import REGION, TEMPLATE, expanded
 
 from runner import aws
-from runner.backends import DockerStack, EmbeddedStack, Stack, compose_env, environment
+from runner.backends import DockerStack, EmbeddedStack, Stack, environment
+from runner.errors import StackError
 from runner.intrinsics import Template
 from runner.testing import require_docker
 
@@ -147,16 +147,19 @@ def lambda_settings(expected: Expected) -> tuple[dict[str, Any], dict[str, str]]
 def require_processes(stack: Supervised, expected: Expected) -> None:
     """The environment of an embedded Lambda; of its limits only the timeout is kept there."""
     _, wanted = lambda_settings(expected)
-    content = Path(f"/proc/{stack.children()['aws-lambda-rie']}/environ").read_text()
-    given = dict(line.split("=", 1) for line in content.split("\0") if line)
+    given = environment_of(stack.children()["aws-lambda-rie"])
     tmp = given["TMPDIR"]
     assert Path(tmp).parent == stack.data / "state"
     shown = {name: value.replace(tmp, "/tmp") if value.startswith(tmp) else value for name, value in given.items()}
     assert {name: shown.get(name) for name in wanted} == wanted
 
 
-def require_containers(project: str, expected: Expected) -> None:
-    """Limits and environment of all Lambda containers of a compose project."""
+def require_containers(project: str, expected: Expected, container_mb: int | None = None) -> None:
+    """Limits and environment of all Lambda containers of a compose project.
+
+    Args:
+        container_mb: what the containers may use where it is not the template's MemorySize.
+    """
     labels = [f"label=com.docker.compose.project={project}", "label=com.docker.compose.service=lambda"]
     listed = ["docker", "ps", "--quiet", *(f"--filter={label}" for label in labels)]
     ids = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
@@ -165,11 +168,20 @@ def require_containers(project: str, expected: Expected) -> None:
     described = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True).stdout
     for container in json.loads(described):
         limits = container["HostConfig"]
-        assert limits["Memory"] == limits["MemorySwap"] == properties["MemorySize"] * 1024 * 1024
+        assert limits["Memory"] == limits["MemorySwap"] == (container_mb or properties["MemorySize"]) * 1024 * 1024
         assert limits["Tmpfs"] == {"/tmp": f"size={properties['EphemeralStorage']['Size']}m,mode=1777"}
         assert limits["ReadonlyRootfs"]
-        given = dict(text.split("=", 1) for text in container["Config"]["Env"])
+        top = ["docker", "top", container["Id"], "-eo", "pid,args"]
+        listing = subprocess.run(top, capture_output=True, text=True, check=True).stdout.splitlines()
+        (emulator,) = [line.split()[0] for line in listing if "aws-lambda-rie" in line]
+        given = environment_of(emulator)
         assert {name: given.get(name) for name in wanted} == wanted
+
+
+def environment_of(pid: int | str) -> dict[str, str]:
+    """What a process was given."""
+    content = Path(f"/proc/{pid}/environ").read_text()
+    return dict(line.split("=", 1) for line in content.split("\0") if line)
 
 
 def test_queues_are_what_the_template_says(stack: Stack, expected: Expected):
@@ -258,33 +270,19 @@ def test_an_edit_of_the_template_alone_changes_up_with_docker(
         stack.stop()
 
 
-def test_plain_compose_refuses_an_edited_template_and_says_what_to_write(
-    edited: tuple[Path, Expected], compose_project: str, tmp_path: Path
-):
+def test_an_edit_of_the_template_alone_changes_plain_compose(edited: tuple[Path, Expected], tmp_path: Path):
     project, expected = edited
-    own = tmp_path / "own.env"
-    variables = {
-        "RUNNER_ROOT": str(project), "RUNNER_DATA": str(tmp_path), "LOCALSTACK_PORT": "0", "RUNNER_ANNOUNCE": "",
-    }  # fmt: skip
-    own.write_text(compose_env(variables))
-    command = ["docker", "compose", "--project-name", compose_project]
-    command += [f"--env-file={path}" for path in (ROOT / ".env", own) if path.exists()]
+    plain = {"RUNNER_ROOT": str(project), "LAMBDA_MEMORY_MB": ""}
+    with running_in_docker(tmp_path, **plain) as stack:
+        require_edited(stack, expected)
+        require_containers(stack.project, expected, container_mb=10_240)
 
-    def compose(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*command, *arguments], cwd=ROOT, env=environment(), capture_output=True, text=True,
-                              check=False)  # fmt: skip
 
-    refused = compose("up", "--detach", "--wait", "--build")
-    assert refused.returncode != 0
-    assert 'service "template-check" didn\'t complete successfully: exit 2' in refused.stderr
-    logs = compose("logs", "--no-log-prefix", "template-check")
-    lines = re.findall(r"LAMBDA_\w+=.+", logs.stdout + logs.stderr)
-    assert lines == [
-        "LAMBDA_MEMORY_MB=1024", "LAMBDA_TIMEOUT_S=105", "LAMBDA_TMP_MB=512",
-        "LAMBDA_DESTINATION_BUCKET=buoys-standardized",
-    ]  # fmt: skip
-    assert "watcher" not in compose("ps", "--services").stdout.split()
-    own.write_text(own.read_text() + "\n".join(lines) + "\n")
-    heeded = compose("up", "--detach", "--wait")
-    assert heeded.returncode == 0, heeded.stderr
-    require_containers(compose_project, expected)
+def test_plain_compose_refuses_another_size_of_tmp(edited: tuple[Path, Expected], tmp_path: Path):
+    # A container gets its /tmp when it is made.
+    plain = {"RUNNER_ROOT": str(edited[0]), "LAMBDA_MEMORY_MB": "", "LAMBDA_TMP_MB": ""}
+    with pytest.raises(StackError) as refused, running_in_docker(tmp_path, **plain):
+        pass
+    assert 'service "template" didn\'t complete successfully: exit 2' in str(refused.value)
+    assert "or put this line into .env and start again:\n" in str(refused.value)
+    assert "LAMBDA_TMP_MB=512" in str(refused.value)

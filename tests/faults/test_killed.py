@@ -48,7 +48,7 @@ def lambda_log(stack: Stack) -> str:
 
 def held(stack: Stack, name: str) -> str:
     """Send a file whose run waits, and wait until it does; gives its key."""
-    key = f"killed/noop.hold.{name}.txt"
+    key = f"killed/noop.hold.{name}.{type(stack).__name__}.txt"  # both share the project, where a gate stays open
     stack.put(key.encode(), key)
     eventually(lambda: f"holding {Path(key).name}" in lambda_log(stack), f"run of {key}")
     assert not stack.runs_of(key)

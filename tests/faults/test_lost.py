@@ -39,7 +39,8 @@ def stack(request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.T
 
 def in_every_state(stack: Stack, described: StackTemplate, folder: str) -> dict[str, str]:
     """Bring a file into each state that it can have; gives each one's key."""
-    keys = {state: f"{folder}/noop.{state}.{folder}.txt" for state in ("ended", "raise", "hold", "waiting")}
+    own = f"{folder}.{type(stack).__name__}"  # both share the project, where a gate stays open
+    keys = {state: f"{folder}/noop.{state}.{own}.txt" for state in ("ended", "raise", "hold", "waiting")}
     keys["skipped"] = f"{folder}/unknown.bin"
     for state in ("ended", "raise", "skipped"):
         stack.put(keys[state].encode(), keys[state])

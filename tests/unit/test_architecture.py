@@ -27,6 +27,7 @@ LAYERS = [
         "cron",
         "scheduled",
         "listing",
+        "lambda_start",
     },
     {
         "settings",

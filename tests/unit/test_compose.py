@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import aws, compose, debugging, template
+from runner import aws, compose, debugging, lambda_start, lambdas, template
 from runner.backends import environment
-from runner.errors import StackError
 from runner.settings import Settings
 
 COMPOSE = yaml.safe_load(Path("compose.yaml").read_text())
@@ -29,74 +28,52 @@ def resolved(node: object) -> object:
 
 
 LAMBDA = resolved(SERVICES["lambda"])
-CHECK = resolved(SERVICES["template-check"]["environment"])
 DEBUG = yaml.safe_load(Path("compose.debug.yaml").read_text())["services"]
 
 
-def test_the_lambda_has_the_limits_of_the_template():
-    assert LAMBDA["mem_limit"] == LAMBDA["memswap_limit"] == f"{DESCRIBED.memory_mb}m"
-    assert LAMBDA["tmpfs"] == [f"/tmp:size={DESCRIBED.ephemeral_storage_mb}m,mode=1777"]
-    assert LAMBDA["environment"]["AWS_LAMBDA_FUNCTION_TIMEOUT"] == str(DESCRIBED.function_timeout_s)
-    assert LAMBDA["environment"]["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == str(DESCRIBED.memory_mb)
-    assert LAMBDA["environment"]["AWS_LAMBDA_FUNCTION_NAME"] == DESCRIBED.function_name
-
-
-def test_the_lambda_has_the_environment_of_the_template_and_fake_credentials_only():
+def test_the_lambda_is_given_fake_credentials_and_nothing_of_the_template():
     given = {name: str(value) for name, value in LAMBDA["environment"].items()}
-    own = {name: given.pop(name) for name in DESCRIBED.environment}
-    assert own == DESCRIBED.environment
-    rest = {name: value for name, value in given.items() if not name.startswith("AWS_LAMBDA_FUNCTION_")}
-    assert rest == aws.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566"}
+    assert given == aws.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
 
 
-def test_what_the_variables_stand_for_is_what_the_template_says():
-    defaults = re.findall(r"\$\{(LAMBDA_\w+):-([^${}]*)\}", json.dumps(COMPOSE))
-    assert {name: value for name, value in defaults if name not in ("LAMBDA_CONCURRENCY", "LAMBDA_BASE")} == (
-        compose.variables(DESCRIBED)
-    )
+def test_the_lambda_starts_the_images_handler():
+    assert SERVICES["lambda"]["command"] == [lambdas.HANDLER]
+    assert Path("Dockerfile").read_text().endswith(f'CMD ["{lambdas.HANDLER}"]\n')
 
 
-def test_the_check_is_given_what_the_lambda_is_given():
-    given = {name: str(value) for name, value in CHECK.items()}
-    compose.require_same(DESCRIBED, given)
-    lambdas = {name: value for name, value in LAMBDA["environment"].items() if name in CHECK}
-    assert lambdas.keys() >= DESCRIBED.environment.keys()
-    assert lambdas == {name: CHECK[name] for name in lambdas}
-    assert LAMBDA["tmpfs"] == [f"/tmp:size={CHECK['LAMBDA_TMP_MB']}m,mode=1777"]
-    assert SERVICES["watcher"]["depends_on"]["template-check"] == {"condition": "service_completed_successfully"}
+def test_the_size_of_tmp_is_the_templates_and_memory_can_be():
+    defaults = dict(re.findall(r"\$\{(LAMBDA_\w+_MB):-(\d+)\}", json.dumps(COMPOSE)))
+    wanted = compose.variables(DESCRIBED)
+    assert defaults == wanted | {"LAMBDA_MEMORY_MB": "10240"}
+    assert LAMBDA["tmpfs"] == [f"/tmp:size={wanted['LAMBDA_TMP_MB']}m,mode=1777"]
+    assert LAMBDA["mem_limit"] == LAMBDA["memswap_limit"] == "10240m"
+    command = resolved(SERVICES["template"]["command"])
+    assert command[command.index("--tmp-mb") + 1] == wanted["LAMBDA_TMP_MB"]
 
 
-def test_a_difference_is_refused_with_the_lines_to_write(tmp_path: Path):
-    changes = {
-        "Timeout: 120": "Timeout: 60",
-        "Default: 1769": "Default: 512",
-        "Default: INFO": "Default: DEBUG",
-        "MPLBACKEND: Agg": "MPLBACKEND: svg\n          UNITS: SI",
-    }
-    text = TEMPLATE
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    (tmp_path / "template.yaml").write_text(text)
-    given = {name: str(value) for name, value in CHECK.items()} | {"LOG_LEVEL": "WARNING"}
-    command = [sys.executable, "-m", "runner", "check-compose"]
-    variables = environment(RUNNER_ROOT=str(tmp_path), **{name: given[name] for name in given.keys() - {"RUNNER_ROOT"}})
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+def prepare(folder: Path, root: Path, tmp_mb: str) -> subprocess.CompletedProcess[str]:
+    """What the service `template` does."""
+    command = [sys.executable, "-m", "runner", "prepare-lambda", "--tmp-mb", tmp_mb, str(folder)]
+    variables = environment(RUNNER_ROOT=str(root))
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+
+def test_the_lambda_gets_what_the_template_says(tmp_path: Path):
+    done = prepare(tmp_path, Path.cwd(), str(DESCRIBED.ephemeral_storage_mb))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "environment.json").read_text()) == DESCRIBED.function_environment
+    assert (tmp_path / "start.py").read_bytes() == Path(lambda_start.__file__).read_bytes()
+
+
+def test_another_size_of_tmp_is_refused_with_the_line_to_write(tmp_path: Path):
+    (tmp_path / "template.yaml").write_text(TEMPLATE.replace("{Size: 1024}", "{Size: 2048}"))
+    done = prepare(tmp_path, tmp_path, "1024")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: docker compose gives the Lambda other values than template.yaml, which it cannot read.\n"
-        "Start with scripts/up --docker, which passes them, or put these lines into .env and start again:\n"
-        "LAMBDA_MEMORY_MB=512\nLAMBDA_TIMEOUT_S=60\nLAMBDA_LOG_LEVEL=DEBUG\n"
-        "Put these lines below x-lambda-environment in compose.yaml and start again:\n"
-        "MPLBACKEND: svg\nUNITS: SI\n"
+        "error: template.yaml gives /tmp 2048 MB (EphemeralStorage), docker compose 1024 MB, and it cannot read the "
+        "template. Start with scripts/up --docker, or put this line into .env and start again:\nLAMBDA_TMP_MB=2048\n"
     )
-
-
-def test_a_log_level_of_ones_own_is_no_difference():
-    given = {name: str(value) for name, value in CHECK.items()}
-    compose.require_same(DESCRIBED, given | {"LOG_LEVEL": "DEBUG"})
-    with pytest.raises(StackError):
-        compose.require_same(DESCRIBED, given | {"LAMBDA_LOG_LEVEL": "DEBUG"})
+    assert not (tmp_path / "environment.json").exists()
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"localstack"}))
@@ -111,7 +88,7 @@ def test_our_services_can_write_nothing_and_gain_nothing(name: str):
 def test_the_lambda_is_nobody_and_the_others_can_only_become_somebody():
     assert LAMBDA["user"] == "1000:1000"
     assert "cap_add" not in LAMBDA
-    for name in ("provision", "poller", "watcher", "template-check"):
+    for name in ("provision", "poller", "watcher", "template"):
         assert SERVICES[name]["cap_add"] == ["SETUID", "SETGID"]
 
 
@@ -135,7 +112,7 @@ def test_only_folders_are_mounted():
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", volume).split(":")[0]
-            assert Path(source).is_dir(), volume
+            assert source in COMPOSE["volumes"] or Path(source).is_dir(), volume
 
 
 def test_under_the_debugger_emulator_and_poller_wait_alike():
