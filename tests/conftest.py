@@ -67,6 +67,17 @@ def running_in_docker(data: Path, *files: str, **variables: str) -> Iterator[Doc
         stack.stop()
 
 
+@contextmanager
+def running_on(backend: str, data: Path, root: Path) -> Iterator[Stack]:
+    """A stack of either backend for the body, with one Lambda and a project of its own."""
+    if backend == "docker":
+        with running_in_docker(data, RUNNER_ROOT=str(root), LAMBDA_CONCURRENCY="1") as contained:
+            yield contained
+    else:
+        with running(data, "--concurrency", "1", RUNNER_ROOT=str(root)) as made:
+            yield made
+
+
 @pytest.fixture(scope="session")
 def embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     """One embedded stack for all tests that leave it as they found it."""

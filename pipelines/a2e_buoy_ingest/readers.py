@@ -48,10 +48,9 @@ class BuoyReader(DataReader):
             raise ValueError(f"{path.name} has no file of a known instrument. The known names are: {known}.")
         if silent := set(self.parameters.instruments) - {_instrument(name) for name in members}:
             logger.info("%s has no %s: their variables will be missing", path.name, ", ".join(sorted(silent)))
-        return {
-            input_key if name == path.name else f"{input_key}/{name}": read_csv(content, f"{path.name}: {name}")
-            for name, content in members.items()
-        }
+        if path.name in members:  # a single CSV
+            return {input_key: read_csv(members[path.name], path.name)}
+        return {f"{input_key}/{name}": read_csv(content, f"{path.name}: {name}") for name, content in members.items()}
 
     def _is_wanted(self, name: str) -> bool:
         return _instrument(name) in self.parameters.instruments

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from commands import agrees, message
-from conftest import runner, running
+from conftest import runner, running_on
 from digests import expected, project
 from gatekeeper import Gatekeeper
 from ledger import balanced
 
 from runner import aws
-from runner.backends import EmbeddedStack, eventually
+from runner.backends import Stack, eventually
 from runner.template import StackTemplate
 
 
@@ -23,19 +23,22 @@ def keeper(described: StackTemplate) -> Iterator[Gatekeeper]:
     made.stop()
 
 
-@pytest.fixture(scope="module")
-def stack(keeper: Gatekeeper, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
-    """One whose Lambda reaches S3 through the gatekeeper, as template.yaml can say."""
+@pytest.fixture(scope="module", params=["embedded", "docker"])
+def stack(
+    request: pytest.FixtureRequest, keeper: Gatekeeper, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """One whose Lambda, without Docker, reaches S3 through the gatekeeper, as template.yaml can say."""
     folder = tmp_path_factory.mktemp("destination")
     bucket = "TSDAT_S3_BUCKET_NAME: !Ref DestinationBucketName"
-    through = f"{bucket}\n          AWS_ENDPOINT_URL_S3: {keeper.url}"
+    through = f"{bucket}\n          AWS_ENDPOINT_URL_S3: {keeper.url}" if request.param == "embedded" else bucket
     root = project(folder / "project", TSDAT_S3_BUCKET_NAME=through)
-    with running(folder / "data", "--concurrency", "1", RUNNER_ROOT=str(root)) as made:
+    with running_on(request.param, folder / "data", root) as made:
         keeper.endpoint_url = made.endpoint_url
         yield made
 
 
-def test_a_denied_bucket(stack: EmbeddedStack, keeper: Gatekeeper, described: StackTemplate):
+@pytest.mark.parametrize("stack", ["embedded"], indirect=True)
+def test_a_denied_bucket(stack: Stack, keeper: Gatekeeper, described: StackTemplate):
     before, denied, after = (f"denied/noop.{when}.txt" for when in ("before", "denied", "after"))
     stack.put(before.encode(), before)
     assert stack.final(before).outcome == "succeeded"
@@ -54,8 +57,11 @@ def test_a_denied_bucket(stack: EmbeddedStack, keeper: Gatekeeper, described: St
     )
 
 
-def test_a_missing_bucket(stack: EmbeddedStack, described: StackTemplate):
-    key, bucket, s3 = "missing/noop.txt", described.destination_bucket, aws.local_s3(stack.endpoint_url)
+def test_a_missing_bucket(stack: Stack, described: StackTemplate):
+    bucket, s3 = described.destination_bucket, aws.local_s3(stack.endpoint_url)
+    key, before = "missing/noop.txt", "missing/noop.before.txt"
+    stack.put(before.encode(), before)
+    assert stack.final(before).outcome == "succeeded"
     held = {item["Key"]: s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in
             s3.list_objects_v2(Bucket=bucket).get("Contents", [])}  # fmt: skip
     for version in s3.list_object_versions(Bucket=bucket)["Versions"]:
@@ -74,7 +80,7 @@ def test_a_missing_bucket(stack: EmbeddedStack, described: StackTemplate):
     )
 
 
-def test_when_the_bucket_is_right_again_a_retry_brings_all_through(stack: EmbeddedStack, described: StackTemplate):
+def test_when_the_bucket_is_right_again_a_retry_brings_all_through(stack: Stack, described: StackTemplate):
     keys = [key for key, outcome in balanced(stack, described, expected).outcomes.items() if outcome == "dead-lettered"]
     assert keys
     done = runner("retry", "--all", "--data", stack.data)

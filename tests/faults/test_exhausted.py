@@ -10,11 +10,11 @@ from pathlib import Path
 import killing
 import pytest
 from commands import message
-from conftest import running
+from conftest import running_on
 from digests import expected, open_gate, project
 from ledger import balanced
 
-from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
+from runner.backends import DockerStack, Stack, eventually
 from runner.template import StackTemplate
 
 # Long enough for the init phase, which counts against it.
@@ -60,16 +60,15 @@ def test_too_much_memory(stack: Stack, described: StackTemplate):
     )
 
 
-@pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedStack, Path]]:
+@pytest.fixture(params=["embedded", "docker"])
+def hasty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
     """A stack whose function has little time, and its project."""
-    folder = tmp_path_factory.mktemp("hasty")
-    root = project(folder / "project", Timeout=f"Timeout: {TIMEOUT_S}")
-    with running(folder / "data", "--concurrency", "1", RUNNER_ROOT=str(root)) as made:
+    root = project(tmp_path / "project", Timeout=f"Timeout: {TIMEOUT_S}")
+    with running_on(request.param, tmp_path / "data", root) as made:
         yield made, root
 
 
-def test_too_little_time(hasty: tuple[EmbeddedStack, Path], described: StackTemplate):
+def test_too_little_time(hasty: tuple[Stack, Path], described: StackTemplate):
     stack, root = hasty
     key, runtime, began = "noop.hold.long.txt", killing.the(stack, "runtime"), time.monotonic()
     stack.put(key.encode(), key)

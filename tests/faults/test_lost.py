@@ -11,7 +11,7 @@ from pathlib import Path
 import killing
 import pytest
 from commands import agrees
-from conftest import running, running_in_docker
+from conftest import running_on
 from digests import expected, open_gate, project
 from ledger import Sheet, balanced, messages
 
@@ -28,13 +28,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["embedded", "docker"])
 def stack(request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One that nobody else uses, because what had ended in it is gone from its buckets afterwards."""
-    data, variables = tmp_path_factory.mktemp("lost-data"), {"RUNNER_ROOT": str(root), "LAMBDA_CONCURRENCY": "1"}
-    if request.param == "docker":
-        with running_in_docker(data, **variables) as made:
-            yield made
-    else:
-        with running(data, "--concurrency", "1", **variables) as made:
-            yield made
+    with running_on(request.param, tmp_path_factory.mktemp("lost-data"), root) as made:
+        yield made
 
 
 def in_every_state(stack: Stack, described: StackTemplate, folder: str) -> dict[str, str]:

@@ -9,28 +9,28 @@ from typing import Any
 import killing
 import pytest
 from commands import agrees
-from conftest import Supervised, running
+from conftest import running_on
 from digests import expected, project
 from ledger import balanced, etag, messages
 
 from runner import aws
-from runner.backends import eventually
+from runner.backends import Stack, eventually
 from runner.template import StackTemplate
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
+@pytest.fixture(scope="module", params=["embedded", "docker"])
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One Lambda, to which up to ten messages go at once."""
     folder = tmp_path_factory.mktemp("events")
     root = project(folder / "project", BatchSize="BatchSize: 10")
-    with running(folder / "data", "--concurrency", "1", RUNNER_ROOT=str(root)) as made:
+    with running_on(request.param, folder / "data", root) as made:
         yield made
 
 
 class Queue:
     """The real queue, into which a test sends what it likes."""
 
-    def __init__(self, stack: Supervised, described: StackTemplate) -> None:
+    def __init__(self, stack: Stack, described: StackTemplate) -> None:
         self._stack, self._name, self._bucket = stack, described.queue_name, described.source_bucket
         self._sqs = aws.local_sqs(stack.endpoint_url)
         self._url = self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
@@ -54,11 +54,11 @@ class Queue:
 
 
 @pytest.fixture
-def queue(stack: Supervised, described: StackTemplate) -> Queue:
+def queue(stack: Stack, described: StackTemplate) -> Queue:
     return Queue(stack, described)
 
 
-def test_the_same_event_again_changes_nothing(stack: Supervised, described: StackTemplate, queue: Queue):
+def test_the_same_event_again_changes_nothing(stack: Stack, described: StackTemplate, queue: Queue):
     key, content = "events/noop.again.txt", b"again and again"
     stack.put(content, key)
     stack.final(key)
@@ -69,7 +69,7 @@ def test_the_same_event_again_changes_nothing(stack: Supervised, described: Stac
 
 
 def test_a_late_event_of_an_older_version_does_not_undo_the_newer_one(
-    stack: Supervised, described: StackTemplate, queue: Queue
+    stack: Stack, described: StackTemplate, queue: Queue
 ):
     key, older, newer = "events/noop.late.txt", b"older", b"newer"
     for count, content in enumerate((older, newer), start=1):
@@ -82,7 +82,7 @@ def test_a_late_event_of_an_older_version_does_not_undo_the_newer_one(
     assert balanced(stack, described, expected).outcomes[key] == "succeeded"
 
 
-def test_events_in_any_order_lead_to_the_same(stack: Supervised, described: StackTemplate, queue: Queue):
+def test_events_in_any_order_lead_to_the_same(stack: Stack, described: StackTemplate, queue: Queue):
     keys = [f"events/noop.order{number}.txt" for number in range(6)]
     poller = killing.the(stack, "poller")
     with killing.paused(poller):
@@ -98,7 +98,7 @@ def test_events_in_any_order_lead_to_the_same(stack: Supervised, described: Stac
 
 
 def test_what_speaks_of_no_file_is_kept_with_its_reason_and_stops_nothing(
-    stack: Supervised, described: StackTemplate, queue: Queue
+    stack: Stack, described: StackTemplate, queue: Queue
 ):
     elsewhere = queue.event("noop.elsewhere.txt", b"?")
     elsewhere["Records"][0]["s3"]["bucket"]["name"] = "somebody-elses-bucket"
@@ -123,7 +123,7 @@ def test_what_speaks_of_no_file_is_kept_with_its_reason_and_stops_nothing(
     assert "NoSuchBucket" in {error.get("type") for error in told.values()}
 
 
-def test_a_test_event_beside_real_messages_in_one_batch(stack: Supervised, described: StackTemplate, queue: Queue):
+def test_a_test_event_beside_real_messages_in_one_batch(stack: Stack, described: StackTemplate, queue: Queue):
     good, bad = [f"events/noop.good{number}.txt" for number in range(4)], "events/noop.raise.txt"
     test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": described.source_bucket}
     with killing.paused(killing.the(stack, "poller")):
@@ -142,5 +142,5 @@ def test_a_test_event_beside_real_messages_in_one_batch(stack: Supervised, descr
     assert [outcomes[key] for key in (*good, bad)] == ["succeeded"] * 4 + ["dead-lettered"]
 
 
-def test_reconcile_says_the_same(stack: Supervised, described: StackTemplate):
+def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
     agrees(stack, described, expected)
