@@ -194,6 +194,9 @@ def upload(
             return client.put_object(Bucket=bucket_name, Key=key, Body=file, Metadata=metadata)["ETag"].strip('"')
     from boto3.s3.transfer import TransferConfig
 
+    for begun in client.list_multipart_uploads(Bucket=bucket_name, Prefix=key).get("Uploads", []):
+        if begun["Key"] == key:  # by a process that was killed; its parts would stay in the bucket
+            client.abort_multipart_upload(Bucket=bucket_name, Key=key, UploadId=begun["UploadId"])
     config = TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
     client.upload_file(str(path), bucket_name, key, ExtraArgs={"Metadata": metadata}, Config=config, Callback=on_bytes)
     return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')

@@ -7,9 +7,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,6 +20,11 @@ from runner.history import History, Ledger
 from runner.record import RunRecord
 from runner.settings import Settings
 from runner.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+    from runner.mirror import Mirror
 
 log = logging.getLogger("services")
 
@@ -67,8 +74,9 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
     s3, sqs = aws.local_s3(settings.endpoint_url), aws.local_sqs(settings.endpoint_url)
     told = False
     while not stop.is_set():
-        there = localstack.answers(s3) and bool(aws.bucket_epoch(s3, described.source_bucket))
-        if not there and localstack.answers(s3):
+        answers = localstack.answers(s3)
+        there = answers and bool(aws.bucket_epoch(s3, described.source_bucket))
+        if answers and not there:
             with suppress(ClientError, BotoCoreError):  # it went away again; look again
                 make(s3, sqs, described)
                 log.info("made the buckets and queues of template.yaml")
@@ -92,9 +100,7 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
 
 
 def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, announce: str = "") -> None:
-    """The poller's process; the mirror lives in it, because the poller is the first to know what there is to fetch.
-
-    So does the scheduler, because it only sleeps.
+    """The poller's process.
 
     Args:
         announce: where S3 and SQS answer on this machine; empty when a supervisor outside tells that.
@@ -104,16 +110,14 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     """
     from runner.mirror import Mirror
     from runner.poller import Poller
-    from runner.reconcile import Keeper
     from runner.rie import Emulator, replicas
-    from runner.scheduler import Scheduler
     from runner.seen import Seen
 
     stop = _stop_event()
     _end_with_any_thread()
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
+    sqs = aws.local_sqs(settings.endpoint_url)
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
-
     teller = report.Teller()
 
     def on_run(run: RunRecord, verdict: Verdict) -> None:
@@ -135,12 +139,24 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
         history = stack.enter_context(closing(History(settings.state)))
         seen = stack.enter_context(closing(Seen(settings.state)))
-        sqs = aws.local_sqs(settings.endpoint_url)
-        for name, run in (
-            ("mirror", mirror.run),
-            ("restore", partial(mirror.restore, described.source_bucket)),
-            ("balance", Keeper(settings, described).run),
-            ("scheduler", Scheduler(sqs, described.queue_name, described.schedules).run),
-        ):
+        for name, run in _beside_the_poller(settings, described, sqs, mirror).items():
             threading.Thread(target=run, args=(stop,), name=name, daemon=True).start()
         Poller(sqs, described, find_emulators, history, on_run, on_ready, seen.note).run(stop)
+
+
+def _beside_the_poller(
+    settings: Settings, described: template.StackTemplate, sqs: SQSClient, mirror: Mirror
+) -> dict[str, Callable[[threading.Event], None]]:
+    """What runs in threads of its process.
+
+    The mirror does, because the poller is the first to know what there is to fetch, and what mostly waits.
+    """
+    from runner.reconcile import Keeper
+    from runner.scheduler import Scheduler
+
+    return {
+        "mirror": mirror.run,
+        "restore": partial(mirror.restore, described.source_bucket),
+        "balance": Keeper(settings, described).run,
+        "scheduler": Scheduler(sqs, described.queue_name, described.schedules).run,
+    }

@@ -21,6 +21,14 @@ SAMPLES = ROOT / "data" / "samples"
 REAL = ROOT.parent / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, where several workers share the tests, what shares costly fixtures or SAM's build folder."""
+    for item in items:
+        folder, file = item.path.parent.name, item.path.stem
+        group = "rehearsal" if file == "test_sam_local" else folder if folder in ("faults", "rehearsal") else file
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def runner(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
     command = [sys.executable, "-m", "runner", *map(str, arguments)]

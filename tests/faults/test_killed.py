@@ -83,6 +83,7 @@ def test_the_watcher_in_the_middle_of_an_upload(
     killing.successor(stack, "watcher", watcher)
     assert stack.final(key).outcome == "succeeded"
     assert stack.runs_of(key)[0].record["inputs"][0]["size"] == LARGE_BYTES
+    assert not under_way()  # what the dead one had begun does not stay in the bucket
     balance()
 
 

@@ -19,5 +19,6 @@ def test_nothing_is_lost_or_wrong_whatever_is_killed(tmp_path: Path):
     assert all(soak.kills[kind] for kind in KINDS)
     assert not soak.lost
     assert not soak.sheet.problems
-    first, *_, last = soak.quarters("supervisor")
-    assert last - first < MOST_GROWTH_MB
+    for kind in ("supervisor", "watcher", "poller"):
+        first, *_, last = soak.quarters(kind)
+        assert last - first < MOST_GROWTH_MB, kind
