@@ -66,7 +66,7 @@ class Poller:
         self._invoked: queue.SimpleQueue[_Invoked] = queue.SimpleQueue()
         self._workers: dict[Emulator, Worker] = {}
         self._held: set[str] = set()  # receipt handles
-        self._ready = False
+        self._ready = self._said_most = False
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set; runs under way are then left to the queue, which gives them out again."""
@@ -91,8 +91,12 @@ class Poller:
             self._settle(self._invoked.get())
 
     def _hire(self) -> None:
-        """Have one worker for each Lambda there is now."""
-        found = set(self._find_emulators())
+        """Have one worker for each Lambda there is now, up to the event source mapping's maximum."""
+        there = self._find_emulators()
+        found = set(there[: self._template.maximum_concurrency])
+        if len(there) > len(found) and not self._said_most:
+            self._said_most = True
+            log.warning("⚠ %d of %d Lambdas work: MaximumConcurrency in template.yaml", len(found), len(there))
         for emulator in self._workers.keys() - found:
             self._workers.pop(emulator).leave()
         for emulator in found - self._workers.keys():

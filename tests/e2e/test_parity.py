@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import digests
 import pytest
 from conftest import ROOT, SAMPLES, Supervised, running, running_in_docker
 from expansion import REGION, TEMPLATE, expanded
 
 from runner import aws
-from runner.backends import DockerStack, EmbeddedStack, Stack, environment
+from runner.backends import DockerStack, EmbeddedStack, Stack, environment, eventually
 from runner.errors import StackError
 from runner.intrinsics import Template
 from runner.testing import require_docker
@@ -240,6 +241,32 @@ def test_an_edit_of_the_template_alone_changes_the_embedded_stack(edited: tuple[
     with running(tmp_path, RUNNER_ROOT=str(project)) as stack:
         require_edited(stack, expected)
         require_processes(stack, expected)
+
+
+def test_the_poller_keeps_to_the_event_source_mapping(tmp_path: Path):
+    """One message in an invoke, and no more Lambdas at work than MaximumConcurrency, however many there are."""
+    two = "{MaximumConcurrency: 2}"
+    root = digests.project(tmp_path / "project", ScalingConfig=f"ScalingConfig: {two}")
+    keys = [f"noop.hold{number}.txt" for number in range(4)]
+
+    def begun(stack: Supervised) -> set[str]:
+        texts = [path.read_text() for path in (stack.data / "state" / "logs").glob("lambda-*.log")]
+        return {key for key in keys if any(f"holding {key}" in text for text in texts)}
+
+    with running(tmp_path / "data", "--concurrency", "3", RUNNER_ROOT=str(root)) as stack:
+        assert "2 of 3 Lambdas work: MaximumConcurrency in template.yaml" in stack.text
+        for key in keys:
+            stack.put(key.encode(), key)
+        first = eventually(lambda: len(begun(stack)) >= 2 and begun(stack), "two runs at once")
+        done = f"{keys[0]}.done"
+        stack.put(b"", done)  # goes the whole way beside them, but for the Lambda
+        eventually(lambda: f"↑ {done}" in stack.text, "upload after the others")
+        assert begun(stack) == first
+        for key in keys:
+            digests.open_gate(root, key)
+        runs = [stack.final(key) for key in keys]
+    assert {run.outcome for run in runs} == {"succeeded"}
+    assert len({run.record["request_id"] for run in runs}) == len(keys)
 
 
 class Up(EmbeddedStack):
