@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from runner.testing import require_docker
 ROOT = Path.cwd()
 SAMPLES = ROOT / "data" / "samples"
 REAL = ROOT.parent / "shared" / "data"
+# Each has to import tsdat, which keeps a processor busy for seconds.
+ONE_LAMBDA = {"LAMBDA_CONCURRENCY": "1"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,10 +57,21 @@ class Supervised(EmbeddedStack):
         return found
 
 
+class UpWithDocker(EmbeddedStack):
+    """`runner up --docker`, as a user starts it, under a compose project's name of its own."""
+
+    options = ("--docker", "--port", "0")
+
+    def __init__(self, data: Path, **variables: str) -> None:
+        require_docker()
+        self.project = f"tsdat-test-up-{uuid.uuid4().hex[:8]}"
+        super().__init__(data, COMPOSE_PROJECT_NAME=self.project, **ONE_LAMBDA | variables)
+
+
 @contextmanager
 def running(data: Path, *options: str, **variables: str) -> Iterator[Supervised]:
-    """An embedded stack for the body."""
-    stack = Supervised(data, *options, **variables)
+    """An embedded stack for the body, with one Lambda unless told otherwise."""
+    stack = Supervised(data, *options, **ONE_LAMBDA | variables)
     try:
         yield stack
     finally:
@@ -66,9 +80,9 @@ def running(data: Path, *options: str, **variables: str) -> Iterator[Supervised]
 
 @contextmanager
 def running_in_docker(data: Path, *files: str, **variables: str) -> Iterator[DockerStack]:
-    """A Docker stack for the body, with more compose files beside compose.yaml."""
+    """A Docker stack for the body, with more compose files beside compose.yaml; one Lambda unless told otherwise."""
     require_docker()
-    stack = DockerStack(data, files=files, **variables)
+    stack = DockerStack(data, files=files, **ONE_LAMBDA | variables)
     try:
         yield stack
     finally:
@@ -77,26 +91,22 @@ def running_in_docker(data: Path, *files: str, **variables: str) -> Iterator[Doc
 
 @contextmanager
 def running_on(backend: str, data: Path, root: Path) -> Iterator[Stack]:
-    """A stack of either backend for the body, with one Lambda and a project of its own."""
-    if backend == "docker":
-        with running_in_docker(data, RUNNER_ROOT=str(root), LAMBDA_CONCURRENCY="1") as contained:
-            yield contained
-    else:
-        with running(data, "--concurrency", "1", RUNNER_ROOT=str(root)) as made:
-            yield made
+    """A stack of either backend for the body, with a project of its own."""
+    with (running_in_docker if backend == "docker" else running)(data, RUNNER_ROOT=str(root)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     """One embedded stack for all tests that leave it as they found it."""
-    with running(tmp_path_factory.mktemp("embedded")) as made:
+    with running(tmp_path_factory.mktemp("embedded"), LAMBDA_CONCURRENCY="2") as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def docker_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerStack]:
     """One Docker stack for all tests that leave it as they found it."""
-    with running_in_docker(tmp_path_factory.mktemp("docker")) as made:
+    with running_in_docker(tmp_path_factory.mktemp("docker"), LAMBDA_CONCURRENCY="2") as made:
         yield made
 
 
@@ -114,9 +124,8 @@ def digest_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def embedded_digests(digest_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
-    """One Lambda with that project: what it does can be foretold, whatever is killed."""
-    data, project = tmp_path_factory.mktemp("embedded-digests"), str(digest_project)
-    with running(data, "--concurrency", "1", RUNNER_ROOT=project) as made:
+    """A stack with that project: what its one Lambda does can be foretold, whatever is killed."""
+    with running(tmp_path_factory.mktemp("embedded-digests"), RUNNER_ROOT=str(digest_project)) as made:
         yield made
 
 
@@ -124,7 +133,7 @@ def embedded_digests(digest_project: Path, tmp_path_factory: pytest.TempPathFact
 def docker_digests(digest_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerStack]:
     """The same in a container, with a small /tmp and all else as plain `docker compose up` has it."""
     data = tmp_path_factory.mktemp("docker-digests")
-    plain = {"RUNNER_ROOT": str(digest_project), "LAMBDA_CONCURRENCY": "1", "LAMBDA_MEMORY_MB": ""}
+    plain = {"RUNNER_ROOT": str(digest_project), "LAMBDA_MEMORY_MB": ""}
     with running_in_docker(data, "tests/faults/compose.yaml", **plain) as made:
         yield made
 

@@ -9,12 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SAMPLES, runner, running_in_docker
+from conftest import ROOT, SAMPLES, UpWithDocker, runner, running_in_docker
 
 from runner.backends import DockerStack, EmbeddedStack, environment, eventually
 from runner.rie import Emulator
@@ -139,33 +138,23 @@ def test_outputs_belong_to_the_owner_of_the_data_folder_and_the_end_comes_soon(t
         os.chown(folder, owner, owner if owner == 1234 else -1)
     for parent in [tmp_path, *tmp_path.parents][:3]:
         parent.chmod(0o755)
-    with running_in_docker(tmp_path / "data", LAMBDA_CONCURRENCY="1") as stack:
+    with running_in_docker(tmp_path / "data") as stack:
         stack.put(TIDE, KEY)
         run = stack.final(KEY)
         assert run.outcome == "succeeded", run.record["error"]
         made = [*stack.mirrored(run), stack.data / "state" / "history.sqlite"]
         assert {path.stat().st_uid for path in made} == {owner}
         assert stack.stop() < 5
-    assert not docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={stack.project}")
+    assert not all_containers(stack.project)
 
 
-class Up(EmbeddedStack):
-    """`runner up --docker`, as a user starts it."""
-
-    options = ("--docker", "--port", "0")
-
-
-@pytest.fixture
-def project() -> Iterator[str]:
-    """A project name of its own, and nothing of it left behind."""
-    require_docker()
-    name = f"tsdat-test-up-{os.getpid()}"
-    yield name
-    assert not docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={name}")
+def all_containers(project: str) -> str:
+    """Ids of a compose project's containers, those that have ended too."""
+    return docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}")
 
 
-def test_up_with_docker_tells_what_happens_and_leaves_nothing(tmp_path: Path, project: str):
-    stack = Up(tmp_path, COMPOSE_PROJECT_NAME=project)
+def test_up_with_docker_tells_what_happens_and_leaves_nothing(tmp_path: Path):
+    stack = UpWithDocker(tmp_path)
     try:
         assert "with Docker, as asked" in stack.text
         stack.put(TIDE, KEY)
@@ -177,18 +166,21 @@ def test_up_with_docker_tells_what_happens_and_leaves_nothing(tmp_path: Path, pr
     assert stack.process.returncode == 0
     assert took < 5
     assert "Traceback" not in stack.text
+    assert not all_containers(stack.project)
 
 
-def test_ctrl_c_while_docker_starts_ends_it_cleanly(tmp_path: Path, project: str):
+def test_ctrl_c_while_docker_starts_ends_it_cleanly(tmp_path: Path):
+    require_docker()
+    project = f"tsdat-test-ended-{os.getpid()}"
     command = [sys.executable, "-m", "runner", "up", "--docker", "--port", "0", "--data", str(tmp_path)]
     variables = environment(COMPOSE_PROJECT_NAME=project)
     process = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
-    named = f"label=com.docker.compose.project={project}"
-    eventually(lambda: docker("ps", "--quiet", "--filter", named), "first container", 60)
+    eventually(lambda: all_containers(project), "first container", 60)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
     assert process.returncode == 0
+    assert not all_containers(project)
 
 
 def test_without_an_engine_up_says_so_and_goes_on(tmp_path: Path):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import digests
 import pytest
-from conftest import ROOT, SAMPLES, Supervised, running, running_in_docker
+from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, running, running_in_docker
 from expansion import REGION, TEMPLATE, expanded
 
 from runner import aws
-from runner.backends import DockerStack, EmbeddedStack, Stack, environment, eventually
+from runner.backends import DockerStack, Stack, eventually
 from runner.errors import StackError
 from runner.intrinsics import Template
-from runner.testing import require_docker
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
@@ -269,30 +266,12 @@ def test_the_poller_keeps_to_the_event_source_mapping(tmp_path: Path):
     assert len({run.record["request_id"] for run in runs}) == len(keys)
 
 
-class Up(EmbeddedStack):
-    """`runner up --docker`."""
-
-    options = ("--docker", "--port", "0")
-
-
-@pytest.fixture
-def compose_project() -> Iterator[str]:
-    """A name, and nothing of it left behind."""
-    require_docker()
-    name = f"tsdat-test-parity-{os.getpid()}"
-    yield name
-    down = ["docker", "compose", "--project-name", name, "down", "--volumes"]
-    subprocess.run(down, cwd=ROOT, env=environment(), capture_output=True, check=True)
-
-
-def test_an_edit_of_the_template_alone_changes_up_with_docker(
-    edited: tuple[Path, Expected], compose_project: str, tmp_path: Path
-):
+def test_an_edit_of_the_template_alone_changes_up_with_docker(edited: tuple[Path, Expected], tmp_path: Path):
     project, expected = edited
-    stack = Up(tmp_path, RUNNER_ROOT=str(project), COMPOSE_PROJECT_NAME=compose_project)
+    stack = UpWithDocker(tmp_path, RUNNER_ROOT=str(project))
     try:
         require_edited(stack, expected)
-        require_containers(compose_project, expected)
+        require_containers(stack.project, expected)
     finally:
         stack.stop()
 

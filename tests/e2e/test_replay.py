@@ -24,7 +24,7 @@ KEY = f"tide_gauge/mcrl/{TIDE.name}"
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     """A stack of its own: numbers of events and objects are counted."""
-    with running(tmp_path_factory.mktemp("replay"), LAMBDA_CONCURRENCY="1") as made:
+    with running(tmp_path_factory.mktemp("replay")) as made:
         made.put(TIDE, KEY)
         made.final(KEY)
         yield made

@@ -6,7 +6,6 @@ That only this machine can connect is in test_lifecycle.py and test_docker.py.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socketserver
 import subprocess
@@ -18,10 +17,9 @@ from pathlib import Path
 
 import noop
 import pytest
-from conftest import ROOT, SAMPLES, runner
+from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, runner
 
 from runner.backends import DockerStack, EmbeddedStack, Stack, environment
-from runner.testing import require_docker
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 SECRETS = {
@@ -123,26 +121,13 @@ class NoOp(IngestPipeline):
 """
 
 
-PROJECT = f"tsdat-test-secrets-{os.getpid()}"
-
-
-class Up(EmbeddedStack):
-    """`runner up --docker`, from the shell that holds the secrets."""
-
-    options = ("--docker", "--port", "0")
-
-
 @pytest.fixture(scope="module", params=["embedded", "docker"])
 def telltale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("telltale")
     project = noop.project(folder / "project", TELLTALE)
     shutil.copy(ROOT / "template.yaml", project)
-    variables = {"RUNNER_ROOT": str(project), "LAMBDA_CONCURRENCY": "1", **SECRETS}
-    if request.param == "docker":
-        require_docker()
-        made: Stack = Up(folder / "data", COMPOSE_PROJECT_NAME=PROJECT, **variables)
-    else:
-        made = EmbeddedStack(folder / "data", **variables)
+    kind = UpWithDocker if request.param == "docker" else Supervised
+    made = kind(folder / "data", RUNNER_ROOT=str(project), LAMBDA_CONCURRENCY="1", **SECRETS)
     try:
         yield made
     finally:
@@ -180,10 +165,10 @@ def test_no_secret_is_kept_or_shown(telltale: Stack):
 
 def lambda_log(telltale: Stack) -> str:
     """What the Lambda has logged, which on AWS is in CloudWatch."""
-    file = telltale.data / "state" / "logs" / "lambda-1.log"
-    if file.exists():
-        return file.read_text()
-    named = (f"label=com.docker.compose.project={PROJECT}", "label=com.docker.compose.service=lambda")
+    if isinstance(telltale, Supervised):
+        return (telltale.data / "state" / "logs" / "lambda-1.log").read_text()
+    assert isinstance(telltale, UpWithDocker)
+    named = (f"label=com.docker.compose.project={telltale.project}", "label=com.docker.compose.service=lambda")
     listing = ["docker", "ps", "--quiet", "--filter", named[0], "--filter", named[1]]
     (container,) = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
     done = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
