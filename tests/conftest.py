@@ -12,6 +12,8 @@ from pathlib import Path
 import account as accounts
 import digests
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from runner import aws, template
 from runner.backends import DockerStack, EmbeddedStack, Stack, environment
@@ -24,12 +26,17 @@ REAL = ROOT.parent / "shared" / "data"
 ONE_LAMBDA = {"LAMBDA_CONCURRENCY": "1"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where several workers share the tests, what shares costly fixtures or SAM's build folder."""
-    for item in items:
-        folder, file = item.path.parent.name, item.path.stem
-        group = "rehearsal" if file == "test_sam_local" else folder if folder in ("faults", "rehearsal") else file
-        item.add_marker(pytest.mark.xdist_group(group))
+class Together(LoadScopeScheduling):
+    """Sends to one of several workers (`-n 2`) what shares costly fixtures, or SAM's build folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        folder = "tests/rehearsal" if file.endswith("test_sam_local.py") else file.rpartition("/")[0]
+        return folder if folder in ("tests/faults", "tests/rehearsal") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
 
 
 def runner(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
