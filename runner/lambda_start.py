@@ -17,7 +17,9 @@ from pathlib import Path
 
 ENVIRONMENT = "environment.json"
 _ENTRYPOINT = "/lambda-entrypoint.sh"
-_LOOK_EVERY_S = 0.02
+# Looks again before the rest of the memory can be used up: nothing fills it faster than this.
+_MOST_BYTES_PER_S = 4 << 30
+_LOOK_EVERY_S = (0.02, 0.25)
 
 
 def container_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -50,13 +52,15 @@ def is_given(name: str) -> bool:
 
 def guard(emulator: subprocess.Popen[bytes], most_bytes: int) -> int:
     """End what uses more memory than the function has, as Lambda does; gives the emulator's exit status."""
+    soonest_s, latest_s = _LOOK_EVERY_S
     while emulator.poll() is None:
         running = sizes(emulator.pid)
-        if sum(running.values()) > most_bytes:
+        left = most_bytes - sum(running.values())
+        if left < 0:
             for pid in running:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(min(latest_s, max(soonest_s, left / _MOST_BYTES_PER_S)))
     return emulator.returncode
 
 
