@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
 import shutil
@@ -75,8 +76,9 @@ def image() -> str:
     require_docker()
     built = subprocess.run(["docker", "compose", "build", "lambda"], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    name = ["docker", "compose", "config", "--images", "lambda"]
-    return subprocess.run(name, capture_output=True, text=True, check=True).stdout.strip()
+    config = ["docker", "compose", "config", "--format", "json"]
+    done = subprocess.run(config, capture_output=True, text=True, check=True)
+    return str(json.loads(done.stdout)["services"]["lambda"]["image"])
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def test_dead_children_are_started_again_and_no_file_is_lost(tmp_path: Path):
             key = f"tide_gauge/mcrl/{number}/{TIDE.name}"
             stack.put(TIDE, key)
             assert stack.final(key).outcome == "succeeded"
-        for name in ("LocalStack", "Lambda 2", "poller", "watcher"):
+        for name in ("LocalStack", "Lambda 1", "poller", "watcher"):
             assert f"{name} was killed by SIGKILL; starting it again" in stack.text
 
 
@@ -141,7 +141,7 @@ def test_only_this_machine_can_connect(tmp_path: Path):
                 fields = line.split()
                 if fields[3] == "0A" and fields[9] in inodes:
                     listening.append(fields[1].split(":")[0])
-        assert len(listening) >= 5  # S3 and, for each Lambda, the emulator and its runtime API
+        assert len(listening) >= 3  # S3, the emulator and its runtime API
         assert set(listening) == {"0100007F"}
 
 
