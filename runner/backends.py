@@ -26,17 +26,17 @@ _FETCHING = ("SSL_CERT_FILE", "PIP_CERT", "PIP_INDEX_URL", "UV_INDEX_URL", "UV_D
 
 
 def eventually(look: Callable[[], T], what: str, patience_s: float = 30.0) -> T:
-    """Wait until `look` finds something, and give it.
+    """Wait until `look` finds something, and give it; a costly look comes less often, and leaves time to others.
 
     Raises:
         StackError: it did not in `patience_s` seconds.
     """
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
+    while (began := time.monotonic()) < deadline:
         found = look()
         if found:
             return found
-        time.sleep(0.02)
+        time.sleep(min(0.5, max(0.02, 3 * (time.monotonic() - began))))
     raise StackError(f"after {patience_s:.0f} s still no {what}")
 
 
