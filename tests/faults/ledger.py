@@ -147,7 +147,7 @@ def sheet(stack: Stack, described: StackTemplate, expected: Expected | None, *, 
 
 def _wrong(outcome: str, record: dict[str, Any], dead_letters: int, lost: bool) -> Iterator[str]:
     error = record.get("error") or {}
-    if outcome in ("never run", "failed"):
+    if outcome in ("never run", "failed", "retried"):
         yield f"it ended as nothing, its last run is: {outcome} {error.get('message', '')}"
     if outcome == "skipped" and not record["reason"]:
         yield "skipped without a reason"
