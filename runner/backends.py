@@ -197,7 +197,10 @@ class DockerStack(Stack):
     def stop(self) -> float:
         """Remove its containers and its network."""
         began = time.monotonic()
-        self.compose.stop()
+        try:
+            self.compose.stop()
+        except subprocess.CalledProcessError:  # a container that was just starting again still held the network
+            self.compose.stop()
         self.history.close()
         return time.monotonic() - began
 

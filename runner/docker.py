@@ -128,8 +128,10 @@ class Stack:
         """Remove the containers and their network; images stay."""
         self._supervisor.stop()
         down = [*self._compose, "down", "--remove-orphans", "--volumes"]  # they hold the debugger at the most
-        # A group of its own: Ctrl-C pressed again must not end it halfway.
-        subprocess.run(down, env=self._env, capture_output=True, check=False, process_group=0)
+        for _ in range(2):  # a container that was just starting again may have held the network
+            # A group of its own: Ctrl-C pressed again must not end it halfway.
+            if subprocess.run(down, env=self._env, capture_output=True, check=False, process_group=0).returncode == 0:
+                return
 
 
 def environment(settings: Settings) -> dict[str, str]:
