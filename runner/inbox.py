@@ -7,6 +7,7 @@ import os
 import queue
 import stat
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,8 @@ class FolderEvents(FileSystemEventHandler):
 
     def observe(self, folder: Path) -> BaseObserver:
         """Begin to listen to a folder and all below it."""
+        # When nested folders are made at once, watchdog takes note of the inner one twice and warns; nothing comes of it.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         observer = Observer()
         observer.schedule(self, str(folder), recursive=True)
         observer.start()
