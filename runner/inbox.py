@@ -105,7 +105,7 @@ class FolderEvents(FileSystemEventHandler):
 
     def observe(self, folder: Path) -> BaseObserver:
         """Begin to listen to a folder and all below it."""
-        # When nested folders are made at once, watchdog takes note of the inner one twice and warns; nothing comes of it.
+        # When nested folders are made at once, watchdog notes the inner one twice and warns; nothing comes of it.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         observer = Observer()
         observer.schedule(self, str(folder), recursive=True)
