@@ -155,9 +155,9 @@ class Watcher:
     def _send(self, key: str, stamp: Stamp, known: Upload | None, epoch: str) -> _Sent:
         path = self._inbox.path(key)
         sha256 = aws.sha256_of(path)
-        if known and known.sha256 == sha256 and known.epoch == epoch:
-            return _Sent(stamp, sha256, known.etag, epoch, sent=False)  # only touched
-        if known is None and key in (self._found_at_start or ()):  # did a watcher die before it entered its upload?
+        touched = known and (known.sha256, known.epoch) == (sha256, epoch)
+        # A watcher may have died before it entered an upload: of this content, or of another over it.
+        if touched or (known is None and key in (self._found_at_start or ())):
             etag = aws.etag_of(self._s3, self._bucket, key, sha256)
             if etag:
                 return _Sent(stamp, sha256, etag, epoch, sent=False)

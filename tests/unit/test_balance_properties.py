@@ -74,7 +74,8 @@ class Life:
                 done = self.history.outcome(key, known.etag) in FINAL
                 if known.epoch == str(self.epoch) or done:
                     continue
-            if not (known and known.etag == etag and known.epoch == str(self.epoch)):  # else it was only touched
+            touched = known and (known.etag, known.epoch) == (etag, str(self.epoch))
+            if not (touched and self.bucket.get(key) == etag):
                 self.bucket[key] = etag
                 self.queue += [Message(key, etag)] * event
             if entered:
