@@ -71,6 +71,20 @@ def test_an_object_whose_event_is_lost_is_found_and_processed(tmp_path: Path, de
         assert stack.final(KEY).outcome == "succeeded"
 
 
+def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
+    stack: Stack, described: StackTemplate, tmp_path: Path
+):
+    key, s3 = f"tide_gauge/mcrl/touched/{TIDE.name}", aws.local_s3(stack.endpoint_url)
+    path = stack.put(TIDE, key)
+    etag = stack.final(key).record["inputs"][0]["etag"]
+    # What a watcher leaves that was killed before it entered its upload.
+    (tmp_path / "other").write_bytes(TIDE.read_bytes() + b"\n")
+    other = aws.upload(s3, described.source_bucket, key, tmp_path / "other", aws.sha256_of(tmp_path / "other"))
+    assert aws.object_etag(s3, described.source_bucket, key) == other != etag
+    path.touch()
+    eventually(lambda: aws.object_etag(s3, described.source_bucket, key) == etag, "the inbox's version in the bucket")
+
+
 def test_outputs_lost_before_anybody_had_them_are_made_again(tmp_path: Path, described: StackTemplate):
     with running(tmp_path) as stack:
         stack.put(TIDE, KEY)
