@@ -127,7 +127,7 @@ class Stack:
     def end(self) -> None:
         """Remove the containers and their network; images stay."""
         self._supervisor.stop()
-        down = [*self._compose, "down", "--remove-orphans", "--volumes"]  # they hold the debugger at the most
+        down = [*self._compose, "down", "--remove-orphans", "--volumes"]  # what they hold is made at each start
         for _ in range(2):  # a container that was just starting again may have held the network
             # A group of its own: Ctrl-C pressed again must not end it halfway.
             if subprocess.run(down, env=self._env, capture_output=True, check=False, process_group=0).returncode == 0:

@@ -116,13 +116,14 @@ def test_commands_on_this_machine_find_a_stack_that_plain_compose_started(stack:
 def test_more_replicas_are_found(stack: DockerStack):
     compose(stack, "up", "--detach", "--wait", "--no-recreate", "--scale", "lambda=4")
     try:
-        assert len(containers(stack, "lambda")) == 4
+        replicas = containers(stack, "lambda")
+        assert len(replicas) == 4
         numbers = itertools.count()
 
         def all_work() -> bool:
             """Goes on sending, because the new ones import tsdat first."""
             stack.put(TIDE, f"tide_gauge/mcrl/replicas/{next(numbers)}/{TIDE.name}")
-            return all("replicas/" in docker("logs", container) for container in containers(stack, "lambda"))
+            return all("replicas/" in docker("logs", container) for container in replicas)
 
         eventually(all_work, "work for the fourth Lambda", 60)
     finally:

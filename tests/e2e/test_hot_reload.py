@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import ROOT, SAMPLES, running, running_in_docker
+from conftest import ROOT, SAMPLES, running_on
 
 from runner.backends import Stack
 from runner.history import Run
@@ -54,9 +54,8 @@ def edited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for name in ("pipelines", "shared", "utils"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "template.yaml", project)
-    variables = {"RUNNER_ROOT": str(project), "LAMBDA_CONCURRENCY": "1"}
-    start, code = (running, project) if request.param == "embedded" else (running_in_docker, Path("/var/task"))
-    with start(folder / "data", **variables) as stack:
+    code = project if request.param == "embedded" else Path("/var/task")
+    with running_on(request.param, folder / "data", project) as stack:
         yield Edited(project, stack, code)
 
 

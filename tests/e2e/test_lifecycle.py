@@ -69,7 +69,7 @@ def test_when_the_supervisor_is_killed_nothing_is_left_behind(tmp_path: Path):
 
 
 def test_dead_children_are_started_again_and_no_file_is_lost(tmp_path: Path):
-    with running(tmp_path) as stack:
+    with running(tmp_path, LAMBDA_CONCURRENCY="2") as stack:
         for number, name in enumerate(("localstack_main", "aws-lambda-rie", "runner poll", "runner watch")):
             pid = stack.children()[name]
             os.kill(pid, signal.SIGKILL)
@@ -78,7 +78,7 @@ def test_dead_children_are_started_again_and_no_file_is_lost(tmp_path: Path):
             key = f"tide_gauge/mcrl/{number}/{TIDE.name}"
             stack.put(TIDE, key)
             assert stack.final(key).outcome == "succeeded"
-        for name in ("LocalStack", "Lambda 1", "poller", "watcher"):
+        for name in ("LocalStack", "Lambda 2", "poller", "watcher"):
             assert f"{name} was killed by SIGKILL; starting it again" in stack.text
 
 
@@ -128,7 +128,7 @@ def test_a_taken_port_a_second_stack_and_a_foreign_endpoint_are_refused(tmp_path
 
 
 def test_only_this_machine_can_connect(tmp_path: Path):
-    with running(tmp_path) as stack:
+    with running(tmp_path, LAMBDA_CONCURRENCY="2") as stack:
         pids = {stack.process.pid} | descendants(stack.process.pid)
         inodes = set()
         for pid in pids:
@@ -141,7 +141,7 @@ def test_only_this_machine_can_connect(tmp_path: Path):
                 fields = line.split()
                 if fields[3] == "0A" and fields[9] in inodes:
                     listening.append(fields[1].split(":")[0])
-        assert len(listening) >= 3  # S3, the emulator and its runtime API
+        assert len(listening) >= 5  # S3 and, for each Lambda, the emulator and its runtime API
         assert set(listening) == {"0100007F"}
 
 

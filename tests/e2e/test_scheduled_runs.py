@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import ROOT, SAMPLES, runner, running, running_in_docker
+from conftest import ROOT, SAMPLES, runner, running, running_on
 
 from runner import aws, trigger
 from runner.backends import Stack, eventually
@@ -137,9 +137,7 @@ def with_ingest(project: Path) -> Path:
 @pytest.fixture(scope="module", params=["embedded", "docker"])
 def minutely(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("minutely")
-    variables = {"RUNNER_ROOT": str(with_ingest(folder / "project")), "LAMBDA_CONCURRENCY": "1"}
-    start = running if request.param == "embedded" else running_in_docker
-    with start(folder / "data", **variables) as stack:
+    with running_on(request.param, folder / "data", with_ingest(folder / "project")) as stack:
         yield stack
 
 
