@@ -35,7 +35,7 @@ class LastRun:
 
 @dataclass(frozen=True)
 class World:
-    """All that is known at one time."""
+    """All that is known at one time, of all keys or of some."""
 
     inbox: Mapping[str, str | None] = field(default_factory=dict)
     """Files by key, with the ETag that their present state had when it was uploaded; None if it never was."""
@@ -84,10 +84,38 @@ def unaccounted(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.place is None]
 
 
-def counts(findings: Iterable[Finding]) -> dict[str, int]:
-    """How many versions have come to each end."""
-    found = Counter(finding.place for finding in findings)
-    return {place: found[place] for place in PLACES}
+@dataclass
+class Sheet:
+    """The balance of many versions: how many ended where, and each that has not; those that have need no memory."""
+
+    ended: Counter[Place] = field(default_factory=Counter)
+    open: list[Finding] = field(default_factory=list)
+    """What is in progress or unaccounted for."""
+
+    def unaccounted(self) -> list[Finding]:
+        """What has come to no end and is not on its way."""
+        return unaccounted(self.open)
+
+    def in_progress(self) -> list[Finding]:
+        """What is on its way."""
+        return [finding for finding in self.open if finding.place]
+
+    def counts(self) -> dict[Place, int]:
+        """How many versions are in each place."""
+        found = Counter({**self.ended, "in progress": len(self.in_progress())})
+        return {place: found[place] for place in PLACES}
+
+
+def draw(worlds: Iterable[World]) -> Sheet:
+    """The balance of worlds that have no key in common."""
+    sheet = Sheet()
+    for world in worlds:
+        for finding in balance(world):
+            if finding.place in (None, "in progress"):
+                sheet.open.append(finding)
+            else:
+                sheet.ended[finding.place] += 1
+    return sheet
 
 
 def _unsent(world: World, key: str) -> Finding:

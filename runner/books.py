@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import aws
-from runner.balance import Finding, balance
+from runner.balance import Finding, Sheet, draw
 from runner.census import Backend, answering, take
 from runner.history import FINAL, History, Ledger, Version
 from runner.inbox import Inbox
@@ -29,13 +29,13 @@ class Books:
     history: History
     backend: Backend | None
 
-    def look(self) -> list[Finding]:
-        """Where every version is now.
+    def look(self) -> Sheet:
+        """The balance as it is now.
 
         Raises:
             StackError: the backend does not answer.
         """
-        return balance(take(self.settings, self.template, self.ledger, self.history, self.backend))
+        return draw(take(self.settings, self.template, self.ledger, self.history, self.backend))
 
     def mend(self, findings: Iterable[Finding]) -> list[Finding]:
         """Do what sets findings right; gives those for which something could be done."""

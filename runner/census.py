@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import aws, report
 from runner.balance import LastRun, World
 from runner.errors import StackError
-from runner.history import History, Ledger, Run, Version
+from runner.history import History, Ledger, Run, Upload, Version
 from runner.inbox import Inbox, printable, refused
 from runner.mirror import is_mirrored
 from runner.queues import Queues
 from runner.record import Output
 from runner.settings import Settings
+from runner.settling import Stamp
 from runner.template import StackTemplate
 
 if TYPE_CHECKING:
@@ -44,53 +48,85 @@ class Backend:
 
 
 def take(
-    settings: Settings, template: StackTemplate, ledger: Ledger, history: History, backend: Backend | None
-) -> World:
-    """See where everything is now; without a backend only what lies in folders.
+    settings: Settings, template: StackTemplate, ledger: Ledger, history: History, backend: Backend | None,
+    keys_at_once: int = 1000,
+) -> Iterator[World]:  # fmt: skip
+    """See where everything is now, some keys at a time; without a backend only what lies in folders.
 
-    The order is that in which files move, bucket, queue, dead-letter queue, history: what moves on meanwhile is seen
-    twice rather than not at all.
+    The queues come first. What leaves them meanwhile is seen twice rather than not at all, and what enters them has
+    only just come into the bucket or is missed once: so unaccounted for is only what two looks find.
 
     Raises:
         StackError: the backend does not answer.
     """
-    epoch, objects, fresh = _bucket(backend) if backend else (None, {}, set[Version]())
-    queued = {version for message in backend.queues.waiting() for version in message.versions} if backend else set()
-    dead = {version for message in backend.queues.dead() for version in message.versions} if backend else set()
-    uploads = {upload.key: upload for upload in ledger.uploads()}
-    inbox = Inbox(settings.inbox, settings.ignored_names)
-    keys = list(inbox.scan())
-    stamps = {key: stamp for key in keys if not refused(key) and (stamp := inbox.stamp(key))}
-    sent = {
-        key: uploads[key].etag if key in uploads and (uploads[key].size, uploads[key].mtime_ns) == stamp else None
-        for key, stamp in stamps.items()
-    }
-    return World(
-        inbox=sent,
-        refused={printable(key): reason for key in keys if (reason := refused(key))},
-        unnoticed={key: reason for key in {*stamps, *objects} if (reason := _unnoticed(template, key))},
-        uploads={key: upload.etag for key, upload in uploads.items()},
-        lost=frozenset(key for key, upload in uploads.items() if upload.epoch != epoch),
-        objects=objects,
-        queued=frozenset(queued),
-        fresh=frozenset(fresh),
-        dead=frozenset(dead),
-        runs=_runs(settings, history, backend),
-    )
-
-
-def _bucket(backend: Backend) -> tuple[str | None, dict[str, str], set[Version]]:
-    """The source bucket's epoch, its objects, and those among them that have only just come."""
-    name = backend.template.source_bucket
-    with answering():
-        epoch = aws.bucket_epoch(backend.s3, name)
-        pages = backend.s3.get_paginator("list_objects_v2").paginate(Bucket=name)
-        found = [item for page in pages for item in page.get("Contents", [])]
-    objects = {item["Key"]: item["ETag"].strip('"') for item in found}
     since = time.time() - _ON_ITS_WAY_S
-    return epoch, objects, {
-        (item["Key"], objects[item["Key"]]) for item in found if item["LastModified"].timestamp() > since
-    }  # fmt: skip
+    epoch, queued, dead = _elsewhere(backend) if backend else (None, set[Version](), set[Version]())
+    inbox = Inbox(settings.inbox, settings.ignored_names)
+    arrived: set[int] = set()
+    sources = {
+        "uploads": ((upload.key, upload) for upload in ledger.uploads()),
+        "queued": ((version[0], version) for version in sorted(queued)),
+        "dead": ((version[0], version) for version in sorted(dead)),
+        "objects": _objects(backend) if backend else (),
+        "inbox": ((key, inbox.stamp(key)) for key in inbox.scan()),
+        "runs": _runs(settings, history, backend, arrived),
+    }
+    for known in _in_step(sources, keys_at_once):
+        uploads, objects = dict(known["uploads"]), dict(known["objects"])
+        refusals = {key: reason for key, _ in known["inbox"] if (reason := refused(key))}
+        stamps = {key: stamp for key, stamp in known["inbox"] if stamp and key not in refusals}
+        yield World(
+            inbox={key: _sent(uploads.get(key), stamp) for key, stamp in stamps.items()},
+            refused={printable(key): reason for key, reason in refusals.items()},
+            unnoticed={key: reason for key in {*stamps, *objects} if (reason := _unnoticed(template, key))},
+            uploads={key: upload.etag for key, upload in uploads.items()},
+            lost=frozenset(key for key, upload in uploads.items() if upload.epoch != epoch),
+            objects={key: etag for key, (etag, _) in objects.items()},
+            queued=frozenset(version for _, version in known["queued"]),
+            fresh=frozenset((key, etag) for key, (etag, modified) in objects.items() if modified > since),
+            dead=frozenset(version for _, version in known["dead"]),
+            runs=dict(run for _, run in known["runs"]),
+        )
+    history.keep(arrived)
+
+
+def _in_step(
+    sources: Mapping[str, Iterable[tuple[str, Any]]], keys_at_once: int
+) -> Iterator[dict[str, list[tuple[str, Any]]]]:
+    """What sources in the order of their keys say of the same keys, with so many keys at a time."""
+    told = heapq.merge(*(_named(name, source) for name, source in sources.items()), key=itemgetter(0))
+    by_key = groupby(told, key=itemgetter(0))
+    while some := list(islice(((key, list(facts)) for key, facts in by_key), keys_at_once)):
+        known: dict[str, list[tuple[str, Any]]] = {name: [] for name in sources}
+        for key, facts in some:
+            for _, name, value in facts:
+                known[name].append((key, value))
+        yield known
+
+
+def _named(name: str, source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str, Any]]:
+    return ((key, name, value) for key, value in source)
+
+
+def _elsewhere(backend: Backend) -> tuple[str | None, set[Version], set[Version]]:
+    """The source bucket's epoch, and what has a message in the queue and in the dead-letter queue."""
+    with answering():
+        epoch = aws.bucket_epoch(backend.s3, backend.template.source_bucket)
+    queued = {version for message in backend.queues.waiting() for version in message.versions}
+    return epoch, queued, {version for message in backend.queues.dead() for version in message.versions}
+
+
+def _objects(backend: Backend) -> Iterator[tuple[str, tuple[str, float]]]:
+    """ETag and time of each object of the source bucket; S3 lists them in the order of their keys."""
+    with answering():
+        for page in backend.s3.get_paginator("list_objects_v2").paginate(Bucket=backend.template.source_bucket):
+            for item in page.get("Contents", []):
+                yield item["Key"], (item["ETag"].strip('"'), item["LastModified"].timestamp())
+
+
+def _sent(upload: Upload | None, stamp: Stamp) -> str | None:
+    """The ETag that a file of the inbox had when it was uploaded as it is now."""
+    return upload.etag if upload and (upload.size, upload.mtime_ns) == stamp else None
 
 
 def _unnoticed(template: StackTemplate, key: str) -> str | None:
@@ -99,20 +135,18 @@ def _unnoticed(template: StackTemplate, key: str) -> str | None:
     return "The notification's filter in template.yaml passes it over."
 
 
-def _runs(settings: Settings, history: History, backend: Backend | None) -> dict[Version, LastRun]:
-    kept, arrived = history.kept(), set[int]()
-    found: dict[Version, LastRun] = {}
-    for run, about in history.latest():
+def _runs(
+    settings: Settings, history: History, backend: Backend | None, arrived: set[int]
+) -> Iterator[tuple[str, tuple[Version, LastRun]]]:
+    """The last run of each version; adds to `arrived` those whose outputs have come into the outputs folder since."""
+    for version, run, came in history.last_runs():
         missing: tuple[str, ...] = ()
-        came = run.id in kept
         if run.outcome == "succeeded":
             if not came and is_mirrored(run, settings.outputs):
                 arrived.add(run.id)
                 came = True
             missing = _missing(settings.outputs, run, backend, came=came)
-        found |= {version: _last(run, version, missing, came) for version in about}
-    history.keep(arrived)
-    return found
+        yield version[0], (version, _last(run, version, missing, came))
 
 
 def _last(run: Run, version: Version, missing: tuple[str, ...], kept: bool) -> LastRun:

@@ -85,9 +85,9 @@ class Ledger:
         """When the last upload was; 0 when there was none."""
         return float(self._db.execute("SELECT coalesce(max(uploaded_at), 0) AS at FROM uploads").fetchone()["at"])
 
-    def uploads(self) -> list[Upload]:
-        """All last uploads, oldest first."""
-        return [Upload(**row) for row in self._db.execute("SELECT * FROM uploads ORDER BY uploaded_at, key")]
+    def uploads(self) -> Iterator[Upload]:
+        """All last uploads in the order of their keys, one at a time."""
+        return (Upload(**row) for row in self._db.execute("SELECT * FROM uploads ORDER BY key"))
 
     def close(self) -> None:
         """Close the file."""
@@ -177,6 +177,14 @@ class History:
             if row["id"] in newest:
                 yield _run(row), newest[row["id"]]
 
+    def last_runs(self) -> Iterator[tuple[Version, Run, bool]]:
+        """The latest run of each version in the order of the keys, one at a time, and whether it is `kept`."""
+        each = self._db.execute("SELECT key, etag, max(run_id) FROM inputs GROUP BY key, etag ORDER BY key, etag")
+        for key, etag, run_id in each:  # not one query: SQLite would sort all records first
+            row = self._db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+            kept = self._db.execute("SELECT 1 FROM kept WHERE run_id = ?", (run_id,)).fetchone()
+            yield (key, etag), _run(row), kept is not None
+
     def tries(self, version: Version) -> int:
         """How many runs of a version have failed."""
         row = self._db.execute(
@@ -190,10 +198,6 @@ class History:
         """Remember that all outputs of these runs have come into the outputs folder."""
         with self._transaction():
             self._db.executemany("INSERT OR IGNORE INTO kept VALUES (?)", [(run_id,) for run_id in run_ids])
-
-    def kept(self) -> set[int]:
-        """The runs whose outputs have come into the outputs folder, whoever took them out of it since."""
-        return {row["run_id"] for row in self._db.execute("SELECT run_id FROM kept")}
 
     def last_id(self) -> int:
         """The id of the newest run; 0 when there is none."""

@@ -76,13 +76,36 @@ class Inbox:
         return max(0.0, time.time() - max(status.st_mtime, status.st_ctime))
 
     def scan(self, below: Path | None = None) -> Iterator[str]:
-        """The keys of all files that are meant to be taken, in the whole inbox or below one of its folders."""
-        for folder, subfolders, names in os.walk(below or self.folder):
-            subfolders[:] = [name for name in subfolders if self.key(Path(folder, name))]
-            for name in names:
-                key = self.key(Path(folder, name))
-                if key:
+        """The keys of all files that are meant to be taken, in the whole inbox or below one of its folders.
+
+        In their own order, as S3 lists objects.
+        """
+        unread = [_entries(below or self.folder)]
+        while unread:
+            entry = next(unread[-1], None)
+            if entry is None:
+                unread.pop()
+            elif key := self.key(entry.path):
+                if not _is_folder(entry):
                     yield key
+                elif not entry.is_symlink():  # it could lead round in a circle
+                    unread.append(_entries(entry.path))
+
+
+def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+    """What is in a folder, in the order of the keys; nothing when it is gone."""
+    try:
+        with os.scandir(folder) as found:
+            return iter(sorted(found, key=lambda entry: entry.name + "/" * _is_folder(entry)))
+    except OSError:
+        return iter(())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, say
+        return False
 
 
 class FolderEvents(FileSystemEventHandler):

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 
 from runner import aws, template
-from runner.balance import Finding, Remedy, counts, unaccounted
+from runner.balance import Finding, Remedy, Sheet
 from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import short_id
@@ -45,57 +45,61 @@ def reconcile(settings: Settings, *, as_json: bool, wait_s: float) -> int:
         endpoint_url = running_at(settings)
         try:
             with opened(settings, described, endpoint_url) as books:
-                findings = _settled(books)
+                sheet = _settled(books)
         except StackError:  # it is starting again
             if time.monotonic() > deadline:
                 raise
             time.sleep(_LOOK_AGAIN_S)
             continue
-        waiting = [finding for finding in findings if finding.place == "in progress"]
-        if time.monotonic() >= deadline or not (waiting or unaccounted(findings)):
+        if time.monotonic() >= deadline or not any(_may_change(finding) for finding in sheet.open):
             break
         time.sleep(0.2)
     if wait_s:
         late = f"is still in progress after {wait_s:g} s"
-        findings = [replace(f, place=None, problem=late) if f.place == "in progress" else f for f in findings]
-    _print(findings, as_json=as_json, running=endpoint_url is not None)
-    return 1 if unaccounted(findings) else 0
+        sheet.open = [replace(f, place=None, problem=late) if f.place else f for f in sheet.open]
+    _print(sheet, as_json=as_json, running=endpoint_url is not None)
+    return 1 if sheet.unaccounted() else 0
 
 
-def _settled(books: Books) -> list[Finding]:
+def _may_change(finding: Finding) -> bool:
+    return bool(finding.place or finding.remedy)
+
+
+def _settled(books: Books) -> Sheet:
     """Look, mend, and look again, until nothing is left that can be mended."""
     for _ in range(_MOST_ROUNDS):
-        findings = _look_twice(books)
-        if not books.mend(unaccounted(findings)):
+        sheet = _look_twice(books)
+        if not books.mend(sheet.unaccounted()):
             break
-    return findings
+    return sheet
 
 
-def _look_twice(books: Books) -> list[Finding]:
+def _look_twice(books: Books) -> Sheet:
     """What moves on can be missed by one look, so unaccounted for is what is so in two."""
-    before = books.look()
-    missed = {(finding.key, finding.etag) for finding in unaccounted(before)}
-    if not missed:
-        return before
-    time.sleep(_LOOK_AGAIN_S)
-    return [
-        finding if finding.place or (finding.key, finding.etag) in missed else replace(finding, place="in progress")
-        for finding in books.look()
-    ]
+    sheet = books.look()
+    missed = {(finding.key, finding.etag) for finding in sheet.unaccounted()}
+    if missed:
+        time.sleep(_LOOK_AGAIN_S)
+        sheet = books.look()
+        sheet.open = [
+            finding if finding.place or (finding.key, finding.etag) in missed else replace(finding, place="in progress")
+            for finding in sheet.open
+        ]
+    return sheet
 
 
-def _print(findings: list[Finding], *, as_json: bool, running: bool) -> None:
-    missing = unaccounted(findings)
+def _print(sheet: Sheet, *, as_json: bool, running: bool) -> None:
+    missing = sheet.unaccounted()
     if as_json:
         rows = [{"key": printable(f.key), "etag": f.etag, "problem": f.problem} for f in missing]
-        sys.stdout.write(json.dumps({"unaccounted": rows, "accounted": counts(findings)}, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"unaccounted": rows, "accounted": sheet.counts()}, indent=2) + "\n")
         return
     if not running:
         say("No stack runs on this folder: the next `runner up` takes up what is in progress.")
     for finding in missing:
         name = f"{short_id((finding.key, finding.etag))} {printable(finding.key) or 'a message'}"
         results.print(f"✗ {name} {finding.problem}", markup=False, style="red")
-    told = ", ".join(f"{count} {place}" for place, count in counts(findings).items() if count)
+    told = ", ".join(f"{count} {place}" for place, count in sheet.counts().items() if count)
     results.print(f"{len(missing)} unaccounted for; {told or 'no file has come yet'}", markup=False)
 
 
@@ -126,11 +130,11 @@ class Keeper:
         self._tell_backlog(marks)
         if not self._is_due(marks):
             return
-        findings = books.look()
+        sheet = books.look()
         if self._seen is None:
-            _tell_start(findings)
+            _tell_start(sheet)
         self._seen, self._full_at = marks, time.monotonic() + _FULL_LOOK_S
-        missing = unaccounted(findings)
+        missing = sheet.unaccounted()
         again = [finding for finding in missing if (finding.key, finding.etag) in self._suspects]
         for finding in books.mend(again):
             log.info("↻ %s %s: %s", printable(finding.key) or "a message", finding.problem, _MENDED[finding.remedy])
@@ -174,8 +178,8 @@ def _marks(books: Books) -> _Marks | None:
     return _Marks(epoch, *books.backend.queues.depths(), books.history.last_id(), books.ledger.last_at())
 
 
-def _tell_start(findings: list[Finding]) -> None:
-    waiting = [finding for finding in findings if finding.place == "in progress"]
+def _tell_start(sheet: Sheet) -> None:
+    waiting = sheet.in_progress()
     known = sum(bool(finding.etag) for finding in waiting)
     if known:
         log.info("↻ taking up %d files again that had not come to an end", known)

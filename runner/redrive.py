@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 
 from runner import template
-from runner.balance import unaccounted
 from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import Failure, failures
@@ -98,7 +97,7 @@ def _chosen(books: Books, ids: Sequence[str], *, everything: bool) -> list[Failu
 
 def _unaccounted(books: Books) -> list[Failure]:
     found = []
-    for finding in unaccounted(books.look()):
+    for finding in books.look().unaccounted():
         version = (finding.key, finding.etag)
         inputs = [{"bucket": books.template.source_bucket, "key": finding.key, "size": None, "etag": finding.etag}]
         unknown = Run(0, 0.0, "failed", 0, new_record("failed", "", inputs=inputs if finding.key else []))

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.balance import LastRun, World, balance, counts, unaccounted
+from runner.balance import LastRun, World, balance, draw, unaccounted
 
 V = ("k.csv", "e1")
 DONE = LastRun("succeeded")
@@ -100,4 +100,11 @@ def test_files_that_nobody_is_told_of_are_named():
     assert {finding.key: finding.place for finding in balance(world)} == {
         "other.txt": "skipped", "x.txt": "skipped", "caf?": "refused",
     }  # fmt: skip
-    assert counts(balance(world))["skipped"] == 2
+    assert draw([world]).counts()["skipped"] == 2
+
+
+def test_a_sheet_counts_what_has_ended_and_keeps_what_has_not():
+    sheet = draw([replace(WAITS, runs={V: DONE}), World(inbox={"n.csv": None}), World(objects={"o.csv": "e"})])
+    assert [(finding.key, finding.place) for finding in sheet.open] == [("n.csv", "in progress"), ("o.csv", None)]
+    assert [finding.key for finding in sheet.unaccounted()] == ["o.csv"]
+    assert {place: count for place, count in sheet.counts().items() if count} == {"succeeded": 1, "in progress": 1}

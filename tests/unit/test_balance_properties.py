@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.balance import Finding, balance, counts, unaccounted
+from runner.balance import Finding, World, balance, draw, unaccounted
 from runner.census import take
 from runner.failures import failures
 from runner.history import FINAL, History, Ledger, Outcome, Upload
@@ -150,18 +151,22 @@ class Life:
     # What the books do.
 
     def look(self) -> list[Finding]:
-        self.world = world = take(self.settings, TEMPLATE, self.ledger, self.history, None)
-        return balance(
-            replace(
-                world,
-                lost=frozenset(u.key for u in self.ledger.uploads() if u.epoch != str(self.epoch)),
-                objects=self.bucket,
-                queued=frozenset((m.key, m.etag) for m in self.queue),
-                dead=frozenset((m.key, m.etag) for m in self.dead),
-                runs={version: replace(run, missing=tuple(key for key in run.missing if key not in self.stored))
-                      for version, run in world.runs.items()},
-            )
-        )  # fmt: skip
+        (world,) = [*self.take(1000)] or [World()]
+        self.world = replace(
+            world,
+            lost=frozenset(u.key for u in self.ledger.uploads() if u.epoch != str(self.epoch)),
+            objects=self.bucket,
+            queued=frozenset((m.key, m.etag) for m in self.queue),
+            dead=frozenset((m.key, m.etag) for m in self.dead),
+            runs={
+                version: replace(run, missing=tuple(key for key in run.missing if key not in self.stored))
+                for version, run in world.runs.items()
+            },
+        )
+        return balance(self.world)
+
+    def take(self, keys_at_once: int) -> Iterator[World]:
+        return take(self.settings, TEMPLATE, self.ledger, self.history, None, keys_at_once)
 
     def mend(self) -> None:
         for finding in unaccounted(self.look()):
@@ -191,10 +196,12 @@ class Life:
 
     def every_version_is_in_one_place(self) -> None:
         findings, world = self.look(), self.world
+        sheet = draw([world])
         versions = [(finding.key, finding.etag) for finding in findings]
-        assert len(versions) == len(set(versions)) == sum(counts(findings).values()) + len(unaccounted(findings))
+        assert len(versions) == len(set(versions)) == sum(sheet.counts().values()) + len(sheet.unaccounted())
         assert {(key, etag or "") for key, etag in world.inbox.items()} <= set(versions)
         assert {*self.bucket.items(), *((m.key, m.etag) for m in self.queue + self.dead)} <= set(versions)
+        assert draw(self.take(1)) == draw(self.take(1000))
         for finding in unaccounted(findings):
             there = finding.etag in (self.bucket.get(finding.key), world.inbox.get(finding.key))
             assert finding.problem
@@ -208,7 +215,7 @@ class Life:
             while self.queue:
                 self.run_one()
         findings = self.look()
-        assert not counts(findings)["in progress"]
+        assert "in progress" not in [finding.place for finding in findings]
         for path in (path for path in self.settings.inbox.rglob("*") if path.is_file()):
             key, etag = path.relative_to(self.settings.inbox).as_posix(), path.read_text()
             (finding,) = [f for f in findings if (f.key, f.etag) == (key, etag)]

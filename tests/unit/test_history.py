@@ -75,5 +75,5 @@ def test_the_ledger_keeps_the_last_upload_of_each_key(tmp_path: Path):
     ledger.put(first)
     assert ledger.get("k") == first
     ledger.put(second)
-    assert ledger.uploads() == [second]
+    assert list(ledger.uploads()) == [second]
     ledger.close()

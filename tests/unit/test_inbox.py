@@ -31,11 +31,24 @@ def test_unfinished_and_hidden_files_are_not_taken(inbox: Inbox, tmp_path: Path,
     assert list(inbox.scan()) == []
 
 
-def test_a_scan_finds_files_in_folders_only_once(inbox: Inbox, tmp_path: Path):
-    for name in ("a", "b/c", "b/d/e"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    assert sorted(inbox.scan()) == ["a", "b/c", "b/d/e"]
+def test_a_scan_finds_each_file_once_in_the_order_in_which_s3_lists_keys(inbox: Inbox, tmp_path: Path):
+    keys = ["a", "b!", "b/c", "b/d.x", "b/d/e", "b0", "b😀", "é/a"]
+    for key in reversed(keys):
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_text(key)
+    assert list(inbox.scan()) == sorted(keys, key=str.encode)
+    assert list(inbox.scan(tmp_path / "b")) == ["b/c", "b/d.x", "b/d/e"]
+    assert list(inbox.scan(tmp_path / "gone")) == []
+
+
+def test_a_scan_takes_linked_files_and_goes_into_no_linked_folder(inbox: Inbox, tmp_path: Path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/file").write_text("x")
+    (tmp_path / "b/round").symlink_to(tmp_path)
+    (tmp_path / "b/self").symlink_to("self")
+    (tmp_path / "link").symlink_to("b/file")
+    assert list(inbox.scan()) == ["b/file", "b/self", "link"]
+    assert inbox.stamp("b/self") is None
 
 
 def test_only_regular_files_have_a_stamp(inbox: Inbox, tmp_path: Path):
