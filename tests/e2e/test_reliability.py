@@ -15,6 +15,7 @@ from conftest import SAMPLES, Supervised, runner, running
 
 from runner import aws
 from runner.backends import Stack, eventually
+from runner.messages import object_event
 from runner.queues import Queues
 from runner.template import StackTemplate
 
@@ -237,6 +238,35 @@ def test_a_message_that_is_no_event_is_a_failure_too(stack: Stack, described: St
     assert failures(stack, "message ")[0]["id"] == row["id"]
     assert runner("forget", row["id"], "--why", "not ours", "--data", stack.data).returncode == 0
     assert reconcile(stack)[0] == 0
+
+
+def test_a_message_of_two_objects_waits_for_both(tmp_path: Path, described: StackTemplate):
+    one, two = (f"two/buoy.z0{n}.00.20201201.000000.zip" for n in (5, 6))  # two locations, so two runs
+    bucket = described.source_bucket
+    with running(tmp_path) as stack:
+        s3, queues = aws.local_s3(stack.endpoint_url), Queues(stack.endpoint_url, described)
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+        etags = [s3.put_object(Bucket=bucket, Key=key, Body=BAD)["ETag"].strip('"') for key in (one, two)]
+        events = [json.loads(object_event(bucket, key, etag)) for key, etag in zip((one, two), etags, strict=True)]
+        queues.send(json.dumps({"Records": [record for event in events for record in event["Records"]]}))
+        for key in (one, two):
+            assert stack.final(key).outcome == "dead-lettered"
+        first, second = eventually(lambda: [r for r in failures(stack, "two/") if r["in_dead_letter_queue"]], "both")
+        # Its message has to stay for the other.
+        assert runner("forget", first["id"], "--why", "a test", "--data", stack.data).returncode == 0
+        assert [failure["id"] for failure in failures(stack, "two/")] == [second["id"]]
+        assert failures(stack, "two/")[0]["in_dead_letter_queue"]
+        # Tried again it brings both.
+        assert runner("retry", second["id"], "--data", stack.data).returncode == 0
+        for key in (one, two):
+            assert stack.final(key, count=2 if key == second["file"] else 3).outcome == "dead-lettered"
+        code, sheet = reconcile(stack, "--wait", "60")
+        assert (code, sheet["accounted"]["dead-lettered"]) == (0, 2)
+        for failure in (first, second):
+            assert runner("forget", failure["id"], "--why", "a test", "--data", stack.data).returncode == 0
+        assert queues.dead() == []
+        code, sheet = reconcile(stack)
+        assert (code, sheet["accounted"]["forgotten"]) == (0, 2)
 
 
 def test_failures_outlive_localstack_and_are_tried_again_from_the_inbox(tmp_path: Path, described: StackTemplate):
