@@ -70,7 +70,8 @@ class Tally:
         if ".." in re.split(r"[/\\]", name):
             raise self._unsafe(f"a path that leads out of its folder, {shown}", "without '..' in its names")
         if stat.S_ISLNK(mode):
-            raise self._unsafe(f"a link, {shown}", "with the file itself in its place (tar --dereference)")
+            how = "with the file itself in its place (tar --dereference --hard-dereference)"
+            raise self._unsafe(f"a link, {shown}", how)
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise self._unsafe(f"{shown}, which is neither file nor folder", "without it")
         if encrypted:

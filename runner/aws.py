@@ -1,4 +1,4 @@
-"""The only place that builds boto3 clients, and the guard that keeps local processes off real AWS."""
+"""Builds boto3 clients, with the guard that keeps local processes off real AWS."""
 
 from __future__ import annotations
 
@@ -74,12 +74,18 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def leads_away(variable: str) -> bool:
+    """Whether an environment variable, by its name, may lead an AWS SDK away from the local endpoint."""
+    return variable.upper().startswith("AWS_") or variable.upper().endswith("_PROXY")
+
+
 def local_environment(endpoint_url: str) -> dict[str, str]:
     """The variables that make any AWS SDK in a child process local and harmless."""
     return {**FAKE_IDENTITY, "AWS_ENDPOINT_URL": require_local(endpoint_url)}
 
 
-def _config(**more: Any) -> Any:
+def config(**more: Any) -> Any:
+    """What all clients have in common."""
     from botocore.config import Config
 
     # Quick retries: locally a refused connection means that LocalStack is starting again.
@@ -101,14 +107,25 @@ def local_client(service: str, endpoint_url: str | None) -> Any:
         region_name=REGION,
         aws_access_key_id=FAKE_IDENTITY["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=FAKE_IDENTITY["AWS_SECRET_ACCESS_KEY"],
-        config=_config(proxies={}),
+        config=config(proxies={}),
     )
 
 
 def local_s3(endpoint_url: str | None) -> S3Client:
     """S3 at the local endpoint, with fake credentials whatever the environment holds."""
     client: S3Client = local_client("s3", endpoint_url)
+    _list_plainly(client)
     return client
+
+
+def _list_plainly(client: S3Client) -> None:
+    """Ask for keys as they are: LocalStack pages through encoded ones in another order than it lists them in.
+
+    Over a thousand objects with spaces in their names, say, then come twice, for ever, or not at all.
+    """
+    from botocore.handlers import set_list_objects_encoding_type_url as encode
+
+    client.meta.events.unregister("before-parameter-build.s3.ListObjectsV2", encode)
 
 
 def local_sqs(endpoint_url: str | None) -> SQSClient:
@@ -117,32 +134,15 @@ def local_sqs(endpoint_url: str | None) -> SQSClient:
     return client
 
 
-def account_on_aws() -> tuple[str, S3Client, SQSClient]:
-    """Account number, S3 and SQS by the user's own credentials: only for a command that was told to go to AWS.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: there are none, or AWS refuses them.
-    """
-    import boto3
-
-    make: Any = boto3.client  # it has no type for STS
-    return str(make("sts").get_caller_identity()["Account"]), make("s3"), make("sqs")
-
-
-def account_client(service: str, region: str) -> Any:
-    """A service of the AWS account that the environment names, for what a person asks for there."""
-    import boto3
-
-    made: Any = boto3.client(service, region_name=region, config=_config())  # type: ignore[call-overload]
-    return made
-
-
 @cache
 def s3() -> S3Client:
     """S3 as the Lambda sees it: its role and region on AWS, AWS_ENDPOINT_URL locally."""
     import boto3
 
-    return boto3.client("s3", config=_config())
+    client: S3Client = boto3.client("s3", config=config())
+    if is_local(client.meta.endpoint_url):
+        _list_plainly(client)
+    return client
 
 
 @cache

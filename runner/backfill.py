@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, presence, routing, template
+from runner import account, aws, presence, routing, template
 from runner.enqueue import Progress, Request, send
 from runner.errors import SettingsError, StackError, StoppedError
 from runner.listing import Listed
@@ -65,9 +65,9 @@ def on_aws(
         raise SettingsError("--aws needs --bucket and --queue: the stack's outputs SourceBucketName and QueueUrl.")
     asked = request(settings, bucket, wanted, since, until)
     try:
-        account, s3, sqs = aws.account_on_aws()
-        say(f"account {account}, bucket {bucket}, queue {queue}, at {s3.meta.endpoint_url} and {sqs.meta.endpoint_url}")
-        return _run(settings, f"account {account} {queue}", asked, queue, s3, sqs, rate_per_s, ask=ask)
+        number, s3, sqs = account.services()
+        say(f"account {number}, bucket {bucket}, queue {queue}, at {s3.meta.endpoint_url} and {sqs.meta.endpoint_url}")
+        return _run(settings, f"account {number} {queue}", asked, queue, s3, sqs, rate_per_s, ask=ask)
     except (BotoCoreError, ClientError) as error:
         raise StackError(
             f"AWS refused: {error}\nLook at the names, and at the credentials: aws sts get-caller-identity"

@@ -44,7 +44,8 @@ class Books:
         dead = {(finding.key, finding.etag): finding for finding in findings if finding.remedy == "enter"}
         for message in self.backend.queues.dead() if dead and self.backend else []:
             found = [dead.pop(version) for version in message.versions if version in dead]
-            if found:
+            # Somebody may have tried it again meanwhile.
+            if any(self.history.outcome(finding.key, finding.etag) not in FINAL for finding in found):
                 self._enter(message)
                 done += found
         return done

@@ -18,7 +18,7 @@ from runner import aws, report
 from runner.balance import LastRun, World
 from runner.errors import StackError
 from runner.history import History, Ledger, Run, Upload, Version
-from runner.inbox import Inbox, printable, refused
+from runner.inbox import Inbox, refused
 from runner.mirror import is_mirrored
 from runner.queues import Queues
 from runner.record import Output
@@ -77,7 +77,7 @@ def take(
         stamps = {key: stamp for key, stamp in known["inbox"] if stamp and key not in refusals}
         yield World(
             inbox={key: _sent(uploads.get(key), stamp) for key, stamp in stamps.items()},
-            refused={printable(key): reason for key, reason in refusals.items()},
+            refused=refusals,
             unnoticed={key: reason for key in {*stamps, *objects} if (reason := _unnoticed(template, key))},
             uploads={key: upload.etag for key, upload in uploads.items()},
             lost=frozenset(key for key, upload in uploads.items() if upload.epoch != epoch),
@@ -110,8 +110,7 @@ def _named(name: str, source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, 
 
 def _elsewhere(backend: Backend) -> tuple[str | None, set[Version], set[Version]]:
     """The source bucket's epoch, and what has a message in the queue and in the dead-letter queue."""
-    with answering():
-        epoch = aws.bucket_epoch(backend.s3, backend.template.source_bucket)
+    epoch = aws.bucket_epoch(backend.s3, backend.template.source_bucket)
     queued = {version for message in backend.queues.waiting() for version in message.versions}
     return epoch, queued, {version for message in backend.queues.dead() for version in message.versions}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, emptying, sam
+from runner import account, emptying, sam
 from runner.errors import AwsError, SettingsError, StoppedError
 from runner.settings import Settings
 from runner.terminal import say
@@ -94,8 +94,8 @@ def undeploy(settings: Settings, environment: str, samconfig: Path, *, delete_da
 
 
 def _show(where: Target) -> list[str]:
-    account = aws.account_client("sts", where.region).get_caller_identity()["Account"]
-    formation, s3 = aws.account_client("cloudformation", where.region), aws.account_client("s3", where.region)
+    number = account.client("sts", where.region).get_caller_identity()["Account"]
+    formation, s3 = account.client("cloudformation", where.region), account.client("s3", where.region)
     formation.describe_stacks(
         StackName=where.stack
     )  # refused when there is none; a list of resources may be an old one
@@ -103,7 +103,7 @@ def _show(where: Target) -> list[str]:
     found = [one for page in pages for one in page["StackResourceSummaries"] if one.get("PhysicalResourceId")]
     names = [one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::S3::Bucket"]
     buckets = [name for name in names if emptying.exists(s3, name)]
-    say(f"stack {where.stack} in {where.region}, account {account}: {len(found)} resources, {len(buckets)} buckets")
+    say(f"stack {where.stack} in {where.region}, account {number}: {len(found)} resources, {len(buckets)} buckets")
     for name in buckets:
         say(f"  {name}: {emptying.content(s3, name)}")
     return buckets
@@ -117,7 +117,7 @@ def _wants_to_delete() -> bool:
 
 
 def _see_to_the_data(where: Target, buckets: Sequence[str], *, delete_data: bool) -> int:
-    s3 = aws.account_client("s3", where.region)
+    s3 = account.client("s3", where.region)
     missing = [name for name in buckets if not emptying.exists(s3, name)]
     if delete_data:
         for name in [name for name in buckets if name not in missing]:

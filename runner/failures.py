@@ -93,7 +93,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for heading in ("ID", "file", "pipeline", "when", "tried", "error"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        error = f"{row['error'].get('type')}: {row['error'].get('message', '').strip().partition(chr(10))[0]}"
+        error = f"{row['error'].get('type')}: {row['error'].get('message', '').strip()}"
         when = row["when"][:19].replace("T", " ")
         cells = (row["file"], row["pipeline"] or "–", when, f"{row['tried']} ×", error)
         table.add_row(row["id"], *map(escape, cells))

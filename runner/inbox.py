@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import queue
+import re
 import stat
 import time
 import warnings
@@ -23,6 +24,8 @@ Happening = Literal["changed", "closed", "arrived", "folder", "wake"]
 
 
 _LONGEST_KEY_BYTES = 1024
+# What XML cannot hold or changes; S3's lists are XML.
+_NOT_LISTED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
 def refused(key: str) -> str | None:
@@ -31,6 +34,8 @@ def refused(key: str) -> str | None:
         size = len(key.encode())
     except UnicodeEncodeError:
         return "its name is not valid UTF-8, and S3 takes no other. Rename it."
+    if found := _NOT_LISTED.search(key):
+        return f"its name holds the character {found.group()!r}, which S3 cannot list. Rename it."
     if size > _LONGEST_KEY_BYTES:
         return f"its path below the inbox has {size} bytes, and S3 takes no more than {_LONGEST_KEY_BYTES}. Shorten it."
     return None
@@ -78,27 +83,31 @@ class Inbox:
     def scan(self, below: Path | None = None) -> Iterator[str]:
         """The keys of all files that are meant to be taken, in the whole inbox or below one of its folders.
 
-        In their own order, as S3 lists objects.
+        They come in their own order, in which S3 lists objects, too.
         """
-        unread = [_entries(below or self.folder)]
+        top = below or self.folder
+        unread = [(top, iter(_names(top)))]
         while unread:
-            entry = next(unread[-1], None)
-            if entry is None:
+            folder, names = unread[-1]
+            name = next(names, None)
+            if name is None:
                 unread.pop()
-            elif key := self.key(entry.path):
-                if not _is_folder(entry):
-                    yield key
-                elif not entry.is_symlink():  # it could lead round in a circle
-                    unread.append(_entries(entry.path))
+                continue
+            path = folder / name
+            key = self.key(path)
+            if key and not name.endswith("/"):
+                yield key
+            elif key and not path.is_symlink():  # a link could lead round in a circle
+                unread.append((path, iter(_names(path))))
 
 
-def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
-    """What is in a folder, in the order of the keys; nothing when it is gone."""
+def _names(folder: Path) -> list[str]:
+    """What is in a folder, a slash after the names of folders, so that it sorts as keys do; nothing if it is gone."""
     try:
-        with os.scandir(folder) as found:
-            return iter(sorted(found, key=lambda entry: entry.name + "/" * _is_folder(entry)))
+        with os.scandir(folder) as entries:
+            return sorted(entry.name + "/" * _is_folder(entry) for entry in entries)
     except OSError:
-        return iter(())
+        return []
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -11,7 +11,7 @@ from runner import archives, pipeline, reasons, routing, template
 from runner.archive_limits import ArchiveLimits
 from runner.errors import RoutingError, UnroutableError
 from runner.record import Failure, failure_of
-from runner.redaction import redacted, secrets_of
+from runner.redaction import cleaned, redacted, secrets_of
 from runner.sandbox import contained
 from runner.scheduled import Window
 from runner.settings import Settings
@@ -94,12 +94,13 @@ def _run_config(config: Path, arguments: list[str], names: str, inspect: Callabl
         _explain(names, failure_of(error, phase))
         return False
     for warning in warnings:
-        results.print(f"  warning: {warning}", markup=False, style="yellow")
+        results.print(f"  warning: {redacted(warning, secrets_of(os.environ))}", markup=False, style="yellow")
     results.print(f"✔ {names}", markup=False, style="green")
     return True
 
 
 def _explain(names: str, failure: Failure) -> None:
     results.print(f"✗ {names}", markup=False, style="red")
-    for line in [*reasons.told(failure), "next: mend it, and run this again"]:
-        results.print(f"    {redacted(line, secrets_of(os.environ))}", markup=False)
+    shown = cleaned(failure, secrets_of(os.environ))
+    for line in [*reasons.told(shown), "next: mend it, and run this again"]:
+        results.print(f"    {line}", markup=False)

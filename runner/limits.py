@@ -10,13 +10,12 @@ _FULL_BYTES = 64 * 1024
 _PREFIX = "Limit: "
 
 
-def reached(error: BaseException, tmp: str, total: int, free: int, memory_mb: str) -> str | None:
+def reached(error: BaseException, tmp: str, free: int, memory_mb: str) -> str | None:
     """The limit that an exception, or what led to it, has met.
 
     Args:
         error: any exception. NetCDF says no more than "HDF error" when its file cannot grow.
         tmp: the folder for temporary files.
-        total: how many bytes the file system of `tmp` holds.
         free: how many of them were free when the exception was raised.
         memory_mb: the function's memory.
     """
@@ -32,7 +31,7 @@ def reached(error: BaseException, tmp: str, total: int, free: int, memory_mb: st
         if number == errno.ENOSPC:
             free = 0
     if free < _FULL_BYTES:
-        return f"/tmp is full: EphemeralStorage in template.yaml gives it {total >> 20} MB."  # noqa: S108
+        return "/tmp is full: EphemeralStorage in template.yaml sets its size."  # noqa: S108
     return None
 
 

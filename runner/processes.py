@@ -26,11 +26,13 @@ def _log_to_terminal() -> None:
 
 
 @app.command(hidden=True)
-def provision(ready_file: ReadyFile = None) -> None:
+def provision(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
     """The process that makes buckets and queues, again whenever they are lost."""
     from runner import services
 
     _log_to_terminal()
+    if become_owner:
+        services.become_owner(Settings.from_env().data)
     services.provision(Settings.from_env(), ready_file)
 
 

@@ -11,14 +11,14 @@ import time
 from dataclasses import dataclass, replace
 
 from runner import aws, template
-from runner.balance import Finding, Remedy, Sheet
+from runner.balance import Remedy, Sheet
 from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import short_id
 from runner.history import Version
 from runner.inbox import printable
 from runner.presence import running_at
-from runner.progress import backlog
+from runner.progress import Ticker, backlog
 from runner.settings import Settings
 from runner.template import StackTemplate
 from runner.terminal import results, say
@@ -27,6 +27,7 @@ log = logging.getLogger("balance")
 
 _LOOK_AGAIN_S = 1.0
 _MOST_ROUNDS = 3
+_TELL_WAITING_S = 10.0
 _GLANCE_S = 5.0
 _FULL_LOOK_S = 30.0
 # Looking through a longer queue costs LocalStack more than it tells.
@@ -40,7 +41,7 @@ def reconcile(settings: Settings, *, as_json: bool, wait_s: float) -> int:
         wait_s: so long wait for what is in progress; what then still is counts as unaccounted for.
     """
     described = template.load(settings.root / "template.yaml")
-    deadline = time.monotonic() + wait_s
+    deadline, ticker = time.monotonic() + wait_s, Ticker(say, _TELL_WAITING_S)
     while True:
         endpoint_url = running_at(settings)
         try:
@@ -51,18 +52,17 @@ def reconcile(settings: Settings, *, as_json: bool, wait_s: float) -> int:
                 raise
             time.sleep(_LOOK_AGAIN_S)
             continue
-        if time.monotonic() >= deadline or not any(_may_change(finding) for finding in sheet.open):
+        # Without a stack it may be starting again, and knows more then.
+        may_change = [finding for finding in sheet.open if finding.place or finding.remedy or not endpoint_url]
+        if time.monotonic() >= deadline or not may_change:
             break
+        ticker.tick(f"… {len(may_change)} files are in progress")
         time.sleep(0.2)
     if wait_s:
         late = f"is still in progress after {wait_s:g} s"
         sheet.open = [replace(f, place=None, problem=late) if f.place else f for f in sheet.open]
     _print(sheet, as_json=as_json, running=endpoint_url is not None)
     return 1 if sheet.unaccounted() else 0
-
-
-def _may_change(finding: Finding) -> bool:
-    return bool(finding.place or finding.remedy)
 
 
 def _settled(books: Books) -> Sheet:
@@ -138,7 +138,7 @@ class Keeper:
         again = [finding for finding in missing if (finding.key, finding.etag) in self._suspects]
         for finding in books.mend(again):
             log.info("↻ %s %s: %s", printable(finding.key) or "a message", finding.problem, _MENDED[finding.remedy])
-        self._suspects = {(f.key, f.etag) for f in missing if f.remedy and f not in again}
+        self._suspects = {(f.key, f.etag) for f in missing if f.remedy} - self._suspects
 
     def _tell_backlog(self, marks: _Marks) -> None:
         before, now = self._ran, (time.monotonic(), marks.last_run)

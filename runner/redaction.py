@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from runner.record import RunRecord
+from runner.record import Failure, RunRecord
 
 MARK = "[redacted]"
 # A shorter value of a variable is a word like "test", and taking it out would garble texts.
@@ -69,13 +69,17 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 def clean(run: RunRecord, secrets: Iterable[str]) -> RunRecord:
     """A run record whose texts hold no secrets; keys and names stay as they are."""
     error, reason = run["error"], run["reason"]
-    cleaned = run.copy()
-    cleaned["warnings"] = [redacted(warning, secrets) for warning in run["warnings"]]
-    cleaned["reason"] = reason and redacted(reason, secrets)
-    if error:
-        message, traceback_text = redacted(error["message"], secrets), redacted(error["traceback"], secrets)
-        cleaned["error"] = {**error, "message": message, "traceback": traceback_text}
-    return cleaned
+    record = run.copy()
+    record["warnings"] = [redacted(warning, secrets) for warning in run["warnings"]]
+    record["reason"] = reason and redacted(reason, secrets)
+    record["error"] = error and cleaned(error, secrets)
+    return record
+
+
+def cleaned(failure: Failure, secrets: Iterable[str]) -> Failure:
+    """A failure whose texts hold no secrets. Whole, because a secret may have several lines."""
+    message, traceback_text = redacted(failure["message"], secrets), redacted(failure["traceback"], secrets)
+    return {**failure, "message": message, "traceback": traceback_text}
 
 
 class RedactingFilter(logging.Filter):

@@ -43,7 +43,7 @@ def retry(settings: Settings, ids: Sequence[str], *, everything: bool) -> int:
             _enter(books, failure, "retried", "tried again at somebody's request")
         moved = _redrive(books, chosen)
         left = [failure for failure in chosen if moved.isdisjoint(failure.versions)]
-        lost = [failure for failure in left if not _give_again(books, failure)]
+        lost = _give_again(books, left)
         for failure in lost:
             _enter(books, failure, failure.run.outcome, failure.run.record["reason"])
             results.print(f"✗ {_name(failure)}: {_why_not(books, failure)}", markup=False, style="red")
@@ -132,9 +132,15 @@ def _redrive(books: Books, chosen: list[Failure]) -> set[Version]:
     return moved
 
 
-def _give_again(books: Books, failure: Failure) -> bool:
-    given = [books.give_again(*version) for version in failure.versions]
-    return any(given)
+def _give_again(books: Books, left: list[Failure]) -> list[Failure]:
+    """Bring back what LocalStack has lost; gives what cannot be."""
+    lost, ticker = [], Ticker(say)
+    for number, failure in enumerate(left, 1):
+        given = [books.give_again(*version) for version in failure.versions]
+        if not any(given):
+            lost.append(failure)
+        ticker.tick(f"{number} of {len(left)} that LocalStack had lost are looked for again …")
+    return lost
 
 
 def _enter(books: Books, failure: Failure, outcome: Outcome, reason: str | None) -> None:

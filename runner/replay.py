@@ -17,6 +17,7 @@ from runner.history import History
 from runner.inbox import printable
 from runner.messages import sqs_event
 from runner.record import RunRecord
+from runner.redaction import redacted
 from runner.seen import Event, Seen
 from runner.settings import Settings
 from runner.terminal import results
@@ -46,7 +47,7 @@ def told(body: str | None) -> str:
     try:
         parsed = events.parse(body)
     except EventError as error:
-        return str(error).splitlines()[0]
+        return redacted(str(error)).splitlines()[0]
     found = [printable(item.key) for item in parsed.objects]
     found += [f"{item.schedule} {item.window}" for item in parsed.scheduled]
     return ", ".join(found + [f"{skip.event_name} (nothing to run)" for skip in parsed.skips])
@@ -90,6 +91,8 @@ def direct(settings: Settings, number: int, *, as_json: bool) -> int:
     event = _as_lambda_gets_it(_event(settings, number), described)
     endpoint_url = presence.require_running(settings)
     os.environ.update({name: value for name, value in described.environment.items() if not value.startswith("/tmp")})  # noqa: S108
+    for name in filter(aws.leads_away, list(os.environ)):
+        del os.environ[name]
     os.environ.update(aws.local_environment(endpoint_url))
     os.environ.update({"LAMBDA_TASK_ROOT": str(settings.root), "LOG_LEVEL": "CRITICAL"})  # the record is shown below
     sys.path.insert(0, str(settings.root))

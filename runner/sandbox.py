@@ -43,7 +43,7 @@ class Folder(tempfile.TemporaryDirectory[str]):
             tmp = tempfile.gettempdir()
             disk = shutil.disk_usage(tmp)
             memory_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "?")
-            limits.note(value, limits.reached(value, tmp, disk.total, disk.free, memory_mb))
+            limits.note(value, limits.reached(value, tmp, disk.free, memory_mb))
         super().__exit__(kind, value, at)
 
 

@@ -88,7 +88,7 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     try:
         with closing(History(settings.state)) as history, _stack(settings, stop) as endpoint_url:
-            ended = submit(aws.local_s3(endpoint_url), described, history, keyed, stop)
+            ended = submit(aws.local_s3(endpoint_url), described, history, keyed, stop, say)
             await_mirrored(ended.values(), settings.outputs)
     except StoppedError as request:
         say(str(request))

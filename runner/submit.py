@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import aws
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
+from runner.progress import Progress, Ticker
 from runner.supervisor import Stop
 from runner.template import StackTemplate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sqs.client import SQSClient
+
+_TELL_WAITING_S = 10.0
 
 
 def default_key(path: Path, folders: Sequence[Path], pipelines: Sequence[str]) -> str:
@@ -34,11 +37,17 @@ def default_key(path: Path, folders: Sequence[Path], pipelines: Sequence[str]) -
 
 
 def submit(
-    s3: S3Client, template: StackTemplate, history: History, files: Mapping[str, Path], stop: Stop
+    s3: S3Client,
+    template: StackTemplate,
+    history: History,
+    files: Mapping[str, Path],
+    stop: Stop,
+    tell: Callable[[str], object],
 ) -> dict[str, Run]:
     """Upload files under the given keys and wait until each has come to an end.
 
     Args:
+        tell: how far it is, when it takes long.
         stop: looked at while waiting.
 
     Raises:
@@ -49,7 +58,9 @@ def submit(
     after_id = _last_id(history)
     etags = {}
     for key, path in files.items():
-        etags[key] = aws.upload(s3, template.source_bucket, key, path, aws.sha256_of(path))
+        on_bytes = Progress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).more  # type: ignore[misc]
+        etags[key] = aws.upload(s3, template.source_bucket, key, path, aws.sha256_of(path), on_bytes)
+    ticker = Ticker(tell, _TELL_WAITING_S)
     ended: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s
     while len(ended) < len(files):
@@ -60,6 +71,7 @@ def submit(
         if time.monotonic() > deadline:
             missing = ", ".join(key for key in files if key not in ended)
             raise StackError(f"Nothing happened for {patience_s:.0f} s; still waiting for: {missing}. Is the stack up?")
+        ticker.tick(f"… {len(ended)} of {len(files)} files are through")
         stop.pause(0.02)
     return {key: ended[key] for key in files}
 

@@ -90,6 +90,8 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
     """
     described = template.load(Settings.from_env({}).root / "template.yaml")
     variables = {**described.environment, **aws.local_environment(stack.endpoint_url), "HOME": os.environ["HOME"]}
+    for name in filter(aws.leads_away, list(os.environ)):
+        monkeypatch.delenv(name)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(Settings.from_env({}).root)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import account as accounts
 import digests
+import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -24,6 +25,11 @@ SAMPLES = ROOT / "data" / "samples"
 REAL = ROOT.parent / "shared" / "data"
 # Each has to import tsdat, which keeps a processor busy for seconds.
 ONE_LAMBDA = {"LAMBDA_CONCURRENCY": "1"}
+
+
+# A busy machine is no fault of the code.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 class Together(LoadScopeScheduling):

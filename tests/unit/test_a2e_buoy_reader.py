@@ -184,7 +184,7 @@ def test_depth_follows_the_bin_spacing_in_the_file() -> None:
     assert dataset["Vel (mm/s)"].dims == ("time", "depth")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), repeats=st.lists(st.integers(0, 19), max_size=5))
 def test_lines_in_any_order_and_sent_again_are_the_same_file(seed: int, repeats: list[int]) -> None:
     times = pd.date_range("2020-12-01", periods=20, freq="10min").astype(str)

@@ -56,6 +56,7 @@ LAYERS = [
         "messages",
         "eventbridge",
         "emptying",
+        "account",
     },
     {"pipeline", "report", "worker"},
     STAGES,
@@ -71,7 +72,7 @@ SHIPPED = {
     "handler", "aws", "pipeline", "storage", "source", "sandbox", "phases", "record", "routing", "events", "errors",
     "modules", "limits", "archives", "archive_limits", "keys", "redaction", "scheduled", "listing",
 }  # fmt: skip
-HEAVY = {"boto3": {"aws"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
+HEAVY = {"boto3": {"aws", "account"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
 
 
 def imports(name: str) -> set[str]:

@@ -81,6 +81,12 @@ def test_local_clients_read_no_profile_no_file_and_use_no_proxy(monkeypatch: pyt
     assert client.meta.config.proxies == {}
 
 
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_CONFIG_FILE", "HTTP_PROXY", "https_proxy"])
+def test_variables_that_lead_a_client_away_are_known(name: str):
+    assert aws.leads_away(name)
+    assert not any(map(aws.leads_away, ("PATH", "HOME", "TSDAT_S3_BUCKET_NAME")))
+
+
 def test_children_get_fake_credentials_only():
     environment = aws.local_environment("http://127.0.0.1:9")
     assert environment["AWS_ACCESS_KEY_ID"] == "test"

@@ -237,7 +237,7 @@ REST = st.sampled_from(
 ).map(lambda name: (name,))
 
 
-@settings(max_examples=100, deadline=None, print_blob=True)
+@settings(max_examples=100, print_blob=True)
 @given(st.lists(ARRIVAL | RUN | RUN | REST, min_size=12, max_size=30))
 def test_no_file_is_lost_or_counted_twice_whatever_happens(events: list[tuple[Any, ...]]):
     life = Life()

@@ -66,4 +66,6 @@ def test_names_that_s3_cannot_take_are_refused_with_a_reason():
     assert refused("k" * 1024) is None
     assert refused("é" * 513) == "its path below the inbox has 1026 bytes, and S3 takes no more than 1024. Shorten it."
     assert refused("caf\udce9.csv") == "its name is not valid UTF-8, and S3 takes no other. Rename it."
+    assert refused("Icon\r") == "its name holds the character '\\r', which S3 cannot list. Rename it."
+    assert refused("a\ufffe") == "its name holds the character '\\ufffe', which S3 cannot list. Rename it."
     assert printable("caf\udce9.csv") == "caf�.csv"

@@ -10,8 +10,8 @@ from runner.sandbox import Folder, contained
 @pytest.mark.parametrize(
     ("error", "free", "text"),
     [
-        (OSError(errno.ENOSPC, "No space left"), 10**9, "/tmp is full: EphemeralStorage in template.yaml gives"),
-        (RuntimeError("NetCDF: HDF error"), 0, "/tmp is full: EphemeralStorage in template.yaml gives it 16 MB."),
+        (OSError(errno.ENOSPC, "No space left"), 10**9, "/tmp is full: EphemeralStorage in template.yaml sets"),
+        (RuntimeError("NetCDF: HDF error"), 0, "/tmp is full: EphemeralStorage in template.yaml sets its size."),
         (RuntimeError("NetCDF: HDF error"), 10**9, None),
         (OSError(errno.EROFS, "Read-only", "/var/task/x"), 10**9, "read-only but for /tmp; /var/task/x cannot"),
         (PermissionError(errno.EACCES, "denied", "/etc/x"), 10**9, "nobody is root; /etc/x cannot be used"),
@@ -24,7 +24,7 @@ def test_each_limit_is_told_with_its_key(error: Exception, free: int, text: str 
     outer = KeyError("tsdat's own")
     outer.__cause__ = error
     for shown in (error, outer):
-        reached = limits.reached(shown, "/tmp", 16 << 20, free, "2048")
+        reached = limits.reached(shown, "/tmp", free, "2048")
         assert (reached is None) if text is None else (text in (reached or ""))
 
 

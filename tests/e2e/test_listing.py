@@ -1,0 +1,31 @@
+"""Long lists of odd names come whole and in the order of their keys: the balance sheet and schedules rely on it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from runner import aws
+from runner.backends import Stack
+from runner.listing import listed
+
+BUCKET = "long-lists"
+# Encoded for a URL these sort in another way than as they are.
+KEYS = sorted([f"A{n:03}" for n in range(900)] + [f"{name}{n:03}" for name in ("a b", "é=", "y(😀") for n in range(500)])
+
+
+def test_a_long_list_of_odd_names_is_whole_and_in_order(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    s3 = aws.local_s3(stack.endpoint_url)
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda key: s3.put_object(Bucket=BUCKET, Key=key, Body=b""), KEYS))
+    for name, value in aws.local_environment(stack.endpoint_url).items():
+        monkeypatch.setenv(name, value)
+    aws.s3.cache_clear()
+    try:
+        for client in (s3, aws.s3()):  # a local process's and the Lambda's
+            assert [found.key for found in listed(client, BUCKET, "")] == KEYS
+            assert [found.key for found in listed(client, BUCKET, "é")] == KEYS[-500:]
+    finally:
+        aws.s3.cache_clear()
