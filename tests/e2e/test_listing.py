@@ -12,7 +12,9 @@ from runner.listing import listed
 
 BUCKET = "long-lists"
 # Encoded for a URL these sort in another way than as they are.
-KEYS = sorted([f"A{n:03}" for n in range(900)] + [f"{name}{n:03}" for name in ("a b", "é=", "y(😀") for n in range(500)])
+KEYS = sorted(
+    [f"A{n:03}" for n in range(900)] + [f"{name}{n:03}" for name in ("a b", "é=", "y(😀") for n in range(500)]
+)
 
 
 def test_a_long_list_of_odd_names_is_whole_and_in_order(stack: Stack, monkeypatch: pytest.MonkeyPatch):
