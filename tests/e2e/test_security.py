@@ -195,9 +195,9 @@ def test_containers_can_do_as_little_as_compose_says(docker_stack: DockerStack):
         assert not [mount for mount in container["Mounts"] if "docker.sock" in mount["Source"]]
         bindings = [binding for ports in host["PortBindings"].values() for binding in ports]
         assert {binding["HostIp"] for binding in bindings} <= {"127.0.0.1"}
-    for name in by_service.keys() - {"localstack"}:
-        host = by_service[name]["HostConfig"]
-        assert host["ReadonlyRootfs"]
+    for name, container in by_service.items():
+        host = container["HostConfig"]
+        assert host["ReadonlyRootfs"] == (name != "localstack")
         assert host["CapDrop"] == ["ALL"]
         assert host["SecurityOpt"] == ["no-new-privileges:true"]
     status = process_status(by_service["lambda"]["State"]["Pid"])
