@@ -148,6 +148,8 @@ def test_help_imports_nothing_heavy(arguments: list[str]):
 
 
 SHELLS = {"system", "popen", "getoutput", "getstatusoutput", "create_subprocess_shell"}
+# What a command would begin with that starts one by name; commands are lists, here or in a variable.
+BY_NAME = re.compile(r"(/bin/|/usr/bin/)?(sh|bash|dash|zsh)|-l?c")
 
 
 def test_nothing_goes_through_a_shell():
@@ -163,6 +165,15 @@ def test_nothing_goes_through_a_shell():
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         assert name not in SHELLS, f"{path}:{call.lineno} calls a shell"
         assert "shell" not in {keyword.arg for keyword in call.keywords}, f"{path}:{call.lineno} passes shell="
+    commands = [
+        (path, node)
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.List | ast.Tuple)
+    ]
+    for path, command in commands:
+        words = [item.value for item in command.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        assert not [word for word in words if BY_NAME.fullmatch(word)], f"{path}:{command.lineno} names a shell"
 
 
 def test_files_stay_small():
