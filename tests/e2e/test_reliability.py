@@ -67,9 +67,18 @@ def test_an_object_whose_event_is_lost_is_found_and_processed(tmp_path: Path, de
         eventually(lambda: f"↑ {KEY}" in stack.text, "upload")
         assert queues.waiting() == []
         assert not stack.runs_of(KEY)
+        # By the stack itself, which looks through everything at most every 30 s.
+        assert stack.final(KEY, patience_s=100).outcome == "succeeded"
+        problem = "is in the source bucket without a message in the queue"
+        assert f"↻ {KEY} {problem}: taken up again" in stack.text
+        # By the command, before the stack looks the next time.
+        other = f"tide_gauge/mcrl/other/{TIDE.name}"
+        stack.put(TIDE, other)
+        eventually(lambda: f"↑ {other}" in stack.text, "upload")
         code, sheet = reconcile(stack, "--wait", "60")
-        assert (code, sheet["unaccounted"], sheet["accounted"]["succeeded"]) == (0, [], 1)
-        assert stack.final(KEY).outcome == "succeeded"
+        assert (code, sheet["unaccounted"], sheet["accounted"]["succeeded"]) == (0, [], 2)
+        assert f"↻ {other}" not in stack.text
+        assert [stack.final(key).outcome for key in (KEY, other)] == ["succeeded"] * 2
 
 
 def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
@@ -88,25 +97,52 @@ def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
 
 def test_outputs_lost_before_anybody_had_them_are_made_again(tmp_path: Path, described: StackTemplate):
     with running(tmp_path) as stack:
-        stack.put(TIDE, KEY)
-        outputs = stack.mirrored(stack.final(KEY))
-        # As if LocalStack had died between the end of the run and the mirror.
         s3 = aws.local_s3(stack.endpoint_url)
-        s3.delete_object(Bucket=described.destination_bucket, Key=outputs[0].relative_to(stack.outputs).as_posix())
-        outputs[0].unlink()
+
+        def lose() -> Path:
+            """As if LocalStack had died between the end of the run and the mirror."""
+            lost = stack.mirrored(stack.ended(KEY)[-1])[0]
+            s3.delete_object(Bucket=described.destination_bucket, Key=lost.relative_to(stack.outputs).as_posix())
+            lost.unlink()
+            return lost
+
+        stack.put(TIDE, KEY)
+        stack.final(KEY)
+        lost = lose()
+        assert [kept for *_, kept in stack.history.last_runs()] == [False]
+        # By the stack itself, which looks through everything at most every 30 s.
+        stack.mirrored(stack.final(KEY, count=2, patience_s=100))
+        problem = "has succeeded, but this output is neither in the bucket nor in the outputs folder: "
+        problem += lost.relative_to(stack.outputs).as_posix()
+        assert f"↻ {KEY} {problem}: taken up again" in stack.text
+        # By the command, before the stack looks the next time.
+        assert lose() == lost
         assert [kept for *_, kept in stack.history.last_runs()] == [False]
         code, sheet = reconcile(stack, "--wait", "60")
         assert (code, sheet["accounted"]["succeeded"]) == (0, 1)
-        assert outputs[0].is_file()
-        assert len(stack.ended(KEY)) == 2
+        assert lost.is_file()
+        assert len(stack.ended(KEY)) == 3
         assert [kept for *_, kept in stack.history.last_runs()] == [True]
-        outputs[0].unlink()
-        s3.delete_object(Bucket=described.destination_bucket, Key=outputs[0].relative_to(stack.outputs).as_posix())
         # Somebody took it: told, not made again, and not waited for.
+        lose()
         code, sheet = reconcile(stack, "--wait", "3600")
-        assert (code, sheet["unaccounted"][0]["key"]) == (1, KEY)
-        assert sheet["unaccounted"][0]["problem"].startswith("has succeeded, but this output is neither in the bucket")
-        assert len(stack.ended(KEY)) == 2
+        (missing,) = sheet["unaccounted"]
+        assert (code, missing["key"], missing["problem"]) == (1, KEY, problem)
+        assert len(stack.ended(KEY)) == 3
+        # What to do about it is for people to say, by the ID that they are shown.
+        told, _ = runner("reconcile", "--data", stack.data).stdout.splitlines()
+        unaccounted = told.split()[1]
+        assert told == f"✗ {unaccounted} {KEY} {problem}"
+        done = runner("retry", unaccounted, "--data", stack.data)
+        name = f"{unaccounted} {KEY}"
+        assert (done.returncode, done.stdout) == (0, f"↻ {name} came anew from the bucket or the inbox\n")
+        stack.mirrored(stack.final(KEY, count=4))
+        assert reconcile(stack)[0] == 0  # it has seen the output here, so the next is taken too
+        lose()
+        done = runner("forget", unaccounted, "--why", "taken away", "--data", stack.data)
+        assert (done.returncode, done.stdout) == (0, f"– {name} is forgotten\n")
+        code, sheet = reconcile(stack)
+        assert (code, sheet["unaccounted"], sheet["accounted"]["forgotten"]) == (0, [], 1)
 
 
 def test_a_dead_letter_that_nobody_saw_gets_its_reason(tmp_path: Path, described: StackTemplate):
