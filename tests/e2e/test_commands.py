@@ -99,6 +99,35 @@ def test_logs_in_json_follow(stack: Stack):
         assert process.wait(10) == 0
 
 
+def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
+    bad = "tide_20202112000000.log"
+    first, good, other, last = (
+        f"chosen/{name}" for name in (f"first/{bad}", TIDE.name, "buoy.z06.00.20201202.000000.zip", f"last/{bad}")
+    )
+    asked = ["logs", "chosen/", "--follow", "--failed", "--pipeline", "tide_gauge", "--data", str(stack.data)]
+    command = [sys.executable, "-m", "runner", *asked]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout
+        try:
+            stack.put(b"half a li", first)
+            shown = [process.stdout.readline()]  # so it follows before the others come
+            for source, key in ((TIDE, good), (b"torn", other), (b"half a li", last)):
+                stack.put(source, key)
+                stack.final(key)
+            while f"{last}: dead-lettered" not in shown[-1]:
+                shown.append(process.stdout.readline())
+                assert shown[-1], "it ended by itself"
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    # Every run that is shown has a line with its key and outcome.
+    heads = [line.split("✗ ")[1].strip() for line in shown if "✗ " in line]
+    outcomes = ("failed, attempt 1", "failed, attempt 2", "dead-lettered, attempt 3")
+    assert heads[-3:] == [f"{last}: {outcome}" for outcome in outcomes]
+    assert heads[:-3] == [f"{first}: {outcome}" for outcome in outcomes]
+    assert not [line for line in shown if good in line or other in line]
+
+
 def test_status_of_an_empty_folder_says_what_to_do(tmp_path: Path):
     done = runner("status", "--data", tmp_path)
     assert done.returncode == 0
