@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from conftest import SAMPLES, Supervised, runner, running
 from runner import aws
 from runner.backends import environment, eventually
 from runner.history import Run
+from runner.testing import assert_datasets_match
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
@@ -54,14 +56,25 @@ def test_a_saved_event_is_what_the_handler_takes(stack: Supervised, tmp_path: Pa
     )  # fmt: skip
 
 
-def test_a_replayed_event_runs_again(stack: Supervised):
+def test_a_replayed_event_runs_again(stack: Supervised, tmp_path: Path):
     number = next(entry["id"] for entry in listed(stack) if KEY in str(entry["body"]))
-    before = len(stack.ended(KEY))
+    before = stack.ended(KEY)
+    made = stack.mirrored(before[-1])
+    for path in made:  # the second run's outputs have the same names
+        shutil.copy(path, tmp_path)
     done = runner("replay", str(number), "--data", stack.data, "--json")
     assert done.returncode == 0, done.stderr
     (run,) = json.loads(done.stdout)
     assert (run["status"], run["inputs"][0]["key"]) == ("succeeded", KEY)
-    assert len(stack.ended(KEY)) == before + 1
+    assert len(stack.ended(KEY)) == len(before) + 1
+    # It made the same once more.
+    assert stack.mirrored(stack.ended(KEY)[-1]) == made
+    assert sorted(path.suffix for path in made) == [".nc", ".png"]
+    for path in made:
+        if path.suffix == ".nc":
+            assert_datasets_match(path, tmp_path / path.name)
+        else:
+            assert path.read_bytes() == (tmp_path / path.name).read_bytes()
 
 
 def test_a_breakpoint_stops_a_direct_replay(stack: Supervised):
