@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -206,8 +207,12 @@ def test_failures_tell_what_when_where_and_why(stack: Stack):
     assert row["error"]["phase"] == "inspect"
     assert row["error"]["message"] == (run.record["error"] or {}).get("message")
     shown = runner("failures", "--data", stack.data).stdout
-    assert row["id"] in shown
-    assert key in shown
+    cells = [[cell.strip() for cell in line.split("│")] for line in shown.splitlines() if "│" in line]
+    (at,) = [number for number, (name, *_) in enumerate(cells) if name == row["id"]]
+    assert key in cells[at]
+    told = [cells[at], *itertools.takewhile(lambda line: not line[0], cells[at + 1 :])]  # it may take several lines
+    first = row["error"]["message"].splitlines()[0]
+    assert " ".join(line[-1] for line in told) == f"{row['error']['type']}: {first}"
     assert "Try again: `runner retry ID`." in shown
 
 
