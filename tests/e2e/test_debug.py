@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, SAMPLES, runner, running, running_in_docker
 from dap import Debugger
+from listening import LOOPBACK, listeners
 
 from runner.backends import Stack, eventually
 from runner.history import FINAL, Run
@@ -94,17 +95,10 @@ def runtime(port: int) -> int:
     return next(pid for pid, command in processes(port).items() if " -m debugpy " in command and "-rie" not in command)
 
 
-def listeners(port: int) -> list[str]:
-    """The addresses on which a port is open, as /proc has them."""
-    lines = [line for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-    fields = [line.split() for line in lines]
-    return [at[1].split(":")[0] for at in fields if at[3] == "0A" and int(at[1].split(":")[1], 16) == port]
-
-
 def test_a_run_stops_at_a_breakpoint_and_goes_on(tmp_path: Path, port: int):
     with running(tmp_path, "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
         assert f"a debugger can attach at 127.0.0.1:{port}" in stack.text
-        assert listeners(port) == ["0100007F"]
+        assert listeners(port) == [LOOPBACK]
         environ = Path(f"/proc/{runtime(port)}/environ").read_text()
         assert "AWS_LAMBDA_FUNCTION_TIMEOUT=3600" in environ
         debug_one_run(port, {}, stack.inbox)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, SAMPLES, UpWithDocker, runner, running_in_docker
+from listening import LOOPBACK, listeners
 
 from runner.backends import DockerStack, EmbeddedStack, environment, eventually
 from runner.rie import Emulator
@@ -132,8 +133,9 @@ def test_more_replicas_are_found(stack: DockerStack):
 
 def test_only_this_machine_can_connect(stack: DockerStack):
     ports = docker("ps", "--filter", f"label=com.docker.compose.project={stack.project}", "--format", "{{.Ports}}")
-    published = re.findall(r"(\S+?):\d+->", ports)
-    assert published == ["127.0.0.1"]
+    ((address, port),) = re.findall(r"(\S+?):(\d+)->", ports)
+    assert address == "127.0.0.1"
+    assert listeners(int(port)) == [LOOPBACK]  # and this is what the kernel says
 
 
 def test_outputs_belong_to_the_owner_of_the_data_folder_and_the_end_comes_soon(tmp_path: Path):
