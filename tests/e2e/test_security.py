@@ -22,10 +22,13 @@ from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, runner
 from runner.backends import DockerStack, EmbeddedStack, Stack, environment
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
-SECRETS = {
+KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAQ7EXAMPLE4REAL2X",
     "AWS_SECRET_ACCESS_KEY": "wJr7UtnFEMI/K7MDENG/bPxRfiCYREALLIKEKEY",
     "AWS_SESSION_TOKEN": "FwoGZXIvYXdzEBYaDExampleOfASessionToken",
+}
+SECRETS = {
+    **KEYS,
     "GITHUB_TOKEN": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
     "PIP_INDEX_PASSWORD": "correct-horse-battery-7",
 }
@@ -71,18 +74,42 @@ def hostile(home: Path) -> Iterator[tuple[Trap, dict[str, str], Path]]:
         trap.shutdown()
 
 
-def test_no_setting_of_the_shell_leads_a_local_process_to_real_aws(tmp_path: Path):
-    with hostile(tmp_path / "home") as (trap, variables, ran):
-        # The trap works: a program that asks the SDK for S3, as any does, comes to it.
-        plain = (
-            "import boto3, botocore.config as c\n"
-            "boto3.client('s3', config=c.Config(read_timeout=1, retries={'total_max_attempts': 1})).list_buckets()"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", plain], env=environment(**variables), capture_output=True, check=False
-        )
-        assert done.returncode != 0
+def ask_s3(variables: dict[str, str]) -> None:
+    """What any program does that asks the SDK for S3; all ways lead to the trap, so it fails."""
+    program = (
+        "import boto3, botocore.config as c\n"
+        "boto3.client('s3', config=c.Config(read_timeout=1, retries={'total_max_attempts': 1})).list_buckets()"
+    )
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, env=environment(**variables), capture_output=True, check=False).returncode != 0
+
+
+def spring_all(trap: Trap, variables: dict[str, str], ran: Path) -> None:
+    """Show that each trap works on a program of no caution, and set it again.
+
+    The SDK takes the first credentials that it finds, so what would be asked later only counts without the earlier.
+    """
+    ask_s3(variables)
+    assert ran.exists() == ("AWS_ACCESS_KEY_ID" not in variables)
+    ran.unlink(missing_ok=True)
+    if "AWS_ACCESS_KEY_ID" in variables:
         assert trap.visits > 0
+        return
+    left = {name: value for name, value in variables.items() if name != "AWS_PROFILE"}
+    left["AWS_CONFIG_FILE"] = "/dev/null"
+    for source in ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_SERVICE_ENDPOINT"):
+        visits = trap.visits
+        ask_s3(left)
+        assert trap.visits > visits, source
+        del left[source]
+
+
+@pytest.mark.parametrize("keys", [True, False], ids=["keys", "no keys"])
+def test_no_setting_of_the_shell_leads_a_local_process_to_real_aws(tmp_path: Path, keys: bool):  # noqa: FBT001
+    with hostile(tmp_path / "home") as (trap, variables, ran):
+        if not keys:
+            variables = {name: value for name, value in variables.items() if name not in KEYS}
+        spring_all(trap, variables, ran)
         visits = trap.visits
 
         data = tmp_path / "data"
