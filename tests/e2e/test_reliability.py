@@ -72,10 +72,12 @@ def test_an_object_whose_event_is_lost_is_found_and_processed(tmp_path: Path, de
         assert stack.final(KEY, patience_s=100).outcome == "succeeded"
         problem = "is in the source bucket without a message in the queue"
         assert f"↻ {KEY} {problem}: taken up again" in stack.text
-        # By the command, before the stack looks the next time.
+        # By the command, while the stack cannot.
         other = f"tide_gauge/mcrl/other/{TIDE.name}"
-        stack.put(TIDE, other)
-        eventually(lambda: f"↑ {other}" in stack.text, "upload")
+        with paused(stack, "runner poll"):
+            stack.put(TIDE, other)
+            eventually(lambda: f"↑ {other}" in stack.text, "upload")
+            eventually(lambda: reconcile(stack)[0] == 0 and queues.waiting(), "message in the queue", 60)
         code, sheet = reconcile(stack, "--wait", "60")
         assert (code, sheet["unaccounted"], sheet["accounted"]["succeeded"]) == (0, [], 2)
         assert f"↻ {other}" not in stack.text
@@ -116,9 +118,12 @@ def test_outputs_lost_before_anybody_had_them_are_made_again(tmp_path: Path, des
         problem = "has succeeded, but this output is neither in the bucket nor in the outputs folder: "
         problem += lost.relative_to(stack.outputs).as_posix()
         assert f"↻ {KEY} {problem}: taken up again" in stack.text
-        # By the command, before the stack looks the next time.
-        assert lose() == lost
-        assert [kept for *_, kept in stack.history.last_runs()] == [False]
+        # By the command, while the stack cannot.
+        with paused(stack, "runner poll"):
+            assert lose() == lost
+            assert [kept for *_, kept in stack.history.last_runs()] == [False]
+            assert reconcile(stack)[0] == 0
+            assert len(Queues(stack.endpoint_url, described).waiting()) == 1
         code, sheet = reconcile(stack, "--wait", "60")
         assert (code, sheet["accounted"]["succeeded"]) == (0, 1)
         assert lost.is_file()
