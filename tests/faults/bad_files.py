@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import stat
 import tarfile
 import zipfile
@@ -18,6 +19,8 @@ _BOMB_BYTES = 100 << 20
 _MANY = 100_000
 OUTSIDE = Path("/tmp/tsdat-local-outside.wind.csv")
 """Where the archives that lead out of their folder would write."""
+ENTRY = "fine.csv"
+_ELSEWHERE = "/etc/passwd"
 
 
 def _wind() -> bytes:
@@ -47,6 +50,11 @@ def _tar(entries: Mapping[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
                 info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
     return made.getvalue()
+
+
+def harmless_archives() -> dict[str, bytes]:
+    """An archive of each kind with which nothing is wrong, and with one entry."""
+    return {"zip": _zip({ENTRY: b"fine"}), "tar": _tar({ENTRY: b"fine"})}
 
 
 def _flipped(content: bytes) -> bytes:
@@ -95,6 +103,16 @@ def _tar_members(content: bytes) -> list[tarfile.TarInfo]:
         return archive.getmembers()
 
 
+def _leads_to(name: str) -> Path:
+    """Where an entry comes to lie when it is unpacked as it is named, into any folder that is not too deep."""
+    return Path(os.path.normpath(Path("/tmp/run/folder", name)))
+
+
+def _zip_content(content: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return archive.read(archive.namelist()[0])
+
+
 _CSV = "buoy.z05.00.20210101.000000.wind.csv"
 _BUOY_KEY = "a2e_buoy_ingest/humboldt/bad/buoy.z05.00.2021"
 _TIDE_KEY = "tide_gauge/mcrl/bad/tide_2021"
@@ -128,22 +146,66 @@ BAD: dict[str, tuple[str, Callable[[], bytes], Callable[[bytes], object]]] = {
     ),
     "path out of the folder": (
         f"{_BUOY_KEY}0110.000000.zip", lambda: _zip({f"{'../' * 12}{OUTSIDE.relative_to('/')}": _wind()}),
-        lambda c: _zip_members(c)[0].filename.startswith("../../"),
+        lambda c: [_leads_to(member.filename) for member in _zip_members(c)] == [OUTSIDE],
     ),
     "absolute path": (
         f"{_BUOY_KEY}0111.000000.tar", lambda: _tar({str(OUTSIDE): _wind()}),
-        lambda c: [member.name for member in _tar_members(c)] == [str(OUTSIDE)],
+        lambda c: [_leads_to(member.name) for member in _tar_members(c)] == [OUTSIDE],
     ),
     "link in a tar": (
-        f"{_BUOY_KEY}0112.000000.tar", lambda: _tar({_CSV: b"/etc/passwd"}, tarfile.SYMTYPE),
-        lambda c: _tar_members(c)[0].issym(),
+        f"{_BUOY_KEY}0112.000000.tar", lambda: _tar({_CSV: _ELSEWHERE.encode()}, tarfile.SYMTYPE),
+        lambda c: [(member.issym(), member.linkname) for member in _tar_members(c)] == [(True, _ELSEWHERE)],
     ),
     "link in a zip": (
-        f"{_BUOY_KEY}0113.000000.zip", lambda: _zip({_CSV: b"/etc/passwd"}, stat.S_IFLNK | 0o777),
-        lambda c: stat.S_ISLNK(_zip_members(c)[0].external_attr >> 16),
+        f"{_BUOY_KEY}0113.000000.zip", lambda: _zip({_CSV: _ELSEWHERE.encode()}, stat.S_IFLNK | 0o777),
+        lambda c: stat.S_ISLNK(_zip_members(c)[0].external_attr >> 16) and _zip_content(c) == _ELSEWHERE.encode(),
     ),
     "100,000 entries": (
         f"{_BUOY_KEY}0114.000000.zip", lambda: _zip({f"{number}.wind.csv": b"" for number in range(_MANY)}),
         lambda c: len(_zip_members(c)) == _MANY,
     ),
 }  # fmt: skip
+UNSAFE = (
+    "zip bomb", "tar.gz bomb", "path out of the folder", "absolute path", "link in a tar", "link in a zip",
+    "100,000 entries",
+)  # fmt: skip
+"""Archives that do harm where they are unpacked."""
+
+_CUT = "Its transfer may have stopped early: send it again."
+_CUT_ARCHIVE = "Its transfer may have stopped early: test it where it came from, and send it again."
+_BOMB = (
+    "unpacks to more than 200 times its size, as a zip bomb does (ARCHIVE_MAX_RATIO in template.yaml). "
+    "Find out who made it, or raise that value."
+)
+_LINK = (
+    "holds a link, 'buoy.z05.00.20210101.000000.wind.csv'. It is not read; make it again with the file itself in its "
+    "place (tar --dereference)."
+)
+# What is said of each after its name.
+REASONS = {
+    "empty zip": f"is empty (0 bytes). {_CUT}",
+    "empty csv": f"is empty (0 bytes). {_CUT}",
+    "empty log": f"is empty. {_CUT}",
+    "corrupt zip": "cannot be read as the archive that its name says (Bad CRC-32 for file "
+    f"'buoy.z05.00.20201201.000000.currents.csv'). {_CUT_ARCHIVE}",
+    "cut zip": f"cannot be read as a zip archive (File is not a zip file). {_CUT_ARCHIVE}",
+    "cut tar.gz": "cannot be read as a gz archive (Compressed file ended before the end-of-stream marker was reached). "
+    + _CUT_ARCHIVE,
+    "torn csv": f"stops in the middle of line 145, after '2020-12-01 23:5'. {_CUT}",
+    "torn log": "line 123 has 3 values where the columns are 6: '42120   1.982  0'.",
+    "utf-16 csv": "is not UTF-8 text: line 1 holds the byte 0xff. A spreadsheet may have saved it so: save it as "
+    "'CSV UTF-8', or send the instrument's own file.",
+    "utf-16 log": "does not begin with the line 'TIDE GAUGE LOG 1' but with "
+    "'��T\\x00I\\x00D\\x00E\\x00 \\x00G\\x00A\\x00U\\x00G\\x00E\\x00 \\x00L\\x00O\\x00G\\x00 \\x001\\x00'. "
+    "Is it another gauge's file, or not plain text?",
+    "zip bomb": _BOMB,
+    "tar.gz bomb": _BOMB,
+    "path out of the folder": "holds a path that leads out of its folder, "
+    f"'{'../' * 12}tmp/tsdat-local-outside.wind.csv'. It is not read; make it again without '..' in its names.",
+    "absolute path": "holds an absolute path, '/tmp/tsdat-local-outside.wind.csv'. It is not read; make it again with "
+    "paths relative to its folder.",
+    "link in a tar": _LINK,
+    "link in a zip": _LINK,
+    "100,000 entries": "has more than 10000 entries (ARCHIVE_MAX_ENTRIES in template.yaml). Split it, or raise that "
+    "value.",
+}

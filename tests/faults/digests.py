@@ -14,8 +14,10 @@ import hashlib
 import os
 import re
 import signal
+import tarfile
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 from tsdat import IngestPipeline
@@ -29,10 +31,24 @@ def latest(path):
     return [Path("latest", key)] if len(key.encode()) < 1000 else []
 
 
+def unpack(path, folder):
+    """As no pipeline should: wherever the names in the archive lead."""
+    folder.mkdir(exist_ok=True)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                Path(folder, name).write_bytes(archive.read(name))
+    else:
+        with tarfile.open(path) as archive:
+            archive.extractall(folder, filter="fully_trusted")
+
+
 class NoOp(IngestPipeline):
     def run(self, inputs, **kwargs):
         for path in map(Path, inputs):
             self.misbehave(path.name)
+            if "unpack" in path.name:
+                unpack(path, Path("/tmp", f"unpacked-{path.name}"))
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
             made = Path(tempfile.gettempdir(), "made.txt")
@@ -85,6 +101,11 @@ def project(folder: Path, **replacements: str) -> Path:
 def open_gate(project: Path, key: str) -> None:
     """Let a file named *hold* go on."""
     (project / "pipelines" / "noop" / "gates" / Path(key).name).touch()
+
+
+def unpacked(key: str) -> Path:
+    """Where the pipeline unpacks a file named *unpack*."""
+    return Path("/tmp", f"unpacked-{Path(key).name}")
 
 
 def expected(key: str, content: bytes) -> dict[str, bytes]:
