@@ -64,6 +64,13 @@ def messages(stack: Stack, queue: str) -> list[str]:
     return [message["Body"] for message in (listed if isinstance(listed, list) else [listed])]
 
 
+def in_flight(stack: Stack, queue: str) -> int:
+    """How many messages of a queue somebody has received and not yet deleted or given back."""
+    sqs, name = aws.local_sqs(stack.endpoint_url), "ApproximateNumberOfMessagesNotVisible"
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+
+
 def objects_of(body: str) -> Iterator[tuple[str, str]]:
     """Key and ETag of each object that a message speaks of, as S3 itself words it."""
     with contextlib.suppress(ValueError, KeyError, TypeError):

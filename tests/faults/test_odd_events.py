@@ -12,7 +12,7 @@ import pytest
 from commands import agrees
 from conftest import running_on
 from digests import expected, project
-from ledger import balanced, etag, messages
+from ledger import balanced, etag, in_flight, messages, objects_of
 
 from runner import aws
 from runner.backends import Stack, eventually
@@ -53,12 +53,20 @@ class Queue:
         """With the poller paused: let the poll that is under way take this file's message, or end without one."""
         self._stack.put(key.encode(), key)
         over = time.monotonic() + 1.5  # it waits a second
+        eventually(lambda: in_flight(self._stack, self._name) or time.monotonic() > over, "end of the poll")
 
-        def in_flight() -> bool:
-            name = "ApproximateNumberOfMessagesNotVisible"
-            return self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])["Attributes"][name] != "0"
+    def take(self, versions: set[tuple[str, str]]) -> list[str]:
+        """With the poller paused: take messages out of it until all these are told of; gives their bodies in order."""
+        taken: list[str] = []
 
-        eventually(lambda: in_flight() or time.monotonic() > over, "end of the poll")
+        def all_of_them() -> bool:
+            for message in self._sqs.receive_message(QueueUrl=self._url).get("Messages", []):
+                taken.append(message["Body"])
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+            return versions <= {named for body in taken for named in objects_of(body)}
+
+        eventually(all_of_them, "events of all versions")
+        return taken
 
     def drain(self) -> None:
         """Wait until it is empty, in flight and delayed messages included."""
@@ -94,17 +102,27 @@ def test_a_late_event_of_an_older_version_does_not_undo_the_newer_one(
     assert balanced(stack, described, expected).outcomes[key] == "succeeded"
 
 
-def test_events_in_any_order_lead_to_the_same(stack: Stack, described: StackTemplate, queue: Queue):
-    keys = [f"events/noop.order{number}.txt" for number in range(6)]
-    poller = killing.the(stack, "poller")
-    with killing.paused(poller):
-        for key in keys:
-            stack.put(key.encode(), key)
-        eventually(lambda: len(messages(stack, described.queue_name)) >= len(keys), "events of all files")
-        queue.send(*(queue.event(key, key.encode()) for key in reversed(keys)))
+def test_events_in_reversed_order_lead_to_the_newest(stack: Stack, described: StackTemplate, queue: Queue):
+    keys = [f"events/noop.order{number}.txt" for number in range(3)]
+    bodies: list[str] = []
+    with killing.paused(killing.the(stack, "poller")):
+        queue.end_poll("events/noop.ordered.txt")
+        for content in (b"older", b"newer"):
+            for key in keys:
+                stack.put(content + key.encode(), key)
+            bodies += queue.take({(key, etag(content + key.encode())) for key in keys})
+        queue.send(*reversed(bodies))
     for key in keys:
-        stack.final(key)
+        stack.final(key, 2)
     queue.drain()
+    for key in keys:
+        older, newer = b"older" + key.encode(), b"newer" + key.encode()
+        inputs = [item for run in stack.runs_of(key) for item in run.record["inputs"]]
+        named = [item.get("named_etag", item["etag"]) for item in inputs]
+        assert named == [etag(newer), etag(older)]  # as they came
+        assert {item["etag"] for item in inputs} == {etag(newer)}
+        of_its_content, *_ = expected(key, older)
+        assert not (stack.outputs / of_its_content).exists()
     outcomes = balanced(stack, described, expected).outcomes
     assert [outcomes[key] for key in keys] == ["succeeded"] * len(keys)
 
