@@ -9,7 +9,7 @@ from typing import Any
 
 import killing
 import pytest
-from commands import agrees
+from commands import agrees, failures
 from conftest import running_on
 from digests import expected, project
 from ledger import balanced, etag, in_flight, messages, objects_of
@@ -17,6 +17,12 @@ from ledger import balanced, etag, in_flight, messages, objects_of
 from runner import aws
 from runner.backends import Stack, eventually
 from runner.template import StackTemplate
+
+KNOWN_FORMS = (
+    "Known forms: an S3 event notification (Records with eventSource aws:s3 and eventVersion 2.x), an s3:TestEvent, an "
+    "EventBridge event with source aws.s3, a schedule's event with source tsdat.schedule; each alone, or in an SQS "
+    "message, an SNS message, or an SNS message in SQS."
+)
 
 
 @pytest.fixture(scope="module", params=["embedded", "docker"])
@@ -142,15 +148,27 @@ def test_what_speaks_of_no_file_is_kept_with_its_reason_and_stops_nothing(
     foreign = balanced(stack, described, expected).foreign
     assert sorted(foreign) == sorted(before + sent)
     told = {
-        run.record["message_id"]: run.record["error"] or {} for run in stack.history.runs(outcomes=["dead-lettered"])
+        row["etag"]: (row["tried"], row["error"]["type"], row["error"]["message"]) for row in failures(stack).values()
     }
-    texts = {str(error.get("message")).partition(" (")[0].splitlines()[0] for error in told.values()}
-    assert texts >= {
-        "The message is not JSON", 'An event of no known form: {"hello": "world"}', "An event of no known form: []",
-        "s3://tsdat-pipeline-inputs/events/noop.gone.txt is not there any more: it was deleted after its event was "
-        "sent. Put it there again, or give it up.", "An error occurred",
+    no_json, other, empty = (etag(text.encode()) for text in sent[:3])  # what names no file goes by its body
+    assert {tag: told[tag] for tag in (no_json, other, empty, etag(b"?"), etag(b"gone"))} == {
+        no_json: (
+            3, "EventError",
+            f"The message is not JSON (Expecting value: line 1 column 1 (char 0)): no JSON at all\n{KNOWN_FORMS}",
+        ),
+        other: (3, "EventError", f'An event of no known form: {{"hello": "world"}}\n{KNOWN_FORMS}'),
+        empty: (3, "EventError", f"An event of no known form: []\n{KNOWN_FORMS}"),
+        etag(b"?"): (
+            3, "NoSuchBucket",
+            "An error occurred (NoSuchBucket) when calling the GetObject operation: The specified bucket does not "
+            "exist",
+        ),
+        etag(b"gone"): (
+            3, "GoneError",
+            "s3://tsdat-pipeline-inputs/events/noop.gone.txt is not there any more: it was deleted after its event was "
+            "sent. Put it there again, or give it up.",
+        ),
     }  # fmt: skip
-    assert "NoSuchBucket" in {error.get("type") for error in told.values()}
 
 
 def test_a_test_event_beside_real_messages_in_one_batch(stack: Stack, described: StackTemplate, queue: Queue):
