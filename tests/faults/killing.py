@@ -17,7 +17,6 @@ _WORDS = {
     "watcher": ("runner watch",), "poller": ("runner poll",), "emulator": ("aws-lambda-rie",),
     "runtime": ("-m runner.bootstrap", "runtime/bootstrap"), "localstack": ("localstack_main", "localstack.runtime"),
 }  # fmt: skip
-_ESTABLISHED = "01"
 # What only starts another process and names its words too.
 _STARTERS = ("docker-init", "/sbin/init", "tini ")
 
@@ -105,17 +104,6 @@ def paused(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-def is_connected(pid: int, port: int) -> bool:
-    """Whether a process has a TCP connection to a port."""
-    sockets = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            sockets.add(str(descriptor.readlink()))
-    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    to_port = [row for row in rows if int(row[2].split(":")[1], 16) == port and row[3] == _ESTABLISHED]
-    return any(f"socket:[{row[9]}]" in sockets for row in to_port)
 
 
 def address(stack: DockerStack, service: str) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import killing
 import pytest
 from commands import agrees
 from digests import expected, open_gate
-from ledger import balanced
+from ledger import balanced, etag, in_flight, messages
 
 from runner import aws
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
@@ -33,10 +34,6 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 def balance(stack: Stack, described: StackTemplate) -> Callable[[], None]:
     """The balance of all that ever came into this stack."""
     return lambda: balanced(stack, described, expected)
-
-
-def embedded(stack: Stack) -> bool:
-    return isinstance(stack, EmbeddedStack)
 
 
 def lambda_log(stack: Stack) -> str:
@@ -78,6 +75,7 @@ def test_the_watcher_in_the_middle_of_an_upload(
     eventually(under_way, "upload")
     os.kill(watcher, signal.SIGSTOP)  # so that it cannot come to its end between the look and the kill
     assert under_way()
+    eventually(lambda: f"↑ {key}: uploading 100.7 MB …" in stack.text, "word of the upload", 5)
     killing.kill(stack, watcher)
     assert aws.etag_of(s3, described.source_bucket, key, aws.sha256_of(tmp_path / "large")) is None
     killing.successor(stack, "watcher", watcher)
@@ -96,16 +94,37 @@ def test_the_poller_in_the_middle_of_an_invoke(stack: Stack, digest_project: Pat
     balance()
 
 
-def test_the_poller_inside_its_long_poll(stack: Stack, balance: Callable[[], None]):
-    poller, port = killing.the(stack, "poller"), urlsplit(stack.endpoint_url).port if embedded(stack) else 4566
+def test_the_poller_inside_its_long_poll(stack: Stack, described: StackTemplate, balance: Callable[[], None]):
+    polled, after = "killed/noop.polled.txt", "killed/noop.after-poll.txt"
+    stack.put(polled.encode(), polled)
+    stack.final(polled)
     balance()  # nothing is left to do for it but to poll
-    with killing.paused(killing.the(stack, "localstack")):  # so that its poll cannot be answered before the kill
-        assert killing.is_connected(poller, port or 0)
-        killing.kill(stack, poller)
-        key = "killed/noop.polled.txt"
-        stack.put(key.encode(), key)
+    poller, sqs = killing.the(stack, "poller"), aws.local_sqs(stack.endpoint_url)
+    url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
+    entity = {"key": polled, "size": len(polled), "eTag": etag(polled.encode())}
+    record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}
+    event = {"Records": [{**record, "s3": {"bucket": {"name": described.source_bucket}, "object": entity}}]}
+
+    def is_caught() -> bool:
+        """Stop it and send a message: if that is taken, then by a poll that had begun before and has not come back."""
+        os.kill(poller, signal.SIGSTOP)
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))
+        over = time.monotonic() + 1.5  # a poll waits a second
+        eventually(lambda: in_flight(stack, described.queue_name) or time.monotonic() > over, "end of the poll")
+        if in_flight(stack, described.queue_name):
+            return True
+        os.kill(poller, signal.SIGCONT)  # it was between two polls
+        eventually(lambda: not messages(stack, described.queue_name), "empty queue")
+        return False
+
+    eventually(is_caught, "poll that takes the message")
+    runs = len(stack.runs_of(polled))
+    killing.kill(stack, poller)
+    stack.put(after.encode(), after)
     killing.successor(stack, "poller", poller)
-    assert stack.final(key).outcome == "succeeded"
+    assert stack.final(after).outcome == "succeeded"
+    again = stack.final(polled, runs + 1)
+    assert (again.outcome, again.attempt) == ("succeeded", 2)  # the dead one had received it
     balance()
 
 
@@ -118,7 +137,10 @@ def test_the_lambdas_runtime_in_the_middle_of_a_run(stack: Stack, digest_project
     first, last = stack.runs_of(key)
     assert first.outcome == "failed"
     assert first.record["error"] is not None
-    assert first.record["error"]["message"].startswith("The Lambda")
+    assert first.record["error"]["message"] == (
+        "The Lambda was killed during the run, most likely because it used more than MemorySize (600 MB) in "
+        "template.yaml. Raise it, or have the pipeline hold less at once."
+    )
     assert last.attempt == 2
     balance()
 
