@@ -36,6 +36,8 @@ _FILES_IN_A_FOLDER = 250
 _SAMPLE_EVERY_S = 2.0
 # Between two kills: so it has recovered from the first, however slow the machine is, and comes to an end.
 _FILES_BETWEEN_KILLS = 20
+# From the first quarter of the time to the last.
+_MOST_GROWTH_MB = 10.0
 
 
 @dataclass
@@ -117,8 +119,20 @@ class Soak:
         step = max(1, len(sizes) // 4)
         return [max(sizes[at : at + step], default=0.0) for at in range(0, 4 * step, step)]
 
+    @property
+    def growth_mb(self) -> float:
+        """How much more memory the supervisor, which is never killed, took in the last quarter than in the first."""
+        first, *_, last = self.quarters("supervisor")
+        return last - first
+
+    @property
+    def leaks(self) -> bool:
+        """Whether that is too much."""
+        return self.growth_mb > _MOST_GROWTH_MB
+
     def __str__(self) -> str:
         """The balance sheet."""
+        verdict = f"{'too much' if self.leaks else 'fine'}, {_MOST_GROWTH_MB:.0f} MB are allowed"
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.sheet.counts().items()))
         kills = ", ".join(f"{self.kills[kind]} {kind}" for kind in KINDS)
         memory = [
@@ -135,6 +149,7 @@ class Soak:
                 f"duration  {self.seconds:.0f} s",
                 "memory    the most MB in each quarter of the time",
                 *memory,
+                f"growth    {self.growth_mb:.1f} MB of the supervisor, which is never killed: {verdict}",
                 *self.sheet.problems[:20],
             ]
         )
@@ -156,7 +171,7 @@ def _resident_mb(pid: int) -> float | None:
 
 
 def main() -> int:
-    """Run a soak and print its balance sheet; 0 when nothing is lost or wrong."""
+    """Run a soak and print its balance sheet; 0 when nothing is lost or wrong and the memory stayed flat."""
     parser = argparse.ArgumentParser(description="Many small files, random kills, and a balance sheet.")
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -174,7 +189,7 @@ def main() -> int:
         )
         return 1
     print(soak)
-    bad = soak.lost or soak.sheet.problems or soak.dropped < soak.files
+    bad = soak.lost or soak.sheet.problems or soak.dropped < soak.files or soak.leaks
     if bad:
         print(f"see {folder}", file=sys.stderr)
     else:
