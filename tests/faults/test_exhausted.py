@@ -9,7 +9,7 @@ from pathlib import Path
 
 import killing
 import pytest
-from commands import message
+from commands import agrees, message
 from conftest import running_on
 from digests import expected, open_gate, project
 from ledger import balanced
@@ -19,6 +19,10 @@ from runner.template import StackTemplate
 
 # Long enough for the init phase, which counts against it.
 TIMEOUT_S = 20
+TIMED_OUT = (
+    f"Task timed out after {TIMEOUT_S}.00 seconds: Timeout in template.yaml is {TIMEOUT_S}. Raise it (AWS allows 900, "
+    "and the queue's VisibilityTimeout should be six times as long), or give the pipeline less to do at once."
+)
 
 
 @pytest.fixture(params=["embedded", "docker"])
@@ -26,11 +30,11 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     return request.getfixturevalue(f"{request.param}_digests")
 
 
-def dead_letter(stack: Stack, described: StackTemplate, fault: str) -> str:
+def dead_letter(stack: Stack, described: StackTemplate, fault: str, patience_s: float = 60.0) -> str:
     """Send a file that must fail, and then one that must not; gives the reason."""
     key, after = f"exhausted/noop.{fault}.txt", f"exhausted/noop.after-{fault[:3]}.txt"
     stack.put(key.encode(), key)
-    stack.final(key)
+    stack.final(key, patience_s=patience_s)
     stack.put(after.encode(), after)
     assert stack.final(after).outcome == "succeeded"
     assert balanced(stack, described, expected).outcomes[key] == "dead-lettered"
@@ -60,11 +64,16 @@ def test_too_much_memory(stack: Stack, described: StackTemplate):
     )
 
 
-@pytest.fixture(params=["embedded", "docker"])
-def hasty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
+def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
+    agrees(stack, described, expected)
+
+
+@pytest.fixture(scope="module", params=["embedded", "docker"])
+def hasty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Path]]:
     """A stack whose function has little time, and its project."""
-    root = project(tmp_path / "project", Timeout=f"Timeout: {TIMEOUT_S}")
-    with running_on(request.param, tmp_path / "data", root) as made:
+    folder = tmp_path_factory.mktemp("hasty")
+    root = project(folder / "project", Timeout=f"Timeout: {TIMEOUT_S}")
+    with running_on(request.param, folder / "data", root) as made:
         yield made, root
 
 
@@ -77,10 +86,15 @@ def test_too_little_time(hasty: tuple[Stack, Path], described: StackTemplate):
     assert not killing.alive(runtime)
     assert first.outcome == "failed"
     assert first.record["error"] is not None
-    assert first.record["error"]["message"] == (
-        f"Task timed out after {TIMEOUT_S}.00 seconds: Timeout in template.yaml is {TIMEOUT_S}. Raise it (AWS allows "
-        "900, and the queue's VisibilityTimeout should be six times as long), or give the pipeline less to do at once."
-    )
+    assert first.record["error"]["message"] == TIMED_OUT
     open_gate(root, key)
     assert stack.final(key).attempt == 2
     assert balanced(stack, described, expected).outcomes[key] == "succeeded"
+
+
+def test_too_little_time_three_times(hasty: tuple[Stack, Path], described: StackTemplate):
+    stack, _ = hasty
+    assert dead_letter(stack, described, "sleep", patience_s=6 * TIMEOUT_S) == TIMED_OUT
+    key = "exhausted/noop.sleep.txt"
+    assert [run.outcome for run in stack.runs_of(key)] == ["failed", "failed", "dead-lettered"]
+    agrees(stack, described, expected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from commands import message
+from commands import agrees, message
 from digests import expected
 from ledger import balanced
 
@@ -39,3 +39,7 @@ def test_a_name_with_two_routes_is_dead_lettered_with_both(stack: Stack, describ
         "  pipelines/rival/config/pipeline.yaml ← '.*rival.*'\n"
         "Make the patterns in pipelines/routes.yaml or the triggers in these configs more specific."
     )
+
+
+def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
+    agrees(stack, described, expected)
