@@ -179,7 +179,7 @@ _BOMB = (
 )
 _LINK = (
     "holds a link, 'buoy.z05.00.20210101.000000.wind.csv'. It is not read; make it again with the file itself in its "
-    "place (tar --dereference)."
+    "place (tar --dereference --hard-dereference)."
 )
 # What is said of each after its name.
 REASONS = {
