@@ -125,7 +125,7 @@ class Mirror:
     def path(self, key: str) -> Path | None:
         """The file of a key; None for a key that would lead out of the folder."""
         parts = PurePosixPath(key).parts
-        return None if not parts or parts[0] == "/" or ".." in parts else self._folder.joinpath(*parts)
+        return None if not parts or key.startswith("/") or ".." in parts else self._folder.joinpath(*parts)
 
     def _fetch(self, key: str) -> None:
         path = self.path(key)

@@ -109,6 +109,7 @@ class Keeper:
     def __init__(self, settings: Settings, described: StackTemplate) -> None:
         self._settings, self._template = settings, described
         self._suspects: set[Version] = set()
+        self._unsettled = False  # something is in progress, of which only another look tells whether it comes to an end
         self._seen: _Marks | None = None
         self._full_at = 0.0
         self._ran: tuple[float, int] | None = None
@@ -134,7 +135,7 @@ class Keeper:
         if self._seen is None:
             _tell_start(sheet)
         self._seen, self._full_at = marks, time.monotonic() + _FULL_LOOK_S
-        missing = sheet.unaccounted()
+        missing, self._unsettled = sheet.unaccounted(), bool(sheet.in_progress())
         again = [finding for finding in missing if (finding.key, finding.etag) in self._suspects]
         for finding in books.mend(again):
             log.info("↻ %s %s: %s", printable(finding.key) or "a message", finding.problem, _MENDED[finding.remedy])
@@ -153,7 +154,8 @@ class Keeper:
             return True
         if (marks.epoch, marks.dead) != (self._seen.epoch, self._seen.dead):
             return marks.waiting <= _LONG_QUEUE
-        return not marks.waiting and marks != self._seen and time.monotonic() >= self._full_at
+        news = self._unsettled or marks != self._seen
+        return not marks.waiting and news and time.monotonic() >= self._full_at
 
 
 _MENDED: dict[Remedy | None, str] = {"again": "taken up again", "enter": "noted as a dead letter"}

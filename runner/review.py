@@ -75,9 +75,9 @@ def logs(
     wanted = _filter(settings, key, pipeline, failed)
     show = _print_json if as_json else _Printer().show
     with closing(History(settings.state)) as history, suppress(KeyboardInterrupt):
-        found = [run for run in history.runs() if wanted(run)][-newest:]
-        last = max((run.id for run in history.runs(newest=1)), default=0)
-        for run in found:
+        before = history.runs()
+        last = before[-1].id if before else 0
+        for run in [run for run in before if wanted(run)][-newest:]:
             show(run)
         while follow:
             for run in history.runs(after_id=last):

@@ -6,18 +6,23 @@ import itertools
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import SAMPLES, Supervised, runner, running
 
 from runner import aws
+from runner import reconcile as reconciling
 from runner.backends import Stack, eventually
 from runner.messages import object_event
 from runner.queues import Queues
+from runner.settings import Settings
 from runner.template import StackTemplate
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
@@ -82,6 +87,27 @@ def test_an_object_whose_event_is_lost_is_found_and_processed(tmp_path: Path, de
         assert (code, sheet["unaccounted"], sheet["accounted"]["succeeded"]) == (0, [], 2)
         assert f"↻ {other}" not in stack.text
         assert [stack.final(key).outcome for key in (KEY, other)] == ["succeeded"] * 2
+
+
+def test_an_event_lost_while_nothing_else_happens_is_missed_too(
+    tmp_path: Path, described: StackTemplate, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reconciling, "_FULL_LOOK_S", 6.0)
+    monkeypatch.setattr(reconciling, "_GLANCE_S", 0.5)
+    stop = threading.Event()
+    with running(tmp_path) as stack, paused(stack, "runner poll"):
+        s3, queues = aws.local_s3(stack.endpoint_url), Queues(stack.endpoint_url, described)
+        s3.put_bucket_notification_configuration(Bucket=described.source_bucket, NotificationConfiguration={})
+        settings = replace(Settings.from_env({}), data=tmp_path, endpoint_url=stack.endpoint_url)
+        keeper = threading.Thread(target=reconciling.Keeper(settings, described).run, args=(stop,))
+        keeper.start()
+        try:
+            time.sleep(8)  # so that it looks at once when the file comes, while its event may still be on its way
+            stack.put(TIDE, KEY)
+            eventually(queues.waiting, "a new event", 30)
+        finally:
+            stop.set()
+            keeper.join()
 
 
 def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
