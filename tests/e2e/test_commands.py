@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,15 @@ def test_ingest_counts_failures_and_skips(tmp_path: Path):
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "0 successes, 1 failures, 1 skipped"
     assert "Known routes:" in done.stdout
+
+
+def test_ingest_looks_into_archives_as_the_lambda_does(tmp_path: Path):
+    bad = tmp_path / "buoy.z05.00.20201201.000000.zip"
+    with zipfile.ZipFile(bad, "w") as archive:
+        archive.writestr("../outside.csv", "x")
+    done = runner("ingest", bad, "--data", tmp_path)
+    assert done.returncode == 1
+    assert "holds a path that leads out of its folder, '../outside.csv'. It is not read;" in done.stdout
 
 
 def test_ingest_clumps_the_files_into_one_run(tmp_path: Path):

@@ -6,7 +6,7 @@ That only this machine can connect is in test_lifecycle.py and test_docker.py.
 from __future__ import annotations
 
 import json
-import shutil
+import re
 import socketserver
 import subprocess
 import sys
@@ -144,15 +144,19 @@ class NoOp(IngestPipeline):
         if "dump" in inputs[0]:
             raise ValueError("hex:" + json.dumps(dict(os.environ)).encode().hex())
         logging.getLogger("pipeline").warning("logged password=hunter2-in-a-log")
-        raise ValueError("cannot open ftp://me:hunter2-in-a-url@example.org and api_key='hunter2-in-quotes'")
+        told = "cannot open ftp://me:hunter2-in-a-url@example.org and api_key='hunter2-in-quotes'"
+        raise ValueError(f"{told} with {os.environ.get('LAB_API_KEY')}")
 """
+# A variable of the function; what it holds is a secret by its name.
+LAB_KEY = "LAB_API_KEY: hunter2-as-it-is-alone"
 
 
 @pytest.fixture(scope="module", params=["embedded", "docker"])
 def telltale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("telltale")
     project = noop.project(folder / "project", TELLTALE)
-    shutil.copy(ROOT / "template.yaml", project)
+    text = (ROOT / "template.yaml").read_text()
+    (project / "template.yaml").write_text(re.sub(r"(?m)^( +)(?=POWERTOOLS_SERVICE_NAME:)", rf"\1{LAB_KEY}\n\1", text))
     kind = UpWithDocker if request.param == "docker" else Supervised
     made = kind(folder / "data", RUNNER_ROOT=str(project), LAMBDA_CONCURRENCY="1", **SECRETS)
     try:
@@ -163,8 +167,8 @@ def telltale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 # By whom they are given: template.yaml, the local stack, the emulator, and netCDF4 as it is imported.
 EVERY_LAMBDA = {
-    "ARCHIVE_MAX_ENTRIES", "ARCHIVE_MAX_MB", "ARCHIVE_MAX_RATIO", "HOME", "LOG_LEVEL", "MPLBACKEND", "MPLCONFIGDIR",
-    "POWERTOOLS_SERVICE_NAME", "TSDAT_S3_BUCKET_NAME", "XDG_CACHE_HOME",
+    "ARCHIVE_MAX_ENTRIES", "ARCHIVE_MAX_MB", "ARCHIVE_MAX_RATIO", "HOME", "LAB_API_KEY", "LOG_LEVEL", "MPLBACKEND",
+    "MPLCONFIGDIR", "POWERTOOLS_SERVICE_NAME", "TSDAT_S3_BUCKET_NAME", "XDG_CACHE_HOME",
     "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL",
     "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE", "LANG", "PATH",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_TIMEOUT",
@@ -197,7 +201,9 @@ def test_no_secret_is_kept_or_shown(telltale: Stack):
     telltale.put(b"x", "noop.raise.txt")
     run = telltale.final("noop.raise.txt")
     assert run.record["error"] is not None
-    assert run.record["error"]["message"] == "cannot open ftp://[redacted]@example.org and api_key='[redacted]'"
+    assert run.record["error"]["message"] == (
+        "cannot open ftp://[redacted]@example.org and api_key='[redacted]' with [redacted]"
+    )
     assert run.record["warnings"] == ["logged password=[redacted]"]
     shown = runner("logs", "noop.raise", "--data", telltale.data).stdout
     assert "ftp://[redacted]@example.org" in shown
@@ -208,6 +214,30 @@ def test_no_secret_is_kept_or_shown(telltale: Stack):
     logged = lambda_log(telltale)
     assert "logged password=[redacted]" in logged
     assert "hunter2" not in shown + telltale.text + logged
+
+
+def test_ingest_shows_no_secret_either(tmp_path: Path):
+    lines = "-----BEGIN RSA PRIVATE KEY-----\\nhunter2-in-the-middle\\n-----END RSA PRIVATE KEY-----"
+    source = f"""
+import warnings
+from tsdat import IngestPipeline
+
+class NoOp(IngestPipeline):
+    def run(self, inputs, **kwargs):
+        warnings.warn("password=hunter2-in-a-warning")
+        if "raise" in inputs[0]:
+            raise ValueError("no key: {lines}")
+"""
+    project = noop.project(tmp_path / "project", source)
+    (project / "pipelines" / "__init__.py").touch()  # else Python prefers the working directory's
+    files = [tmp_path / "noop.warn.txt", tmp_path / "noop.raise.txt"]
+    for file in files:
+        file.write_text("x")
+    done = runner("ingest", *files, "--data", tmp_path, RUNNER_ROOT=str(project))
+    assert "warning: password=[redacted]" in done.stdout
+    assert "ValueError in phase process: no key: [redacted]\n" in done.stdout
+    assert "1 successes, 1 failures" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
 
 
 def lambda_log(telltale: Stack) -> str:

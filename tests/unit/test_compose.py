@@ -36,6 +36,10 @@ def test_the_lambda_is_given_fake_credentials_and_nothing_of_the_template():
     assert given == aws.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
 
 
+def test_our_services_are_given_fake_credentials():
+    assert SERVICES["watcher"]["environment"].items() >= {**aws.FAKE_IDENTITY, "RUNNER_DATA": "/data"}.items()
+
+
 def test_the_lambda_starts_the_images_handler():
     assert SERVICES["lambda"]["command"] == [lambdas.HANDLER]
     assert Path("Dockerfile").read_text().endswith(f'CMD ["{lambdas.HANDLER}"]\n')
