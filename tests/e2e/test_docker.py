@@ -160,10 +160,7 @@ def test_outputs_belong_to_the_owner_of_the_data_folder_and_the_end_comes_soon(t
 
 def owners(stack: DockerStack, service: str) -> set[str]:
     """The users as whom a service's processes run, but for Docker's own init."""
-    (container,) = docker(
-        "ps", "--quiet", "--filter", f"label=com.docker.compose.project={stack.project}",
-        "--filter", f"label=com.docker.compose.service={service}",
-    ).split()  # fmt: skip
+    (container,) = containers(stack, service)
     lines = docker("top", container, "-eo", "pid,uid,args").splitlines()[1:]
     return {line.split()[1] for line in lines if "docker-init" not in line and "python" in line}
 

@@ -134,7 +134,7 @@ def test_too_much_memory_is_told_with_the_templates_value(function: Function):
 
 
 @pytest.mark.parametrize(("name", "error"), [("write", "No space left on device"), ("save", "NetCDF: HDF error")])
-def test_a_full_tmp_is_told_with_its_size(function: Function, name: str, error: str):
+def test_a_full_tmp_is_told_with_its_key(function: Function, name: str, error: str):
     answer = function.run(name)
     assert answer.kind == "raised", answer
     assert error in answer.error

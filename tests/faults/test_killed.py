@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -19,6 +18,7 @@ from ledger import balanced, etag, in_flight, messages
 
 from runner import aws
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
+from runner.messages import object_event
 from runner.rie import Emulator
 from runner.template import StackTemplate
 
@@ -101,14 +101,12 @@ def test_the_poller_inside_its_long_poll(stack: Stack, described: StackTemplate,
     balance()  # nothing is left to do for it but to poll
     poller, sqs = killing.the(stack, "poller"), aws.local_sqs(stack.endpoint_url)
     url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
-    entity = {"key": polled, "size": len(polled), "eTag": etag(polled.encode())}
-    record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}
-    event = {"Records": [{**record, "s3": {"bucket": {"name": described.source_bucket}, "object": entity}}]}
+    event = object_event(described.source_bucket, polled, etag(polled.encode()))
 
     def is_caught() -> bool:
         """Stop it and send a message: if that is taken, then by a poll that had begun before and has not come back."""
         os.kill(poller, signal.SIGSTOP)
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))
+        sqs.send_message(QueueUrl=url, MessageBody=event)
         over = time.monotonic() + 1.5  # a poll waits a second
         eventually(lambda: in_flight(stack, described.queue_name) or time.monotonic() > over, "end of the poll")
         if in_flight(stack, described.queue_name):
