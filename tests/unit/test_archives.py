@@ -221,7 +221,8 @@ def test_the_fault_is_real_without_the_guard(tmp_path: Path):
     path = tmp_path / "a.tar"
     path.write_bytes(tarred(("../escaped.csv", b"x")))
     with tarfile.open(path) as archive:
-        archive.extractall(inner, filter="fully_trusted")
+        archive.extraction_filter = lambda member, _: member  # Python 3.11.2 takes no `filter` yet, and trusts all
+        archive.extractall(inner)
     assert (tmp_path / "escaped.csv").exists()
     with pytest.raises(ArchiveError):
         archives.check(path, DEFAULT)
