@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from runner.history import FINAL, History, Ledger, Run
-from runner.mirror import is_mirrored
+from runner.outputs import is_mirrored
 
 _PATIENCE_S = 300.0
 

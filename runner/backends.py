@@ -18,7 +18,7 @@ from runner import compose, template
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
 from runner.lambdas import free_port
-from runner.mirror import is_mirrored
+from runner.outputs import is_mirrored
 
 T = TypeVar("T")
 # How this machine reaches packages, for the environments that scripts make at their first use.

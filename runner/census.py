@@ -19,7 +19,7 @@ from runner.balance import LastRun, World
 from runner.errors import StackError
 from runner.history import History, Ledger, Run, Upload, Version
 from runner.inbox import Inbox, refused
-from runner.mirror import is_mirrored
+from runner.outputs import is_mirrored
 from runner.queues import Queues
 from runner.record import Output
 from runner.settings import Settings

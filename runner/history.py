@@ -182,8 +182,7 @@ class History:
         each = self._db.execute("SELECT key, etag, max(run_id) FROM inputs GROUP BY key, etag ORDER BY key, etag")
         for key, etag, run_id in each:  # not one query: SQLite would sort all records first
             row = self._db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-            kept = self._db.execute("SELECT 1 FROM kept WHERE run_id = ?", (run_id,)).fetchone()
-            yield (key, etag), _run(row), kept is not None
+            yield (key, etag), _run(row), self.is_kept(run_id)
 
     def tries(self, version: Version) -> int:
         """How many runs of a version have failed."""
@@ -193,6 +192,10 @@ class History:
             version,
         ).fetchone()
         return int(row["tries"])
+
+    def is_kept(self, run_id: int) -> bool:
+        """Whether all outputs of a run have been in the outputs folder."""
+        return self._db.execute("SELECT 1 FROM kept WHERE run_id = ?", (run_id,)).fetchone() is not None
 
     def keep(self, run_ids: Iterable[int]) -> None:
         """Remember that all outputs of these runs have come into the outputs folder."""

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import aws
-from runner.history import Run
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -24,24 +23,6 @@ log = logging.getLogger("mirror")
 
 _LOOK_INTERVAL_S = 30.0
 _NEW_BUCKET_INTERVAL_S = 1.0
-
-
-# The file system's clock may lag behind that of the process.
-_CLOCK_SLACK_S = 0.05
-
-
-def is_mirrored(run: Run, folder: Path) -> bool:
-    """Whether all outputs of a run have come into the folder since the run ended."""
-    paths = [folder / output["key"] for output in run.record["outputs"]]
-    return all(path.is_file() and path.stat().st_mtime >= run.ended_at - _CLOCK_SLACK_S for path in paths)
-
-
-def await_mirrored(runs: Iterable[Run], folder: Path, patience_s: float = 10.0) -> None:
-    """Wait until the outputs of runs have come into the folder: the mirror is a little later than the history."""
-    runs = list(runs)
-    deadline = time.monotonic() + patience_s
-    while not all(is_mirrored(run, folder) for run in runs) and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 class Mirror:

@@ -15,7 +15,7 @@ from pathlib import Path
 from runner import aws, debugging, docker, embedded, reasons, report, routing, template
 from runner.errors import StackError, StoppedError
 from runner.history import FINAL, History, Run
-from runner.mirror import await_mirrored
+from runner.outputs import await_mirrored
 from runner.presence import running_at
 from runner.settings import Settings
 from runner.submit import default_key, submit

@@ -13,7 +13,7 @@ from typing import Any
 from runner import aws, debugging, presence, report, template
 from runner.errors import SettingsError, StoppedError
 from runner.history import History
-from runner.mirror import await_mirrored
+from runner.outputs import await_mirrored
 from runner.scheduled import Window, iso
 from runner.schedules import Schedule
 from runner.settings import Settings

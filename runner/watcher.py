@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from runner import aws, localstack
 from runner.history import FINAL, History, Ledger, Upload
 from runner.inbox import FolderEvents, Happening, Inbox, printable, refused
+from runner.outputs import is_mirrored
 from runner.progress import Progress, human_size
 from runner.settings import Settings
 from runner.settling import Settler, Stamp
@@ -132,12 +133,19 @@ class Watcher:
             return False
         outcome = self._history.outcome(key, known.etag)
         if outcome == "succeeded" and not self._settings.retain:
-            self._inbox.path(key).unlink(missing_ok=True)
+            self._remove(known, stamp)
             return True
         done = known.epoch == self._epoch or outcome in FINAL
         if done and (self._settings.retain or outcome in FINAL):
             self._done[key] = stamp
         return done
+
+    def _remove(self, known: Upload, stamp: Stamp) -> None:
+        """Remove a file that succeeded, once its outputs are where they outlive LocalStack."""
+        run = self._history.of(known.key, known.etag)
+        through = run and (self._history.is_kept(run.id) or is_mirrored(run, self._settings.outputs))
+        if through and self._inbox.stamp(known.key) == stamp:
+            self._inbox.path(known.key).unlink(missing_ok=True)
 
     def _start_uploads(self) -> None:
         if not self._epoch:

@@ -177,6 +177,24 @@ def test_outputs_lost_before_anybody_had_them_are_made_again(tmp_path: Path, des
         assert (code, sheet["unaccounted"], sheet["accounted"]["forgotten"]) == (0, [], 1)
 
 
+def test_without_retain_a_file_stays_until_its_outputs_outlive_localstack(tmp_path: Path):
+    (tmp_path / "outputs").mkdir()
+    in_the_way = tmp_path / "outputs" / "data"
+    in_the_way.touch()  # so that no NetCDF file can come below it
+    with running(tmp_path, "--no-retain", "--polling") as stack:
+        path = stack.put(TIDE, KEY)
+        assert stack.final(KEY).outcome == "succeeded"
+        stack.put(b"?", "later.bin")
+        eventually(lambda: "↑ later.bin" in stack.text, "another look at the inbox")
+        assert path.exists()
+        pid = stack.children()["localstack_main"]
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: stack.children().get("localstack_main", pid) != pid, "new LocalStack")
+        in_the_way.unlink()
+        stack.mirrored(stack.final(KEY, count=2))
+        eventually(lambda: not path.exists(), "removal of the copy")
+
+
 def test_a_dead_letter_that_nobody_saw_gets_its_reason(tmp_path: Path, described: StackTemplate):
     with running(tmp_path) as stack:
         queues = Queues(stack.endpoint_url, described)

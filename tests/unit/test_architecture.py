@@ -57,6 +57,7 @@ LAYERS = [
         "eventbridge",
         "emptying",
         "account",
+        "outputs",
     },
     {"pipeline", "report", "worker"},
     STAGES,
