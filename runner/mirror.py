@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import queue
 import threading
@@ -9,6 +10,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ log = logging.getLogger("mirror")
 
 _LOOK_INTERVAL_S = 30.0
 _NEW_BUCKET_INTERVAL_S = 1.0
+_md5 = partial(hashlib.md5, usedforsecurity=False)  # what an ETag is, but of a large object uploaded in parts
 
 
 class Mirror:
@@ -90,7 +93,7 @@ class Mirror:
             for item in (item for page in pages for item in page.get("Contents", [])):
                 if not self._has(item["Key"], item["ETag"], item["Size"], item["LastModified"]):
                     self._fetch(item["Key"])
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, OSError) as error:  # a file may go while it is looked at
             log.debug("cannot look into %s now: %s", self._bucket, error)
             return False
         return True
@@ -98,10 +101,17 @@ class Mirror:
     def _has(self, key: str, etag: str, size: int, modified: datetime) -> bool:
         if key in self._known:
             return self._known[key] == etag
-        path = self.path(key)
-        return path is None or (
-            path.is_file() and path.stat().st_size == size and path.stat().st_mtime >= modified.timestamp()
-        )
+        path, since = self.path(key), modified.timestamp()
+        if path is None:
+            return True
+        if not path.is_file() or path.stat().st_size != size or path.stat().st_mtime < since:
+            return False
+        if path.stat().st_mtime < since + 1:  # S3 tells whole seconds: a newer object may have come after the file
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, _md5).hexdigest() != etag.strip('"'):
+                    return False
+            path.touch()  # as if fetched now
+        return True
 
     def path(self, key: str) -> Path | None:
         """The file of a key; None for a key that would lead out of the folder."""
