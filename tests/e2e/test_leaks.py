@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
+import killing
 import pytest
 from conftest import SAMPLES
+from soak import resident_mb
 
 from runner.backends import Stack, eventually
 
@@ -20,22 +21,14 @@ def stack(embedded_stack: Stack) -> Stack:
     return embedded_stack
 
 
-def lambdas(stack: Stack) -> dict[int, dict[str, int]]:
+def lambdas(stack: Stack) -> dict[int, dict[str, float]]:
     """For each Lambda's process, how much it has of each that may not grow."""
-    listing = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
     found = {}
-    for line in listing.splitlines():
-        pid, command = line.split(None, 1)
-        folder = Path("/proc", pid)
-        if "-m runner.bootstrap" in command and "aws-lambda-rie" not in command and belongs(folder, stack):
-            resident_mb = int((folder / "status").read_text().split("VmRSS:")[1].split()[0]) // 1024
-            found[int(pid)] = {"memory in MB": resident_mb, "open descriptors": len(list((folder / "fd").iterdir()))}
+    for pid in killing.pids(stack, "runtime"):
+        memory_mb = resident_mb(pid)
+        assert memory_mb, "a Lambda has ended"
+        found[pid] = {"memory in MB": memory_mb, "open descriptors": len(list(Path(f"/proc/{pid}/fd").iterdir()))}
     return found
-
-
-def belongs(folder: Path, stack: Stack) -> bool:
-    """Whether a process works for this stack and not for another one on this machine."""
-    return f"TMPDIR={stack.data / 'state'}" in (folder / "environ").read_text()
 
 
 def send(stack: Stack, first: int, last: int) -> None:
@@ -49,9 +42,9 @@ def send(stack: Stack, first: int, last: int) -> None:
     )
 
 
-def looks(stack: Stack, first: int, last: int) -> dict[int, list[dict[str, int]]]:
+def looks(stack: Stack, first: int, last: int) -> dict[int, list[dict[str, float]]]:
     """What `lambdas` says after every twenty files: garbage that awaits collection comes and goes."""
-    found: dict[int, list[dict[str, int]]] = {}
+    found: dict[int, list[dict[str, float]]] = {}
     for start in range(first, last, 20):
         send(stack, start, start + 20)
         for pid, seen in lambdas(stack).items():

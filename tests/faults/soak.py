@@ -104,7 +104,7 @@ class Soak:
     def _sample(self, stack: EmbeddedStack) -> None:
         processes = {"supervisor": {stack.process.pid}, **{kind: killing.pids(stack, kind) for kind in KINDS}}
         for kind, pids in processes.items():
-            sizes = [size for pid in pids if (size := _resident_mb(pid))]
+            sizes = [size for pid in pids if (size := resident_mb(pid))]
             if sizes:
                 self.memory_mb.setdefault(kind, []).append(max(sizes))
 
@@ -163,7 +163,8 @@ def ended_files(data: Path) -> int:
         return int(db.execute(query, FINAL).fetchone()[0])
 
 
-def _resident_mb(pid: int) -> float | None:
+def resident_mb(pid: int) -> float | None:
+    """The memory of a process in MB, if it still is there."""
     try:
         return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
     except (OSError, IndexError):  # it has just ended
