@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import os
 import re
-from collections.abc import Callable
+import threading
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,7 +20,6 @@ REGION = "us-west-2"
 ACCOUNT = "000000000000"
 # A tag on the source bucket that names its life: LocalStack forgets everything, and a new bucket gets a new epoch.
 EPOCH_TAG = "epoch"
-_MULTIPART_BYTES = 16 * 1024 * 1024
 _COMPOSE_SERVICE = "localstack"
 # Nothing else may be in it: what parsers of URLs read differently, such as "http://a\\@b", is no endpoint.
 _ENDPOINT = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?/?", re.IGNORECASE)
@@ -92,23 +89,34 @@ def config(**more: Any) -> Any:
     return Config(connect_timeout=2, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}, **more)
 
 
-def local_client(service: str, endpoint_url: str | None) -> Any:
-    """Any service at the local endpoint, with fake credentials whatever the environment holds."""
+# A session makes one client at a time.
+_MAKING = threading.Lock()
+
+
+@cache
+def _local_session() -> Any:
+    """One for all local clients: to read botocore's descriptions of services anew for each takes 0.1 s or more."""
     import boto3  # 0.3 s: only for those who talk to AWS
     import botocore.session
 
-    # The developer's profile and files may name other endpoints, programs to run, or not be there at all; a proxy of
-    # theirs would get what is meant for this machine.
+    # The developer's profile and files may name other endpoints, programs to run, or not be there at all.
     unset = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
     session: Any = botocore.session.Session({name: (None, None, value, None) for name, value in unset.items()})
-    return boto3.Session(botocore_session=session).client(
-        service,  # type: ignore[call-overload]  # one overload for each service
-        endpoint_url=require_local(endpoint_url),
-        region_name=REGION,
-        aws_access_key_id=FAKE_IDENTITY["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_IDENTITY["AWS_SECRET_ACCESS_KEY"],
-        config=config(proxies={}),
-    )
+    return boto3.Session(botocore_session=session)
+
+
+def local_client(service: str, endpoint_url: str | None) -> Any:
+    """Any service at the local endpoint, with fake credentials whatever the environment holds."""
+    local = require_local(endpoint_url)
+    with _MAKING:
+        return _local_session().client(
+            service,
+            endpoint_url=local,
+            region_name=REGION,
+            aws_access_key_id=FAKE_IDENTITY["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=FAKE_IDENTITY["AWS_SECRET_ACCESS_KEY"],
+            config=config(proxies={}),  # a proxy of theirs would get what is meant for this machine
+        )
 
 
 def local_s3(endpoint_url: str | None) -> S3Client:
@@ -162,55 +170,6 @@ def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
     except (ClientError, BotoCoreError):
         return None
     return next((tag["Value"] for tag in tags if tag["Key"] == EPOCH_TAG), None)
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum by which contents are told apart."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def upload(
-    client: S3Client,
-    bucket_name: str,
-    key: str,
-    path: Path,
-    sha256: str,
-    on_bytes: Callable[[int], object] = lambda count: None,
-) -> str:
-    """Put a file into a bucket, a large one in parts; gives the object's ETag.
-
-    Args:
-        client: S3.
-        bucket_name: the bucket.
-        key: the object's key.
-        path: the file.
-        sha256: of its content.
-        on_bytes: told of a large file, from several threads, how many more bytes are through.
-    """
-    metadata = {"sha256": sha256}
-    if path.stat().st_size < _MULTIPART_BYTES:
-        with path.open("rb") as file:
-            return client.put_object(Bucket=bucket_name, Key=key, Body=file, Metadata=metadata)["ETag"].strip('"')
-    from boto3.s3.transfer import TransferConfig
-
-    for begun in client.list_multipart_uploads(Bucket=bucket_name, Prefix=key).get("Uploads", []):
-        if begun["Key"] == key:  # by a process that was killed; its parts would stay in the bucket
-            client.abort_multipart_upload(Bucket=bucket_name, Key=key, UploadId=begun["UploadId"])
-    config = TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
-    client.upload_file(str(path), bucket_name, key, ExtraArgs={"Metadata": metadata}, Config=config, Callback=on_bytes)
-    return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
-
-
-def etag_of(client: S3Client, bucket_name: str, key: str, sha256: str) -> str | None:
-    """The ETag of an object if it was uploaded with this content, else None."""
-    from botocore.exceptions import ClientError
-
-    try:
-        found = client.head_object(Bucket=bucket_name, Key=key)
-    except ClientError:
-        return None
-    return found["ETag"].strip('"') if found["Metadata"].get("sha256") == sha256 else None
 
 
 def object_etag(client: S3Client, bucket_name: str, key: str) -> str | None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import aws
+from runner import aws, uploads
 from runner.balance import Finding, Sheet, draw
 from runner.census import Backend, answering, take
 from runner.history import FINAL, History, Ledger, Version
@@ -67,7 +67,7 @@ class Books:
                 self.backend.queues.send(object_event(bucket, key, etag))
                 return True
             if path:
-                aws.upload(s3, bucket, key, path, aws.sha256_of(path))
+                uploads.upload(s3, bucket, key, path, uploads.sha256_of(path))
         return path is not None
 
     def file_of(self, key: str, etag: str) -> Path | None:

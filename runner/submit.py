@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import aws
+from runner import uploads
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
 from runner.progress import Progress, Ticker
@@ -59,7 +59,7 @@ def submit(
     etags = {}
     for key, path in files.items():
         on_bytes = Progress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).more  # type: ignore[misc]
-        etags[key] = aws.upload(s3, template.source_bucket, key, path, aws.sha256_of(path), on_bytes)
+        etags[key] = uploads.upload(s3, template.source_bucket, key, path, uploads.sha256_of(path), on_bytes)
     ticker = Ticker(tell, _TELL_WAITING_S)
     ended: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s

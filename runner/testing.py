@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from runner import aws, docker, routing, template
+from runner import aws, docker, routing, template, uploads
 from runner.backends import DockerStack, EmbeddedStack, Stack
 from runner.datasets import assert_datasets_match
 from runner.record import RunRecord
@@ -101,7 +101,7 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
 
         s3 = aws.local_s3(stack.endpoint_url)
         for key, file in files.items():
-            aws.upload(s3, described.source_bucket, key, Path(file), aws.sha256_of(Path(file)))
+            uploads.upload(s3, described.source_bucket, key, Path(file), uploads.sha256_of(Path(file)))
         payload = json.loads(Path(event).read_text()) if isinstance(event, str | Path) else dict(event)
         return handler(payload, SimpleNamespace(aws_request_id="invoked-by-a-test"))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import aws, localstack
+from runner import aws, localstack, uploads
 from runner.history import FINAL, History, Ledger, Upload
 from runner.inbox import FolderEvents, Happening, Inbox, printable, refused
 from runner.outputs import is_mirrored
@@ -162,17 +162,17 @@ class Watcher:
 
     def _send(self, key: str, stamp: Stamp, known: Upload | None, epoch: str) -> _Sent:
         path = self._inbox.path(key)
-        sha256 = aws.sha256_of(path)
+        sha256 = uploads.sha256_of(path)
         touched = known and (known.sha256, known.epoch) == (sha256, epoch)
         # A watcher may have died before it entered an upload: of this content, or of another over it.
         if touched or (known is None and key in (self._found_at_start or ())):
-            etag = aws.etag_of(self._s3, self._bucket, key, sha256)
+            etag = uploads.etag_of(self._s3, self._bucket, key, sha256)
             if etag:
                 return _Sent(stamp, sha256, etag, epoch, sent=False)
         if stamp.size >= _WORTH_ANNOUNCING_BYTES:
             log.info("↑ %s: uploading %s …", key, human_size(stamp.size))
         on_bytes = Progress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).more
-        etag = aws.upload(self._s3, self._bucket, key, path, sha256, on_bytes)
+        etag = uploads.upload(self._s3, self._bucket, key, path, sha256, on_bytes)
         return _Sent(stamp, sha256, etag, epoch, sent=True)
 
     def _collect(self) -> None:

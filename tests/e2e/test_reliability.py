@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from conftest import SAMPLES, Supervised, runner, running
 
-from runner import aws
+from runner import aws, uploads
 from runner import reconcile as reconciling
 from runner.backends import Stack, eventually
 from runner.messages import object_event
@@ -118,7 +118,7 @@ def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
     etag = stack.final(key).record["inputs"][0]["etag"]
     # What a watcher leaves that was killed before it entered its upload.
     (tmp_path / "other").write_bytes(TIDE.read_bytes() + b"\n")
-    other = aws.upload(s3, described.source_bucket, key, tmp_path / "other", aws.sha256_of(tmp_path / "other"))
+    other = uploads.upload(s3, described.source_bucket, key, tmp_path / "other", uploads.sha256_of(tmp_path / "other"))
     assert aws.object_etag(s3, described.source_bucket, key) == other != etag
     path.touch()
     eventually(lambda: aws.object_etag(s3, described.source_bucket, key) == etag, "the inbox's version in the bucket")

@@ -16,7 +16,7 @@ from commands import agrees
 from digests import expected, open_gate
 from ledger import balanced, etag, in_flight, messages
 
-from runner import aws
+from runner import aws, uploads
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.messages import object_event
 from runner.rie import Emulator
@@ -77,7 +77,7 @@ def test_the_watcher_in_the_middle_of_an_upload(
     assert under_way()
     eventually(lambda: f"↑ {key}: uploading 100.7 MB …" in stack.text, "word of the upload", 5)
     killing.kill(stack, watcher)
-    assert aws.etag_of(s3, described.source_bucket, key, aws.sha256_of(tmp_path / "large")) is None
+    assert uploads.etag_of(s3, described.source_bucket, key, uploads.sha256_of(tmp_path / "large")) is None
     killing.successor(stack, "watcher", watcher)
     assert stack.final(key).outcome == "succeeded"
     assert stack.runs_of(key)[0].record["inputs"][0]["size"] == LARGE_BYTES

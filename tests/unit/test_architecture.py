@@ -57,6 +57,7 @@ LAYERS = [
         "eventbridge",
         "emptying",
         "account",
+        "uploads",
         "outputs",
     },
     {"pipeline", "report", "worker"},
@@ -73,7 +74,11 @@ SHIPPED = {
     "handler", "aws", "pipeline", "storage", "source", "sandbox", "phases", "record", "routing", "events", "errors",
     "modules", "limits", "archives", "archive_limits", "keys", "redaction", "scheduled", "listing",
 }  # fmt: skip
-HEAVY = {"boto3": {"aws", "account"}, "tsdat": {"pipeline", "storage", "ingest"}, "http": {"rie", "localstack"}}
+HEAVY = {
+    "boto3": {"aws", "account", "uploads"},
+    "tsdat": {"pipeline", "storage", "ingest"},
+    "http": {"rie", "localstack"},
+}
 
 
 def imports(name: str) -> set[str]:

@@ -1,4 +1,6 @@
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,20 @@ def test_local_clients_read_no_profile_no_file_and_use_no_proxy(monkeypatch: pyt
     client = aws.local_s3("http://127.0.0.1:9")
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
     assert client.meta.config.proxies == {}
+
+
+def test_threads_make_local_clients_at_the_same_time_and_each_is_its_own():
+    begin = threading.Barrier(8)
+
+    def make(number: int) -> tuple[str, str]:
+        begin.wait()
+        service = "s3" if number % 2 else "sqs"
+        client = aws.local_client(service, f"http://127.0.0.1:{number + 1}")
+        return client.meta.service_model.service_name, client.meta.endpoint_url
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(make, range(8)))
+    assert made == [("s3" if number % 2 else "sqs", f"http://127.0.0.1:{number + 1}") for number in range(8)]
 
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_CONFIG_FILE", "HTTP_PROXY", "https_proxy"])
