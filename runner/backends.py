@@ -36,7 +36,7 @@ def eventually(look: Callable[[], T], what: str, patience_s: float = 30.0) -> T:
         found = look()
         if found:
             return found
-        time.sleep(min(0.5, max(0.02, 3 * (time.monotonic() - began))))
+        time.sleep(min(0.5, max(0.02, 9 * (time.monotonic() - began))))
     raise StackError(f"after {patience_s:.0f} s still no {what}")
 
 

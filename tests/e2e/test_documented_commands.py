@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ TO_DEPLOY = {
 }
 
 
-def understood(verb: list[str]) -> set[str]:
+@cache
+def understood(*verb: str) -> set[str]:
     """All options of a verb."""
     command = [ROOT / "scripts/sam", *verb, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(COLUMNS="300"), check=False)
@@ -35,10 +37,10 @@ def understood(verb: list[str]) -> set[str]:
 def test_sam_understands_what_is_written(written: str):
     words = shlex.split(written)
     verb = [word for word in words if not word.startswith("-")][: 2 if words[0] in ("local", "list") else 1]
-    assert {word for word in words if word.startswith("-")} <= understood(verb)
+    assert {word for word in words if word.startswith("-")} <= understood(*verb)
 
 
 def test_what_is_passed_on_by_deploy_is_understood():
     options = {word for written in TO_DEPLOY for word in shlex.split(written) if word.startswith("--")}
     assert options
-    assert options <= understood(["deploy"])
+    assert options <= understood("deploy")
