@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from runner import compose, template
 from runner.errors import StackError
@@ -163,7 +163,9 @@ class EmbeddedStack(Stack):
 class DockerStack(Stack):
     """The services of compose.yaml under a project name of their own, through testcontainers."""
 
-    def __init__(self, data: Path, *, build: bool = True, files: tuple[str, ...] = (), **variables: str) -> None:
+    _built: ClassVar[set[tuple[str, ...]]] = set()
+
+    def __init__(self, data: Path, *, files: tuple[str, ...] = (), **variables: str) -> None:
         from testcontainers.compose import DockerCompose
 
         root = Path(__file__).resolve().parent.parent
@@ -179,15 +181,18 @@ class DockerStack(Stack):
         self._env_file = data / "compose.env"
         self._env_file.write_text(compose_env(own))
         env_files = [str(path) for path in (root / ".env", self._env_file) if path.exists()]
+        self._files = files
         self.compose = DockerCompose(
-            root, compose_file_name=["compose.yaml", *files], build=build, wait=True, env_file=env_files
+            root, compose_file_name=["compose.yaml", *files], build=True, wait=True, env_file=env_files
         )
         super().__init__(data)
 
     def start(self) -> None:
-        """Build what has changed and start all services, until each says that it is ready."""
+        """Build what has changed before this process, and start all services, until each says that it is ready."""
+        self.compose.build = self._files not in self._built  # to find that nothing has changed takes a second or more
         try:
             self.compose.start()
+            self._built.add(self._files)
         except subprocess.CalledProcessError as error:
             said = error.stderr.decode(errors="replace")[-3000:]
             logs = self.text[-3000:]
