@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import killing
@@ -13,11 +16,14 @@ from conftest import running_on
 from digests import expected, open_gate, project
 from ledger import balanced
 
+from runner import docker
 from runner.backends import DockerStack, Stack, eventually
 from runner.template import StackTemplate
+from runner.testing import require_docker
 
 # Long enough for the init phase, which counts against it.
 TIMEOUT_S = 20
+HELD = "noop.hold.long.txt"
 TIMED_OUT = (
     f"Task timed out after {TIMEOUT_S}.00 seconds: Timeout in template.yaml is {TIMEOUT_S}. Raise it (AWS allows 900, "
     "and the queue's VisibilityTimeout should be six times as long), or give the pipeline less to do at once."
@@ -29,20 +35,27 @@ def stack(request: pytest.FixtureRequest) -> Stack:
     return request.getfixturevalue(f"{request.param}_digests")
 
 
-def dead_letter(stack: Stack, described: StackTemplate, fault: str, patience_s: float = 60.0) -> str:
-    """Send a file that must fail, and then one that must not; gives the reason."""
-    key, after = f"exhausted/noop.{fault}.txt", f"exhausted/noop.after-{fault[:3]}.txt"
-    stack.put(key.encode(), key)
+def dead_letter(stack: Stack, described: StackTemplate, key: str, patience_s: float = 60.0) -> str:
+    """Wait for the end of a file that must fail, and send one that must not; gives the reason."""
     stack.final(key, patience_s=patience_s)
+    fault = key.split(".")[1]
+    after = f"exhausted/noop.after-{fault[:3]}.txt"  # whose name asks for nothing
     stack.put(after.encode(), after)
     assert stack.final(after).outcome == "succeeded"
     assert balanced(stack, described, expected).outcomes[key] == "dead-lettered"
     return message(stack, key)
 
 
+def sent(stack: Stack, fault: str) -> str:
+    """The key of a file that has this fault."""
+    key = f"exhausted/noop.{fault}.txt"
+    stack.put(key.encode(), key)
+    return key
+
+
 def test_a_full_tmp(stack: Stack, described: StackTemplate):
     # Without Docker /tmp is a folder of this machine, which no test may fill; a full device says the same.
-    said = dead_letter(stack, described, "tmpfull" if isinstance(stack, DockerStack) else "devfull")
+    said = dead_letter(stack, described, sent(stack, "tmpfull" if isinstance(stack, DockerStack) else "devfull"))
     assert said == (
         "[Errno 28] No space left on device\nLimit: /tmp is full: EphemeralStorage in template.yaml sets its size."
     )
@@ -51,7 +64,7 @@ def test_a_full_tmp(stack: Stack, described: StackTemplate):
 def test_too_much_memory(stack: Stack, described: StackTemplate):
     before = killing.the(stack, "runtime")
     # Without Docker nothing ends a process but itself.
-    said = dead_letter(stack, described, "memory" if isinstance(stack, DockerStack) else "killed")
+    said = dead_letter(stack, described, sent(stack, "memory" if isinstance(stack, DockerStack) else "killed"))
     assert not killing.alive(before)
     assert said == (
         "The Lambda was killed during the run, most likely because it used more than MemorySize (600 MB) in "
@@ -63,35 +76,70 @@ def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
     agrees(stack, described, expected)
 
 
-@pytest.fixture(scope="module", params=["embedded", "docker"])
-def hasty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Path]]:
+@dataclass(frozen=True)
+class Hasty:
     """A stack whose function has little time, and its project."""
-    folder = tmp_path_factory.mktemp("hasty")
-    root = project(folder / "project", Timeout=f"Timeout: {TIMEOUT_S}")
-    with running_on(request.param, folder / "data", root) as made:
-        yield made, root
+
+    stack: Stack
+    root: Path
 
 
-def test_too_little_time(hasty: tuple[Stack, Path], described: StackTemplate):
-    stack, root = hasty
-    key, runtime, began = "noop.hold.long.txt", killing.the(stack, "runtime"), time.monotonic()
-    stack.put(key.encode(), key)
-    first = eventually(lambda: stack.runs_of(key), "first run")[0]
-    assert time.monotonic() - began >= TIMEOUT_S
+@pytest.fixture(scope="module")
+def hasties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Hasty]]:
+    """One on each backend that can be used here: what is waited for, is waited for on both at once."""
+    with ExitStack() as running, ThreadPoolExecutor() as threads:
+
+        def start(backend: str) -> Hasty:
+            folder = tmp_path_factory.mktemp(f"hasty-{backend}")
+            root = project(folder / "project", Timeout=f"Timeout: {TIMEOUT_S}")
+            return Hasty(running.enter_context(running_on(backend, folder / "data", root)), root)
+
+        backends = ["embedded"] if docker.why_not() else ["embedded", "docker"]
+        yield dict(zip(backends, threads.map(start, backends), strict=True))
+
+
+@pytest.fixture(params=["embedded", "docker"])
+def backend(request: pytest.FixtureRequest) -> str:
+    if request.param == "docker":
+        require_docker()
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def held(hasties: dict[str, Hasty]) -> dict[str, tuple[int, float]]:
+    """On each backend, the process that runs a file that waits, and when the file was sent."""
+    began = {backend: (killing.the(hasty.stack, "runtime"), time.time()) for backend, hasty in hasties.items()}
+    for hasty in hasties.values():
+        hasty.stack.put(HELD.encode(), HELD)
+    return began
+
+
+@pytest.fixture(scope="module")
+def slow(hasties: dict[str, Hasty]) -> str:
+    """A file for which there is never time enough, sent to each backend."""
+    (key,) = {sent(hasty.stack, "sleep") for hasty in hasties.values()}
+    return key
+
+
+def test_too_little_time(
+    backend: str, hasties: dict[str, Hasty], held: dict[str, tuple[int, float]], described: StackTemplate
+):
+    stack, (runtime, began) = hasties[backend].stack, held[backend]
+    first = eventually(lambda: stack.runs_of(HELD), "first run", 60)[0]
+    assert first.ended_at - began >= TIMEOUT_S
     assert not killing.alive(runtime)
     assert first.outcome == "failed"
     assert first.record["error"] is not None
     assert first.record["error"]["message"] == TIMED_OUT
-    open_gate(root, key)
-    assert stack.final(key).attempt == 2
-    assert balanced(stack, described, expected).outcomes[key] == "succeeded"
+    open_gate(hasties[backend].root, HELD)
+    assert stack.final(HELD).attempt == 2
+    assert balanced(stack, described, expected).outcomes[HELD] == "succeeded"
 
 
 @pytest.mark.timeout(480)
-def test_too_little_time_three_times(hasty: tuple[Stack, Path], described: StackTemplate):
-    stack, _ = hasty
+def test_too_little_time_three_times(backend: str, hasties: dict[str, Hasty], slow: str, described: StackTemplate):
+    stack = hasties[backend].stack
     # Beside three time-outs, the Lambda starts anew three times, which takes a busy machine nearly as long.
-    assert dead_letter(stack, described, "sleep", patience_s=12 * TIMEOUT_S) == TIMED_OUT
-    key = "exhausted/noop.sleep.txt"
-    assert [run.outcome for run in stack.runs_of(key)] == ["failed", "failed", "dead-lettered"]
+    assert dead_letter(stack, described, slow, patience_s=12 * TIMEOUT_S) == TIMED_OUT
+    assert [run.outcome for run in stack.runs_of(slow)] == ["failed", "failed", "dead-lettered"]
     agrees(stack, described, expected)
