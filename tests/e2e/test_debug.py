@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from conftest import ROOT, SAMPLES, runner, running, running_in_docker
 from dap import Debugger
 from listening import LOOPBACK, listeners
 
-from runner.backends import Stack, eventually
+from runner.backends import DockerStack, Stack, eventually
 from runner.history import FINAL, Run
 from runner.lambdas import free_port
 
@@ -29,12 +29,6 @@ TASK = {str(ROOT): "/var/task"}
 LONG_S = 16
 
 
-@pytest.fixture
-def port() -> int:
-    """Where this test's debugger listens."""
-    return free_port()
-
-
 def stopped_at_the_breakpoint(debugger: Debugger) -> tuple[int, dict[str, Any]]:
     """The thread and its frame, once there."""
     event = debugger.event("stopped")
@@ -45,36 +39,59 @@ def stopped_at_the_breakpoint(debugger: Debugger) -> tuple[int, dict[str, Any]]:
     return event["threadId"], frame
 
 
-def debug_one_run(port: int, mappings: dict[str, str], inbox: Path) -> None:
-    """Stop a run at the breakpoint for long, look around, and let it go."""
-    with Debugger(port) as debugger:
-        assert [made["verified"] for made in debugger.attach(BREAKPOINT, mappings)] == [True]
-        (inbox / KEY).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(SAMPLE, inbox / KEY)
-        thread, frame = stopped_at_the_breakpoint(debugger)
-        variables = debugger.variables(frame["id"])
+class Debugged:
+    """A stack with a debugger's port, and a run that is held at the breakpoint for long."""
+
+    def __init__(self, stack: Stack, port: int, mappings: dict[str, str]) -> None:
+        self.stack, self.port, self._mappings = stack, port, mappings
+        self._debugger: Debugger | None = None
+        self._is_through = False
+
+    def hold(self) -> None:
+        """Stop a run at the breakpoint and look around, if that has not been done."""
+        if self._debugger or self._is_through:
+            return
+        self._debugger = Debugger(self.port)
+        assert [made["verified"] for made in self._debugger.attach(BREAKPOINT, self._mappings)] == [True]
+        self.stack.put(SAMPLE, KEY)
+        self._thread, frame = stopped_at_the_breakpoint(self._debugger)
+        self._since = time.monotonic()
+        variables = self._debugger.variables(frame["id"])
         assert variables["dataset"]["type"] == "Dataset"
         assert "xarray.Dataset" in variables["dataset"]["value"]
-        evaluated = debugger.request(
+        evaluated = self._debugger.request(
             "evaluate", expression="sorted(dataset.sizes)", frameId=frame["id"], context="repl"
         )
         assert evaluated["result"] == "['depth', 'time']"
-        time.sleep(LONG_S)  # what is waited for is that nothing happens
-        debugger.request("continue", threadId=thread)
+
+    def let_go(self) -> None:
+        """Let the run go on when it has been held for long."""
+        if self._debugger:
+            with self._debugger as debugger:
+                self._debugger, self._is_through = None, True
+                # What is waited for is that nothing happens.
+                time.sleep(max(0, self._since + LONG_S - time.monotonic()))
+                debugger.request("continue", threadId=self._thread)
 
 
-def assert_one_good_run(stack: Stack) -> None:
-    """It succeeded at its first attempt, no other was made, and its files are there."""
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debugged]:
+    port = free_port()
+    with running(tmp_path_factory.mktemp("debug"), "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
+        yield Debugged(stack, port, {})
 
-    def ended() -> list[Run]:
-        return [run for run in stack.history.runs() if run.outcome in FINAL and run.record["inputs"]]
 
-    (run,) = eventually(ended, "end of the run")
-    assert (run.outcome, run.attempt) == ("succeeded", 1)
-    assert run.record["inputs"][0]["key"] == KEY
-    assert run.record["durations_s"]["total"] > LONG_S
-    assert [path.suffix for path in stack.mirrored(run)].count(".nc") == 1
-    assert len([run for run in stack.history.runs() if run.record["inputs"]]) == 1
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debugged]:
+    port = free_port()
+    data = tmp_path_factory.mktemp("debug-docker")
+    with running_in_docker(data, "compose.debug.yaml", RUNNER_DEBUG_PORT=str(port)) as stack:
+        yield Debugged(stack, port, TASK)
+
+
+@pytest.fixture(params=["embedded", "docker"])
+def debugged(request: pytest.FixtureRequest) -> Debugged:
+    return request.getfixturevalue(request.param)
 
 
 def processes(port: int) -> dict[int, str]:
@@ -95,37 +112,22 @@ def runtime(port: int) -> int:
     return next(pid for pid, command in processes(port).items() if " -m debugpy " in command and "-rie" not in command)
 
 
-def test_a_run_stops_at_a_breakpoint_and_goes_on(tmp_path: Path, port: int):
-    with running(tmp_path, "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
+# Both runs are held at the breakpoint while other tests are at work.
+@pytest.mark.timeout(900)  # the first time the images are built
+def test_a_run_stops_at_a_breakpoint(debugged: Debugged):
+    stack, port = debugged.stack, debugged.port
+    if isinstance(stack, DockerStack):
+        environ, _, _ = stack.compose.exec_in_container(["env"], "lambda")
+    else:
         assert f"a debugger can attach at 127.0.0.1:{port}" in stack.text
         assert listeners(port) == [LOOPBACK]
         environ = Path(f"/proc/{runtime(port)}/environ").read_text()
-        assert "AWS_LAMBDA_FUNCTION_TIMEOUT=3600" in environ
-        debug_one_run(port, {}, stack.inbox)
-        assert_one_good_run(stack)
+    assert "AWS_LAMBDA_FUNCTION_TIMEOUT=3600" in environ
+    debugged.hold()
 
 
-def test_after_a_crash_it_can_be_attached_again_and_ctrl_c_at_a_breakpoint_leaves_nothing(tmp_path: Path, port: int):
-    with running(tmp_path, "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
-        with Debugger(port) as debugger:
-            debugger.attach(BREAKPOINT, {})
-            stack.put(SAMPLE, KEY)
-            stopped_at_the_breakpoint(debugger)
-            before = processes(port).keys()
-            os.kill(runtime(port), signal.SIGKILL)
-            debugger.event("terminated")
-        eventually(lambda: stack.runs_of(KEY), "failed attempt")
-        eventually(lambda: len(processes(port).keys() - before) == 2 and listeners(port), "new runtime and adapter")
-        with Debugger(port) as debugger:
-            debugger.attach(BREAKPOINT, {})
-            stack.put(SAMPLE, KEY.replace("20201201", "20201202"))
-            stopped_at_the_breakpoint(debugger)
-            assert stack.stop() < 4
-        eventually(lambda: not processes(port), "end of all processes", 5)
-        assert not listeners(port)
-
-
-def test_when_the_supervisor_is_killed_the_debugger_goes_too(tmp_path: Path, port: int):
+def test_when_the_supervisor_is_killed_the_debugger_goes_too(tmp_path: Path):
+    port = free_port()
     with running(tmp_path, "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
         assert len(processes(port)) == 3
         stack.process.kill()
@@ -142,10 +144,41 @@ def test_a_taken_debug_port_is_refused(tmp_path: Path):
     assert "choose another port: RUNNER_DEBUG_PORT=5679" in done.stderr
 
 
-@pytest.mark.timeout(900)  # the first time the images are built
-def test_a_run_in_a_container_stops_at_a_breakpoint_and_goes_on(tmp_path: Path, port: int):
-    with running_in_docker(tmp_path, "compose.debug.yaml", RUNNER_DEBUG_PORT=str(port)) as stack:
-        environ, _, _ = stack.compose.exec_in_container(["env"], "lambda")
-        assert "AWS_LAMBDA_FUNCTION_TIMEOUT=3600" in environ
-        debug_one_run(port, TASK, stack.inbox)
-        assert_one_good_run(stack)
+@pytest.mark.timeout(900)
+def test_a_run_that_was_held_for_long_goes_on(debugged: Debugged):
+    """It succeeds at its first attempt, no other is made, and its files are there."""
+    stack = debugged.stack
+    debugged.hold()
+    debugged.let_go()
+
+    def ended() -> list[Run]:
+        return [run for run in stack.history.runs() if run.outcome in FINAL and run.record["inputs"]]
+
+    (run,) = eventually(ended, "end of the run")
+    assert (run.outcome, run.attempt) == ("succeeded", 1)
+    assert run.record["inputs"][0]["key"] == KEY
+    assert run.record["durations_s"]["total"] > LONG_S
+    assert [path.suffix for path in stack.mirrored(run)].count(".nc") == 1
+    assert len([run for run in stack.history.runs() if run.record["inputs"]]) == 1
+
+
+def test_after_a_crash_it_can_be_attached_again_and_ctrl_c_at_a_breakpoint_leaves_nothing(embedded: Debugged):
+    stack, port = embedded.stack, embedded.port
+    embedded.let_go()
+    keys = [KEY.replace("20201201", date) for date in ("20201202", "20201203")]
+    with Debugger(port) as debugger:
+        debugger.attach(BREAKPOINT, {})
+        stack.put(SAMPLE, keys[0])
+        stopped_at_the_breakpoint(debugger)
+        before = processes(port).keys()
+        os.kill(runtime(port), signal.SIGKILL)
+        debugger.event("terminated")
+    eventually(lambda: stack.runs_of(keys[0]), "failed attempt")
+    eventually(lambda: len(processes(port).keys() - before) == 2 and listeners(port), "new runtime and adapter")
+    with Debugger(port) as debugger:
+        debugger.attach(BREAKPOINT, {})
+        stack.put(SAMPLE, keys[1])
+        stopped_at_the_breakpoint(debugger)
+        assert stack.stop() < 4
+    eventually(lambda: not processes(port), "end of all processes", 5)
+    assert not listeners(port)
