@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socketserver
 import subprocess
 import sys
@@ -14,12 +15,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import noop
 import pytest
-from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, runner
+from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, runner, running
 
-from runner.backends import DockerStack, EmbeddedStack, Stack, environment
+from runner.backends import DockerStack, Stack, environment
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEYS = {
@@ -32,6 +34,23 @@ SECRETS = {
     "GITHUB_TOKEN": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
     "PIP_INDEX_PASSWORD": "correct-horse-battery-7",
 }
+
+
+# Tells all it sees; in hexadecimal, so that nobody on the way recognizes a secret and takes it out.
+TELLTALE = """
+import json, logging, os
+from tsdat import IngestPipeline
+
+class NoOp(IngestPipeline):
+    def run(self, inputs, **kwargs):
+        if "dump" in inputs[0]:
+            raise ValueError("hex:" + json.dumps(dict(os.environ)).encode().hex())
+        logging.getLogger("pipeline").warning("logged password=hunter2-in-a-log")
+        told = "cannot open ftp://me:hunter2-in-a-url@example.org and api_key='hunter2-in-quotes'"
+        raise ValueError(f"{told} with {os.environ.get('LAB_API_KEY')}")
+"""
+# A variable of the function; what it holds is a secret by its name.
+LAB_KEY = "LAB_API_KEY: hunter2-as-it-is-alone"
 
 
 class Trap(socketserver.ThreadingTCPServer):
@@ -104,26 +123,64 @@ def spring_all(trap: Trap, variables: dict[str, str], ran: Path) -> None:
         del left[source]
 
 
-@pytest.mark.parametrize("keys", [True, False], ids=["keys", "no keys"])
-def test_no_setting_of_the_shell_leads_a_local_process_to_real_aws(tmp_path: Path, keys: bool):  # noqa: FBT001
-    with hostile(tmp_path / "home") as (trap, variables, ran):
+class InHostileShell(NamedTuple):
+    """A stack that was started from a shell full of sprung traps, and how to see that nobody goes into them."""
+
+    stack: Supervised
+    variables: dict[str, str]
+    trap: Trap
+    visits: int
+    ran: Path
+
+    def require_no_visit(self) -> None:
+        assert self.trap.visits == self.visits
+        assert not self.ran.exists()
+
+
+@contextmanager
+def in_hostile_shell(folder: Path, *, keys: bool) -> Iterator[InHostileShell]:
+    """Such a stack for the body, in a project with the telltale pipeline beside those that are shipped."""
+    with hostile(folder / "home") as (trap, variables, ran):
         if not keys:
             variables = {name: value for name, value in variables.items() if name not in KEYS}
         spring_all(trap, variables, ran)
         visits = trap.visits
+        with running(folder / "data", RUNNER_ROOT=str(telltale_project(folder)), **variables) as stack:
+            made = InHostileShell(stack, variables, trap, visits, ran)
+            yield made
+        made.require_no_visit()
 
-        data = tmp_path / "data"
-        stack = EmbeddedStack(data, **variables)
-        try:
-            key = f"tide_gauge/mcrl/{TIDE.name}"
-            stack.put(TIDE, key)
-            assert stack.final(key).outcome == "succeeded"
-            sent = runner("run", TIDE, "--data", data, **variables)
-            assert sent.returncode == 0, sent.stderr
-        finally:
-            stack.stop()
-        assert trap.visits == visits
-        assert not ran.exists()
+
+def telltale_project(folder: Path) -> Path:
+    project = noop.project(folder / "project", TELLTALE)
+    for name in ("pipelines", "shared", "utils"):
+        shutil.copytree(ROOT / name, project / name, dirs_exist_ok=True)
+    text = (ROOT / "template.yaml").read_text()
+    (project / "template.yaml").write_text(re.sub(r"(?m)^( +)(?=POWERTOOLS_SERVICE_NAME:)", rf"\1{LAB_KEY}\n\1", text))
+    return project
+
+
+@pytest.fixture(scope="module")
+def with_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InHostileShell]:
+    with in_hostile_shell(tmp_path_factory.mktemp("hostile"), keys=True) as made:
+        yield made
+
+
+@pytest.fixture
+def without_keys(tmp_path: Path) -> Iterator[InHostileShell]:
+    with in_hostile_shell(tmp_path, keys=False) as made:
+        yield made
+
+
+@pytest.mark.parametrize("shell", ["with_keys", "without_keys"])
+def test_no_setting_of_the_shell_leads_a_local_process_to_real_aws(shell: str, request: pytest.FixtureRequest):
+    hostile: InHostileShell = request.getfixturevalue(shell)
+    key = f"tide_gauge/mcrl/{TIDE.name}"
+    hostile.stack.put(TIDE, key)
+    assert hostile.stack.final(key).outcome == "succeeded"
+    sent = runner("run", TIDE, "--data", hostile.stack.data, **hostile.variables)
+    assert sent.returncode == 0, sent.stderr
+    hostile.require_no_visit()  # and again when it has ended
 
 
 @pytest.mark.parametrize("backend", ["--embedded", "--docker"])
@@ -134,31 +191,13 @@ def test_an_endpoint_elsewhere_is_refused(backend: str, tmp_path: Path):
         assert f"error: AWS_ENDPOINT_URL='{url}' is not on this machine, and the local stack never talks" in done.stderr
 
 
-# Tells all it sees; in hexadecimal, so that nobody on the way recognizes a secret and takes it out.
-TELLTALE = """
-import json, logging, os
-from tsdat import IngestPipeline
-
-class NoOp(IngestPipeline):
-    def run(self, inputs, **kwargs):
-        if "dump" in inputs[0]:
-            raise ValueError("hex:" + json.dumps(dict(os.environ)).encode().hex())
-        logging.getLogger("pipeline").warning("logged password=hunter2-in-a-log")
-        told = "cannot open ftp://me:hunter2-in-a-url@example.org and api_key='hunter2-in-quotes'"
-        raise ValueError(f"{told} with {os.environ.get('LAB_API_KEY')}")
-"""
-# A variable of the function; what it holds is a secret by its name.
-LAB_KEY = "LAB_API_KEY: hunter2-as-it-is-alone"
-
-
 @pytest.fixture(scope="module", params=["embedded", "docker"])
 def telltale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    if request.param == "embedded":
+        yield request.getfixturevalue("with_keys").stack
+        return
     folder = tmp_path_factory.mktemp("telltale")
-    project = noop.project(folder / "project", TELLTALE)
-    text = (ROOT / "template.yaml").read_text()
-    (project / "template.yaml").write_text(re.sub(r"(?m)^( +)(?=POWERTOOLS_SERVICE_NAME:)", rf"\1{LAB_KEY}\n\1", text))
-    kind = UpWithDocker if request.param == "docker" else Supervised
-    made = kind(folder / "data", RUNNER_ROOT=str(project), LAMBDA_CONCURRENCY="1", **SECRETS)
+    made = UpWithDocker(folder / "data", RUNNER_ROOT=str(telltale_project(folder)), **SECRETS)
     try:
         yield made
     finally:
