@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import threading
+import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,6 +70,14 @@ class Account:
         given = [f"{name}={value}" for name, value in parameters.items()]
         return self.sam("deploy", "--stack-name", stack, "--no-confirm-changeset", "--no-progressbar", *options,
                         *(["--parameter-overrides", *given] if given else []))  # fmt: skip
+
+    def deployed(self, environment: str) -> str:
+        """The name of an environment's stack, which is deployed unless it is there."""
+        stack: str = tomllib.loads(self.samconfig.read_text())[environment]["global"]["parameters"]["stack_name"]
+        there = self.client("cloudformation").describe_stacks()["Stacks"]
+        if stack not in [one["StackName"] for one in there if one["StackStatus"] != "DELETE_COMPLETE"]:
+            self.deploy(stack, "--config-env", environment)
+        return stack
 
     def made(self, stack: str) -> dict[str, str]:
         """The resources that a stack really has: physical ids by logical ones. What a condition rules out has none."""

@@ -58,8 +58,7 @@ def arrived(account: Account, queue_url: str, key: str = KEY) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def deployed(account: Account) -> str:
     """The name of a stack with the defaults of the template and of samconfig.toml."""
-    account.deploy("tsdat-pipeline-stack")
-    return "tsdat-pipeline-stack"
+    return account.deployed("default")
 
 
 def test_everything_is_made_and_nothing_else(account: Account, deployed: str):
@@ -100,18 +99,20 @@ def test_an_upload_arrives_in_the_queue(account: Account, deployed: str):
     assert record["s3"]["object"]["size"] == SAMPLE.stat().st_size
 
 
-def test_a_changed_parameter_changes_that_alone(account: Account):
-    stack = "changing"
-    account.deploy(stack, **names(stack))
-    upload(account, f"{stack}-inputs", "kept/before.zip")
-    before = account.made(stack)
-    said = account.deploy(stack, **names(stack), MemorySizeMB="2048")
+def test_a_changed_parameter_changes_that_alone(account: Account, deployed: str):
+    def stored() -> list[str]:
+        listed = account.client("s3").list_objects_v2(Bucket="tsdat-pipeline-inputs")["Contents"]
+        return [entry["Key"] for entry in listed]
+
+    upload(account, "tsdat-pipeline-inputs", "kept/before.zip")
+    before, kept = account.made(deployed), stored()
+    said = account.deploy(deployed, MemorySizeMB="2048")
     assert "Successfully created/updated stack" in said
-    configuration = account.client("lambda").get_function_configuration(FunctionName=stack)
+    configuration = account.client("lambda").get_function_configuration(FunctionName=before["PipelineFunction"])
     assert configuration["MemorySize"] == 2048
-    assert account.made(stack) == before
-    listed = account.client("s3").list_objects_v2(Bucket=f"{stack}-inputs")["Contents"]
-    assert [entry["Key"] for entry in listed] == ["kept/before.zip"]
+    assert account.made(deployed) == before
+    assert "kept/before.zip" in kept
+    assert stored() == kept
 
 
 def test_an_existing_bucket_tells_by_eventbridge_once_it_was_asked_to(account: Account):
@@ -131,7 +132,9 @@ def test_an_existing_bucket_tells_by_eventbridge_once_it_was_asked_to(account: A
     assert left["ApproximateNumberOfMessages"] == "0"
 
 
-def test_a_topic_passes_on_what_its_bucket_tells(account: Account):
+@pytest.fixture(scope="module")
+def topical(account: Account) -> tuple[str, str]:
+    """The name of a stack that a topic feeds, and of the bucket that tells the topic."""
     stack, bucket = "topical", "raw-data-with-a-topic"
     s3, sns = account.client("s3"), account.client("sns")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -141,15 +144,19 @@ def test_a_topic_passes_on_what_its_bucket_tells(account: Account):
     parameters = names(stack) | {"Trigger": "sns-topic", "SourceBucketName": bucket, "SourceTopicArn": topic}
     account.deploy(stack, **parameters)
     assert account.made(stack).keys() == promised(parameters)
+    return stack, bucket
+
+
+def test_a_topic_passes_on_what_its_bucket_tells(account: Account, topical: tuple[str, str]):
+    stack, bucket = topical
     queue_url = listen(account, stack)
     upload(account, bucket)
     (record,) = json.loads(arrived(account, queue_url)["Message"])["Records"]
     assert record["s3"]["object"]["key"] == KEY
 
 
-def test_delete_takes_the_stack_and_the_image(account: Account):
-    stack = "passing"
-    account.deploy(stack, **names(stack))
+def test_delete_takes_the_stack_and_the_image(account: Account, topical: tuple[str, str]):
+    stack, _ = topical
     image = account.client("lambda").get_function(FunctionName=stack)["Code"]["ImageUri"]
     account.sam("delete", "--stack-name", stack, "--no-prompts")
     stacks = account.client("cloudformation").list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]

@@ -24,15 +24,33 @@ def test_deploy_validates_builds_and_deploys(account: Account):
 @pytest.fixture
 def stack(account: Account) -> str:
     """The stack of the environment dev, with a file in each of its buckets."""
-    account.sam("deploy", "--config-env", "dev", "--no-progressbar")
-    for bucket in (f"{STACK}-inputs", f"{STACK}-outputs"):
-        account.client("s3").put_object(Bucket=bucket, Key="file", Body=b"x" * 250_000)
+    store(account, account.deployed("dev"))
     return STACK
 
 
-def undeploy(account: Account, *options: str) -> subprocess.CompletedProcess[str]:
+def store(account: Account, stack: str) -> None:
+    """Put a file into each bucket of a stack."""
+    for bucket in ("SourceBucketName", "DestinationBucketName"):
+        account.client("s3").put_object(Bucket=account.outputs(stack)[bucket], Key="file", Body=b"x" * 250_000)
+
+
+def test_sam_logs_shows_what_the_function_wrote(account: Account, stack: str):
+    logs, group = account.client("logs"), f"/aws/lambda/{stack}"
+    logs.create_log_stream(logGroupName=group, logStreamName="rehearsed")
+    (described,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    now_ms = described["creationTime"]
+    event = {"timestamp": now_ms, "message": "failed: a2e_buoy_ingest/morro/x.zip"}
+    logs.put_log_events(logGroupName=group, logStreamName="rehearsed", logEvents=[event])
+    done = account.run("scripts/sam", "logs", "--config-env", "dev", "--config-file", account.samconfig)
+    assert done.returncode == 0, done.stderr
+    assert event["message"] in done.stdout
+    listed = account.run("scripts/sam", "list", "stack-outputs", "--stack-name", stack, "--output", "json")
+    assert f"{stack}-inputs" in [output["OutputValue"] for output in json.loads(listed.stdout)]
+
+
+def undeploy(account: Account, *options: str, environment: str = "dev") -> subprocess.CompletedProcess[str]:
     """At no terminal."""
-    command = ["scripts/undeploy", "dev", "--config-file", account.samconfig, *options]
+    command = ["scripts/undeploy", environment, "--config-file", account.samconfig, *options]
     return account.run(*command, stdin=subprocess.DEVNULL)
 
 
@@ -70,22 +88,11 @@ def test_nothing_goes_without_a_yes_and_then_all(account: Account, stack: str):
     assert f"does not exist. AWS_PROFILE says as who you ask; the stack is {stack} in us-west-2." in gone.stderr
 
 
-def test_data_that_had_to_be_kept_and_went_is_told(account: Account, stack: str):
+def test_data_that_had_to_be_kept_and_went_is_told(account: Account):
     # LocalStack ignores DeletionPolicy. So this cannot show that AWS keeps data, but that a loss is not passed over.
-    done = undeploy(account, "--keep-data", "--yes")
+    stack = account.deployed("default")
+    store(account, stack)
+    source = account.outputs(stack)["SourceBucketName"]
+    done = undeploy(account, "--keep-data", "--yes", environment="default")
     assert done.returncode == 2
-    assert f"{stack}-inputs went with the stack, though DeletionPolicy in template.yaml is Retain." in done.stderr
-
-
-def test_sam_logs_shows_what_the_function_wrote(account: Account, stack: str):
-    logs, group = account.client("logs"), f"/aws/lambda/{stack}"
-    logs.create_log_stream(logGroupName=group, logStreamName="rehearsed")
-    (described,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    now_ms = described["creationTime"]
-    event = {"timestamp": now_ms, "message": "failed: a2e_buoy_ingest/morro/x.zip"}
-    logs.put_log_events(logGroupName=group, logStreamName="rehearsed", logEvents=[event])
-    done = account.run("scripts/sam", "logs", "--config-env", "dev", "--config-file", account.samconfig)
-    assert done.returncode == 0, done.stderr
-    assert event["message"] in done.stdout
-    listed = account.run("scripts/sam", "list", "stack-outputs", "--stack-name", stack, "--output", "json")
-    assert f"{stack}-inputs" in [output["OutputValue"] for output in json.loads(listed.stdout)]
+    assert f"{source} went with the stack, though DeletionPolicy in template.yaml is Retain." in done.stderr
