@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from runner.backends import Stack
 from runner.history import Run
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+TIDE_GAUGE = "pipelines/tide_gauge"
+PIPELINE = f"{TIDE_GAUGE}/pipeline.py"
 
 
 class Edited:
@@ -31,16 +34,29 @@ class Edited:
         assert old in text
         path.write_text(text.replace(old, new))
 
-    def drop(self, folder: str = "tide_gauge/mcrl") -> Run:
-        """Have the sample processed under a new name, to its end."""
+    def copy(self, gauge: str) -> None:
+        """Make a pipeline like the tide gauge's, for files that begin with its own name."""
+        new = self.project / "pipelines" / gauge
+        shutil.copytree(self.project / TIDE_GAUGE, new, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (new / "config").glob("*.yaml"):
+            path.write_text(path.read_text().replace("tide_gauge", gauge).replace(".*tide_", f".*{gauge}_"))
+        self.edit(f"pipelines/{gauge}/readers.py", '"tide_%', f'"{gauge}_%')
+
+    def drop(self, *gauges: str) -> list[Run]:
+        """Have the sample processed under new names, one for each gauge, to their ends."""
         self._dropped += 1
-        key = f"{folder}/{self._dropped}/{TIDE.name}"
-        self.stack.put(TIDE, key)
-        return self.stack.final(key)
+        keys = [f"{gauge}/{self._dropped}/{gauge}_{TIDE.name.partition('_')[2]}" for gauge in gauges]
+        for key in keys:
+            self.stack.put(TIDE, key)
+        return [self.stack.final(key) for key in keys]
 
     def dataset(self) -> xr.Dataset:
         """What the next file becomes."""
-        run = self.drop()
+        (run,) = self.drop("tide")
+        return self.made(run)
+
+    def made(self, run: Run) -> xr.Dataset:
+        """What a file became."""
         assert run.outcome == "succeeded", run.record["error"]
         path = next(path for path in self.stack.mirrored(run) if path.suffix == ".nc")
         with xr.open_dataset(path) as dataset:
@@ -59,7 +75,28 @@ def edited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield Edited(project, stack, code)
 
 
-PIPELINE = "pipelines/tide_gauge/pipeline.py"
+@dataclass
+class Broken:
+    """Runs after edits that broke two pipelines, and runs after both were mended."""
+
+    syntax: Run
+    run_time: Run
+    mended: list[Run]
+
+
+@pytest.fixture(scope="module")
+def broken(edited: Edited) -> Broken:
+    """Both failures take their attempts at the same time."""
+    edited.copy("late")
+    late = "pipelines/late/pipeline.py"
+    runs = edited.drop("tide", "late")  # so the lines that were there before are known
+    assert [run.outcome for run in runs] == ["succeeded", "succeeded"]
+    edited.edit(PIPELINE, "return dataset", "return (dataset")
+    edited.edit(late, "        return dataset", "        assert not 'reached'\n        return dataset")
+    syntax, run_time = edited.drop("tide", "late")
+    edited.edit(PIPELINE, "return (dataset", "return dataset")
+    edited.edit(late, "        assert not 'reached'\n", "")
+    return Broken(syntax, run_time, edited.drop("tide", "late"))
 
 
 def test_an_edit_of_the_pipeline_shows_in_the_next_file(edited: Edited):
@@ -70,27 +107,22 @@ def test_an_edit_of_the_pipeline_shows_in_the_next_file(edited: Edited):
     assert edited.dataset().attrs["edition"] == "two"
 
 
-def test_a_syntax_error_fails_with_its_place_and_the_next_save_heals(edited: Edited):
-    edited.edit(PIPELINE, "return dataset", "return (dataset")
-    run = edited.drop()
-    assert run.outcome == "dead-lettered"
-    error = run.record["error"]
+def test_a_syntax_error_fails_with_its_place_and_the_next_save_heals(edited: Edited, broken: Broken):
+    assert broken.syntax.outcome == "dead-lettered"
+    error = broken.syntax.record["error"]
     assert error is not None
     assert error["phase"] == "load"
     assert "SyntaxError: '(' was never closed" in error["traceback"]
     assert f'File "{edited.code / PIPELINE}", line' in error["traceback"]
     assert "return (dataset" in error["traceback"]
-    edited.edit(PIPELINE, "return (dataset", "return dataset")
-    edited.dataset()
+    edited.made(broken.mended[0])
 
 
-def test_an_error_at_run_time_shows_the_new_lines(edited: Edited):
-    edited.edit(PIPELINE, "        return dataset", "        assert not 'reached'\n        return dataset")
-    error = edited.drop().record["error"]
+def test_an_error_at_run_time_shows_the_new_lines(edited: Edited, broken: Broken):
+    error = broken.run_time.record["error"]
     assert error is not None
     assert "    assert not 'reached'" in error["traceback"]
-    edited.edit(PIPELINE, "        assert not 'reached'\n", "")
-    edited.dataset()
+    edited.made(broken.mended[1])
 
 
 def test_edits_of_yaml_shared_and_utils_show(edited: Edited):
@@ -108,23 +140,17 @@ def test_edits_of_yaml_shared_and_utils_show(edited: Edited):
 
 
 def test_a_pipeline_that_is_new_takes_the_next_file(edited: Edited):
-    old, new = edited.project / "pipelines" / "tide_gauge", edited.project / "pipelines" / "newcomer"
-    shutil.copytree(old, new, ignore=shutil.ignore_patterns("__pycache__"))
-    config = new / "config" / "pipeline.yaml"
-    config.write_text(config.read_text().replace("tide_gauge", "newcomer").replace(".*tide_", ".*fresh_"))
-    key = f"anywhere/fresh_{TIDE.name.partition('_')[2]}"
-    edited.stack.put(TIDE, key)
-    run = edited.stack.final(key)
-    assert run.record["pipeline"] == "newcomer"
-    edited.edit("pipelines/newcomer/config/pipeline.yaml", ".*fresh_", ".*fresher_")
-    again = f"elsewhere/fresh_{TIDE.name.partition('_')[2]}"
-    edited.stack.put(TIDE, again)
-    assert edited.stack.final(again).outcome == "skipped"
+    edited.copy("fresh")
+    (run,) = edited.drop("fresh")
+    assert (run.outcome, run.record["pipeline"]) == ("succeeded", "fresh")
+    edited.edit("pipelines/fresh/config/pipeline.yaml", ".*fresh_", ".*fresher_")
+    (run,) = edited.drop("fresh")
+    assert run.outcome == "skipped"
 
 
 def test_routes_that_are_not_valid_fail_the_run_and_heal(edited: Edited):
     edited.edit("pipelines/routes.yaml", r"'buoy\.", r"'(buoy\.")
-    run = edited.drop()
+    (run,) = edited.drop("tide")
     error = run.record["error"]
     assert error is not None
     assert (run.outcome, error["phase"], error["type"]) == ("dead-lettered", "route", "RoutingError")
