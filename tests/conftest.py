@@ -131,8 +131,9 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 @pytest.fixture(scope="session")
 def digest_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project of the fault tests, with so little memory that a container can soon use it up."""
-    return digests.project(tmp_path_factory.mktemp("digests") / "project", MemorySize="MemorySize: 600")
+    """The project of the fault tests: so little memory that a container can soon use it up, ten messages at once."""
+    folder = tmp_path_factory.mktemp("digests") / "project"
+    return digests.project(folder, MemorySize="MemorySize: 600", BatchSize="BatchSize: 10")
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ def in_every_state(stack: Stack, described: StackTemplate, folder: str) -> dict[
     keys["skipped"] = f"{folder}/unknown.bin"
     for state in ("ended", "raise", "skipped"):
         stack.put(keys[state].encode(), keys[state])
+    for state in ("ended", "raise", "skipped"):
         stack.final(keys[state])
     eventually(lambda: len(messages(stack, described.dead_letter_queue_name)) == 1, "dead letter")
     for state in ("hold", "waiting"):

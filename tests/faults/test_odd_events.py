@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import killing
 import pytest
 from commands import agrees, failures
-from conftest import running_on
-from digests import expected, project
+from digests import expected
 from ledger import balanced, etag, in_flight, messages, objects_of
 
 from runner import aws
@@ -25,13 +23,9 @@ KNOWN_FORMS = (
 )
 
 
-@pytest.fixture(scope="module", params=["embedded", "docker"])
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One Lambda, to which up to ten messages go at once."""
-    folder = tmp_path_factory.mktemp("events")
-    root = project(folder / "project", BatchSize="BatchSize: 10")
-    with running_on(request.param, folder / "data", root) as made:
-        yield made
+@pytest.fixture(params=["embedded", "docker"])
+def stack(request: pytest.FixtureRequest) -> Stack:
+    return request.getfixturevalue(f"{request.param}_digests")
 
 
 class Queue:
