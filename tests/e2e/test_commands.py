@@ -26,6 +26,23 @@ def stack(embedded_stack: Stack) -> Stack:
     return embedded_stack
 
 
+@pytest.fixture(scope="module")
+def told(embedded_stack: Stack) -> Stack:
+    """With files whose ends are asked for; what fails takes its attempts at the same time."""
+    files: dict[str, Path | bytes] = {
+        "status/buoy.z06.00.20201201.000000.zip": b"not a zip",
+        "status/unknown.bin": b"?",
+        "logs/tide_20202112000000.log": b"half a li",
+        f"logs/{TIDE.name}": TIDE,
+        "logs/buoy.z06.00.20201202.000000.zip": b"not a zip",
+    }
+    for key, source in files.items():
+        embedded_stack.put(source, key)
+    for key in files:
+        embedded_stack.final(key)
+    return embedded_stack
+
+
 def test_run_starts_a_stack_and_tells_what_came_out(tmp_path: Path):
     bad = tmp_path / "x.7z"
     bad.write_bytes(b"7z")
@@ -47,19 +64,15 @@ def test_run_uses_the_stack_that_runs(stack: Stack):
     assert str(stack.outputs) in done.stdout
 
 
-def test_status_and_logs_tell_of_every_file(stack: Stack):
-    stack.put(b"not a zip", "status/buoy.z06.00.20201201.000000.zip")
-    stack.put(b"?", "status/unknown.bin")
-    stack.final("status/buoy.z06.00.20201201.000000.zip")
-    stack.final("status/unknown.bin")
-    states = {state["file"]: state for state in json.loads(runner("status", "--json", "--data", stack.data).stdout)}
+def test_status_and_logs_tell_of_every_file(told: Stack):
+    states = {state["file"]: state for state in json.loads(runner("status", "--json", "--data", told.data).stdout)}
     assert states["status/buoy.z06.00.20201201.000000.zip"]["outcome"] == "dead-lettered"
     assert "(tried 3 times)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
     assert states["status/unknown.bin"]["outcome"] == "skipped"
     reason = "No pipeline matches 'status/unknown.bin'. `runner logs` lists the known routes."
     assert states["status/unknown.bin"]["text"] == reason
-    assert "skipped" in runner("status", "--data", stack.data).stdout
-    shown = runner("logs", "status/", "--failed", "--data", stack.data).stdout
+    assert "skipped" in runner("status", "--data", told.data).stdout
+    shown = runner("logs", "status/", "--failed", "--data", told.data).stdout
     assert shown.count("ArchiveError in phase inspect: buoy.z06.00.20201201.000000.zip cannot be read as a zip") == 1
     assert shown.count("the same error as before") == 2
     assert shown.count("next: drop a mended archive") == 1
@@ -67,13 +80,8 @@ def test_status_and_logs_tell_of_every_file(stack: Stack):
     assert "unknown.bin" not in shown
 
 
-def test_logs_are_chosen_by_pipeline_and_failure_and_told_in_json(stack: Stack):
-    stack.put(b"half a li", "logs/tide_20202112000000.log")
-    stack.put(TIDE, f"logs/{TIDE.name}")
-    stack.put(b"not a zip", "logs/buoy.z06.00.20201202.000000.zip")
-    for name in ("tide_20202112000000.log", TIDE.name, "buoy.z06.00.20201202.000000.zip"):
-        stack.final(f"logs/{name}")
-    asked = ("logs", "logs/", "--json", "--pipeline", "tide_gauge", "--data", stack.data)
+def test_logs_are_chosen_by_pipeline_and_failure_and_told_in_json(told: Stack):
+    asked = ("logs", "logs/", "--json", "--pipeline", "tide_gauge", "--data", told.data)
     runs = [json.loads(line) for line in runner(*asked).stdout.splitlines()]
     assert [run["outcome"] for run in runs].count("succeeded") == 1
     failed = [json.loads(line) for line in runner(*asked, "--failed").stdout.splitlines()]
@@ -81,7 +89,7 @@ def test_logs_are_chosen_by_pipeline_and_failure_and_told_in_json(stack: Stack):
     assert [run["attempt"] for run in failed] == [1, 2, 3]
     assert {run["inputs"][0]["key"] for run in failed} == {"logs/tide_20202112000000.log"}
     assert "Traceback" in failed[0]["error"]["traceback"]
-    shown = runner("logs", "logs/tide_20202112", "--data", stack.data).stdout
+    shown = runner("logs", "logs/tide_20202112", "--data", told.data).stdout
     assert shown.count("pipelines/tide_gauge/readers.py:") >= 1
     assert shown.count("ValueError in phase process: tide_20202112000000.log does not begin with") == 1
     assert "frames in tsdat" in shown
@@ -112,9 +120,12 @@ def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
         try:
             stack.put(b"half a li", first)
             shown = [process.stdout.readline()]  # so it follows before the others come
-            for source, key in ((TIDE, good), (b"torn", other), (b"half a li", last)):
-                stack.put(source, key)
+            stack.put(TIDE, good)
+            stack.put(b"torn", other)
+            for key in (first, good, other):
                 stack.final(key)
+            stack.put(b"half a li", last)
+            stack.final(last)
             while f"{last}: dead-lettered" not in shown[-1]:
                 shown.append(process.stdout.readline())
                 assert shown[-1], "it ended by itself"
@@ -144,22 +155,17 @@ def test_ingest_needs_no_stack(tmp_path: Path):
     assert made.count(".png") == 4
 
 
-def test_ingest_counts_failures_and_skips(tmp_path: Path):
+def test_ingest_counts_failures_and_skips_and_looks_into_archives_as_the_lambda_does(tmp_path: Path):
     bad, odd = tmp_path / "buoy.z05.zip", tmp_path / "x.7z"
     bad.write_bytes(b"torn")
     odd.write_bytes(b"7z")
-    done = runner("ingest", bad, odd, "--data", tmp_path)
-    assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == "0 successes, 1 failures, 1 skipped"
-    assert "Known routes:" in done.stdout
-
-
-def test_ingest_looks_into_archives_as_the_lambda_does(tmp_path: Path):
-    bad = tmp_path / "buoy.z05.00.20201201.000000.zip"
-    with zipfile.ZipFile(bad, "w") as archive:
+    leading_out = tmp_path / "buoy.z05.00.20201201.000000.zip"
+    with zipfile.ZipFile(leading_out, "w") as archive:
         archive.writestr("../outside.csv", "x")
-    done = runner("ingest", bad, "--data", tmp_path)
+    done = runner("ingest", bad, odd, leading_out, "--data", tmp_path)
     assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "0 successes, 2 failures, 1 skipped"
+    assert "Known routes:" in done.stdout
     assert "holds a path that leads out of its folder, '../outside.csv'. It is not read;" in done.stdout
 
 
