@@ -1,4 +1,7 @@
-"""What only the Docker stack can show: replicas, restarts, limits, owners; with real containers, stopped and killed."""
+"""What only the Docker stack can show: replicas, restarts, ports; with real containers, stopped and killed.
+
+Limits, owners and the end are in test_parity.py.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SAMPLES, UpWithDocker, runner, running_in_docker
+from conftest import ROOT, SAMPLES, runner
+from containers import all_containers, containers, docker
 from listening import LOOPBACK, listeners
 
 from runner.backends import DockerStack, EmbeddedStack, environment, eventually
@@ -23,18 +27,6 @@ from runner.testing import require_docker
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
-KEY = f"tide_gauge/mcrl/{TIDE.name}"
-
-
-def docker(*arguments: str) -> str:
-    """The output of a docker command."""
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def containers(stack: DockerStack, service: str) -> list[str]:
-    """Ids of a service's running containers."""
-    named = ("label=com.docker.compose.project=" + stack.project, "label=com.docker.compose.service=" + service)
-    return docker("ps", "--quiet", "--no-trunc", "--filter", named[0], "--filter", named[1]).split()
 
 
 def compose(stack: DockerStack, *arguments: str) -> None:
@@ -55,9 +47,9 @@ def test_a_killed_lambda_loses_nothing(stack: DockerStack):
         stack.put(BUOY, key)
     eventually(lambda: f"↑ {keys[-1]}" in stack.text, "upload")
     # Both work now: the one that is killed has a file.
-    (victim, *_) = eventually(lambda: [c for c in containers(stack, "lambda") if busy(c)], "working Lambda")
+    (victim, *_) = eventually(lambda: [c for c in containers(stack.project, "lambda") if busy(c)], "working Lambda")
     docker("kill", victim)
-    assert victim not in containers(stack, "lambda")
+    assert victim not in containers(stack.project, "lambda")
     runs = [stack.final(key) for key in keys]
     assert [run.outcome for run in runs] == ["succeeded"] * 4
     # Docker does not start again what was killed by hand; a user's `docker compose up` does.
@@ -83,7 +75,7 @@ def busy(container: str) -> bool:
 
 
 def test_a_crashed_emulator_is_started_again(stack: DockerStack):
-    (first, *_) = containers(stack, "lambda")
+    (first, *_) = containers(stack.project, "lambda")
     address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", first)
     emulator = Emulator(f"http://{address}:8080")
     assert emulator.is_up()
@@ -117,7 +109,7 @@ def test_commands_on_this_machine_find_a_stack_that_plain_compose_started(stack:
 def test_more_replicas_are_found(stack: DockerStack):
     compose(stack, "up", "--detach", "--wait", "--no-recreate", "--scale", "lambda=4")
     try:
-        replicas = containers(stack, "lambda")
+        replicas = containers(stack.project, "lambda")
         assert len(replicas) == 4
         numbers = itertools.count()
 
@@ -136,54 +128,6 @@ def test_only_this_machine_can_connect(stack: DockerStack):
     ((address, port),) = re.findall(r"(\S+?):(\d+)->", ports)
     assert address == "127.0.0.1"
     assert listeners(int(port)) == [LOOPBACK]  # and this is what the kernel says
-
-
-def test_outputs_belong_to_the_owner_of_the_data_folder_and_the_end_comes_soon(tmp_path: Path):
-    owner = 1234 if os.geteuid() == 0 else os.geteuid()
-    tmp_path.chmod(0o755)
-    for folder in (tmp_path / "data", tmp_path / "data" / "inbox"):
-        folder.mkdir()
-        os.chown(folder, owner, owner if owner == 1234 else -1)
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(0o755)
-    with running_in_docker(tmp_path / "data") as stack:
-        stack.put(TIDE, KEY)
-        run = stack.final(KEY)
-        assert run.outcome == "succeeded", run.record["error"]
-        made = [*stack.mirrored(run), stack.data / "state" / "history.sqlite"]
-        assert {path.stat().st_uid for path in made} == {owner}
-        for name in ("provision", "poller", "watcher"):
-            assert owners(stack, name) == {str(owner)}
-        assert stack.stop() < 5
-    assert not all_containers(stack.project)
-
-
-def owners(stack: DockerStack, service: str) -> set[str]:
-    """The users as whom a service's processes run, but for Docker's own init."""
-    (container,) = containers(stack, service)
-    lines = docker("top", container, "-eo", "pid,uid,args").splitlines()[1:]
-    return {line.split()[1] for line in lines if "docker-init" not in line and "python" in line}
-
-
-def all_containers(project: str) -> str:
-    """Ids of a compose project's containers, those that have ended too."""
-    return docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}")
-
-
-def test_up_with_docker_tells_what_happens_and_leaves_nothing(tmp_path: Path):
-    stack = UpWithDocker(tmp_path)
-    try:
-        assert "with Docker, as asked" in stack.text
-        stack.put(TIDE, KEY)
-        assert stack.final(KEY).outcome == "succeeded"
-        eventually(lambda: f"✔ {KEY} → tide_gauge/mcrl: 1 nc, 1 png" in stack.text, "line about the run")
-        assert stack.endpoint_url.startswith("http://127.0.0.1:")
-    finally:
-        took = stack.stop()
-    assert stack.process.returncode == 0
-    assert took < 5
-    assert "Traceback" not in stack.text
-    assert not all_containers(stack.project)
 
 
 def test_ctrl_c_while_docker_starts_ends_it_cleanly(tmp_path: Path):

@@ -1,21 +1,26 @@
-"""What the local stacks really made is what the expanded template says, and follows it when it is edited."""
+"""What the local stacks really made is what the expanded template says, and follows it when it is edited.
+
+Of those with Docker also to whom their outputs belong, and that they end soon and leave nothing.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import digests
 import pytest
 from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, running, running_in_docker
+from containers import all_containers, containers, docker, owners
 from expansion import REGION, TEMPLATE, expanded
 
 from runner import aws
 from runner.backends import DockerStack, Stack, eventually
 from runner.errors import StackError
+from runner.history import Run
 from runner.intrinsics import Template
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
@@ -29,6 +34,7 @@ EDITS = {
     "Default: tsdat-pipeline-inputs": "Default: buoys-raw",
     "Default: tsdat-pipeline-outputs": "Default: buoys-standardized",
     "      VersioningConfiguration:": "      Tags: [{Key: project, Value: buoys}]\n      VersioningConfiguration:",
+    "ScalingConfig: {MaximumConcurrency: !Ref MaximumConcurrency}": "ScalingConfig: {MaximumConcurrency: 2}",
     'SourcePrefix:\n    Type: String\n    Default: ""': "SourcePrefix:\n    Type: String\n    Default: tide_gauge/",
 }
 NO_FILTER: dict[str, Any] = {"S3Key": {"Rules": []}}
@@ -158,19 +164,15 @@ def require_containers(project: str, expected: Expected, container_mb: int | Non
     Args:
         container_mb: what the containers may use where it is not the template's MemorySize.
     """
-    labels = [f"label=com.docker.compose.project={project}", "label=com.docker.compose.service=lambda"]
-    listed = ["docker", "ps", "--quiet", *(f"--filter={label}" for label in labels)]
-    ids = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+    ids = containers(project, "lambda")
     assert ids
     properties, wanted = lambda_settings(expected)
-    described = subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True).stdout
-    for container in json.loads(described):
+    for container in json.loads(docker("inspect", *ids)):
         limits = container["HostConfig"]
         assert limits["Memory"] == limits["MemorySwap"] == (container_mb or properties["MemorySize"]) * 1024 * 1024
         assert limits["Tmpfs"] == {"/tmp": f"size={properties['EphemeralStorage']['Size']}m,mode=1777"}
         assert limits["ReadonlyRootfs"]
-        top = ["docker", "top", container["Id"], "-eo", "pid,args"]
-        listing = subprocess.run(top, capture_output=True, text=True, check=True).stdout.splitlines()
+        listing = docker("top", container["Id"], "-eo", "pid,args").splitlines()
         (emulator,) = [line.split()[0] for line in listing if "aws-lambda-rie" in line]
         given = environment_of(emulator)
         assert {name: given.get(name) for name in wanted} == wanted
@@ -200,10 +202,13 @@ def test_lambda_containers_have_the_templates_limits_and_environment(docker_stac
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Expected]:
-    """A project of its own where nothing is different but template.yaml, and what that says."""
-    project = tmp_path_factory.mktemp("edited")
+    """A project where nothing that counts is different but template.yaml, and what that says.
+
+    A pipeline beside those that are shipped can be held.
+    """
+    project = digests.project(tmp_path_factory.mktemp("edited") / "project")
     for name in ("pipelines", "shared", "utils"):
-        shutil.copytree(ROOT / name, project / name)
+        shutil.copytree(ROOT / name, project / name, dirs_exist_ok=True)
     text = TEMPLATE.read_text(encoding="utf-8")
     for old, new in EDITS.items():
         assert text.count(old) == 1, old
@@ -214,7 +219,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Expected]:
     return project, Expected(project / "template.yaml", project)
 
 
-def require_edited(stack: Stack, expected: Expected) -> None:
+def require_edited(stack: Stack, expected: Expected) -> Run:
     """The edits have arrived, nothing of the old names is left, and a file comes through."""
     function = expected.properties("PipelineFunction")
     assert (function["Timeout"], function["MemorySize"]) == (105, 1024)
@@ -231,57 +236,79 @@ def require_edited(stack: Stack, expected: Expected) -> None:
     assert run.outcome == "succeeded", run.record["error"]
     assert {item["bucket"] for item in run.record["inputs"]} == {"buoys-raw"}
     assert {item["bucket"] for item in run.record["outputs"]} == {"buoys-standardized"}
+    return run
 
 
 def test_an_edit_of_the_template_alone_changes_the_embedded_stack(edited: tuple[Path, Expected], tmp_path: Path):
     project, expected = edited
-    with running(tmp_path, RUNNER_ROOT=str(project)) as stack:
+    with running(tmp_path, "--concurrency", "3", RUNNER_ROOT=str(project)) as stack:
         require_edited(stack, expected)
         require_processes(stack, expected)
+        require_two_at_once(stack, project)
 
 
-def test_the_poller_keeps_to_the_event_source_mapping(tmp_path: Path):
+def require_two_at_once(stack: Supervised, project: Path) -> None:
     """One message in an invoke, and no more Lambdas at work than MaximumConcurrency, however many there are."""
-    two = "{MaximumConcurrency: 2}"
-    root = digests.project(tmp_path / "project", ScalingConfig=f"ScalingConfig: {two}")
-    keys = [f"noop.hold{number}.txt" for number in range(4)]
+    keys = [f"tide_gauge/noop.hold{number}.txt" for number in range(4)]
 
-    def begun(stack: Supervised) -> set[str]:
+    def begun() -> set[str]:
         texts = [path.read_text() for path in (stack.data / "state" / "logs").glob("lambda-*.log")]
-        return {key for key in keys if any(f"holding {key}" in text for text in texts)}
+        return {key for key in keys if any(f"holding {Path(key).name}" in text for text in texts)}
 
-    with running(tmp_path / "data", "--concurrency", "3", RUNNER_ROOT=str(root)) as stack:
-        assert "2 of 3 Lambdas work: MaximumConcurrency in template.yaml" in stack.text
-        for key in keys:
-            stack.put(key.encode(), key)
-        first = eventually(lambda: len(begun(stack)) >= 2 and begun(stack), "two runs at once")
-        done = f"{keys[0]}.done"
-        stack.put(b"", done)  # goes the whole way beside them, but for the Lambda
-        eventually(lambda: f"↑ {done}" in stack.text, "upload after the others")
-        assert begun(stack) == first
-        for key in keys:
-            digests.open_gate(root, key)
-        runs = [stack.final(key) for key in keys]
+    assert "2 of 3 Lambdas work: MaximumConcurrency in template.yaml" in stack.text
+    for key in keys:
+        stack.put(key.encode(), key)
+    first = eventually(lambda: len(begun()) >= 2 and begun(), "two runs at once")
+    done = f"{keys[0]}.done"
+    stack.put(b"", done)  # goes the whole way beside them, but for the Lambda
+    eventually(lambda: f"↑ {done}" in stack.text, "upload after the others")
+    assert begun() == first
+    for key in keys:
+        digests.open_gate(project, key)
+    runs = [stack.final(key) for key in keys]
     assert {run.outcome for run in runs} == {"succeeded"}
     assert len({run.record["request_id"] for run in runs}) == len(keys)
 
 
-def test_an_edit_of_the_template_alone_changes_up_with_docker(edited: tuple[Path, Expected], tmp_path: Path):
+def test_up_with_docker_follows_the_template_alone_tells_what_happens_and_leaves_nothing(
+    edited: tuple[Path, Expected], tmp_path: Path
+):
     project, expected = edited
     stack = UpWithDocker(tmp_path, RUNNER_ROOT=str(project))
     try:
+        assert "with Docker, as asked" in stack.text
         require_edited(stack, expected)
         require_containers(stack.project, expected)
+        eventually(lambda: f"✔ {KEY} → tide_gauge/mcrl: 1 nc, 1 png" in stack.text, "line about the run")
+        assert stack.endpoint_url.startswith("http://127.0.0.1:")
     finally:
-        stack.stop()
+        took = stack.stop()
+    assert stack.process.returncode == 0
+    assert took < 5
+    assert "Traceback" not in stack.text
+    assert not all_containers(stack.project)
 
 
-def test_an_edit_of_the_template_alone_changes_plain_compose(edited: tuple[Path, Expected], tmp_path: Path):
+def test_plain_compose_follows_the_template_alone_gives_outputs_to_the_owner_of_data_and_ends_soon(
+    edited: tuple[Path, Expected], tmp_path: Path
+):
     project, expected = edited
+    owner = 1234 if os.geteuid() == 0 else os.geteuid()
+    for folder in (tmp_path / "data", tmp_path / "data" / "inbox"):
+        folder.mkdir()
+        os.chown(folder, owner, owner if owner == 1234 else -1)
+    for parent in [tmp_path, *tmp_path.parents][:3]:
+        parent.chmod(0o755)
     plain = {"RUNNER_ROOT": str(project), "LAMBDA_MEMORY_MB": ""}
-    with running_in_docker(tmp_path, **plain) as stack:
-        require_edited(stack, expected)
+    with running_in_docker(tmp_path / "data", **plain) as stack:
+        run = require_edited(stack, expected)
         require_containers(stack.project, expected, container_mb=10_240)
+        made = [*stack.mirrored(run), stack.data / "state" / "history.sqlite"]
+        assert {path.stat().st_uid for path in made} == {owner}
+        for name in ("provision", "poller", "watcher"):
+            assert owners(stack.project, name) == {str(owner)}
+        assert stack.stop() < 5
+    assert not all_containers(stack.project)
 
 
 def test_plain_compose_refuses_another_size_of_tmp(edited: tuple[Path, Expected], tmp_path: Path):
