@@ -1,0 +1,46 @@
+"""What the stack's books say when a person asks, and standstills in which it cannot keep them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from conftest import SAMPLES, Supervised, runner
+
+from runner.backends import Stack
+
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+BAD = b"torn"
+
+
+def reconcile(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
+    """`runner reconcile` as a program would call it."""
+    done = runner("reconcile", "--json", "--data", stack.data, *options)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def failures(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """`runner failures` for keys that contain this."""
+    done = runner("failures", "--json", "--data", stack.data)
+    return [row for row in json.loads(done.stdout) if name in row["file"]]
+
+
+@contextmanager
+def paused(stack: Supervised, *names: str) -> Iterator[None]:
+    """Children that do nothing during the body."""
+    pids = [stack.children()[name] for name in names]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(1.5)  # a long poll under way ends unseen after a second; till then it would take a message
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # the body may have ended the stack
+                os.kill(pid, signal.SIGCONT)

@@ -1,0 +1,132 @@
+"""What outlives the end of a stack, whether it was asked to end or killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import killing
+import pytest
+from bookkeeping import BAD, TIDE, failures, paused, reconcile
+from conftest import runner, running
+
+from runner.backends import eventually
+from runner.queues import Queues
+from runner.template import StackTemplate
+
+KEY = f"tide_gauge/mcrl/{TIDE.name}"
+KEPT, GONE, CHANGED = LOST = [f"lost/buoy.z05.00.2020120{n}.000000.zip" for n in (1, 2, 3)]
+
+
+@dataclass
+class Ended:
+    """A data folder whose stack was ended by Ctrl-C, and how that went."""
+
+    data: Path
+    seconds: float
+    code: int
+    text: str
+    processes: set[int]
+    left: set[int]
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
+    """One file has succeeded there, three have failed for good."""
+    with running(tmp_path_factory.mktemp("ended")) as stack:
+        for key in LOST:
+            stack.put(BAD, key)
+        stack.put(TIDE, KEY)
+        run = stack.final(KEY)
+        assert run.outcome == "succeeded"
+        stack.mirrored(run)  # what LocalStack takes with it before has to be made again
+        for key in LOST:
+            stack.final(key)
+        assert reconcile(stack)[0] == 0
+        processes = set(killing.family(stack)) - {stack.process.pid}
+        seconds = stack.stop()
+        left = {pid for pid in processes if killing.alive(pid)}
+        yield Ended(stack.data, seconds, stack.process.returncode, stack.text, processes, left)
+
+
+def test_ctrl_c_ends_everything_soon(ended: Ended):
+    assert len(ended.processes) >= 5
+    assert ended.seconds < 3
+    assert ended.code == 0
+    assert not ended.left
+    assert "Traceback" not in ended.text
+
+
+def test_without_a_stack_the_books_are_open_too(ended: Ended):
+    new = ended.data / "inbox" / "new.csv"
+    new.write_text("x")
+    try:
+        done = runner("reconcile", "--data", ended.data)
+        assert done.returncode == 0
+        assert "No stack runs on this folder: the next `runner up` takes up what is in progress." in done.stderr
+        assert done.stdout.strip() == "0 unaccounted for; 1 succeeded, 3 dead-lettered, 1 in progress"
+        done = runner("reconcile", "--data", ended.data, "--json", "--wait", "0.5")
+        assert done.returncode == 1
+        (missing,) = json.loads(done.stdout)["unaccounted"]
+        assert missing == {"key": "new.csv", "etag": "", "problem": "is still in progress after 0.5 s"}
+    finally:
+        new.unlink()
+
+
+def test_a_restart_repeats_nothing_and_failures_are_tried_again_from_the_inbox(
+    ended: Ended, tmp_path: Path, described: StackTemplate
+):
+    data = shutil.copytree(ended.data, tmp_path / "data")
+    done = runner("retry", "--all", "--data", data)
+    assert done.returncode == 2
+    assert f"error: No stack runs on {data}, so nothing can be tried. `runner up`, then this again." in done.stderr
+    rows = {row["file"]: row for row in json.loads(runner("failures", "--json", "--data", data).stdout)}
+    assert {row["in_dead_letter_queue"] for row in rows.values()} == {None}
+    (data / "inbox" / GONE).unlink()
+    with running(data) as stack:
+        assert Queues(stack.endpoint_url, described).dead() == []
+        assert len(failures(stack, "lost/")) == 3
+        assert reconcile(stack)[1]["accounted"]["dead-lettered"] == 3
+        (stack.inbox / CHANGED).write_bytes(b"torn too")
+        other = stack.put(TIDE, KEY.replace("mcrl/", "mcrl/other/")).relative_to(stack.inbox).as_posix()
+        stack.final(other)
+        assert len(stack.runs_of(KEY)) == 1
+        stack.final(CHANGED, count=2)
+        done = runner("retry", *(rows[key]["id"] for key in LOST), "--data", data)
+        assert done.returncode == 1
+        assert f"↻ {rows[KEPT]['id']} {KEPT} came anew from the bucket or the inbox" in done.stdout
+        assert (
+            f"{GONE}: LocalStack has lost it, and it is not in {stack.inbox} any more. Put it there again."
+            in done.stdout
+        )
+        assert f"{CHANGED}: LocalStack has lost it, and the file in the inbox has changed since" in done.stdout
+        assert stack.final(KEPT, count=2).outcome == "dead-lettered"
+        assert {row["file"] for row in failures(stack, "lost/")} == set(LOST)
+        assert reconcile(stack)[0] == 0
+
+
+def test_what_waits_when_all_is_killed_is_taken_up_again_and_no_process_is_left(tmp_path: Path, digest_project: Path):
+    flood, late = [f"flood/noop.{number}.txt" for number in range(40)], "flood/noop.late.txt"
+    project = str(digest_project)
+    with running(tmp_path, RUNNER_ROOT=project) as stack, paused(stack, "aws-lambda-rie"):
+        for key in flood:
+            stack.put(key.encode(), key)
+        eventually(lambda: "files wait" in stack.text, "word of the backlog", 30)
+        with paused(stack, "runner poll"):  # some messages are in flight, this one's is not
+            stack.put(late.encode(), late)
+            eventually(lambda: f"↑ {late}" in stack.text, "upload")
+            stack.process.kill()
+            stack.process.wait()
+        assert not stack.runs_of(late)
+    with running(tmp_path, RUNNER_ROOT=project) as again:
+        code, sheet = reconcile(again, "--wait", "100")
+        assert (code, sheet["accounted"]["succeeded"], sheet["accounted"]["in progress"]) == (0, 41, 0)
+        assert "files again that had not come to an end" in again.text
+        assert again.final(late).outcome == "succeeded"
+        below = set(killing.family(again)) - {again.process.pid}
+        again.process.kill()
+        again.process.wait()
+        eventually(lambda: not [pid for pid in below if killing.alive(pid)], "end of the children", 5)
