@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, Supervised, runner, running
+from conftest import SAMPLES, Supervised, runner
 
 from runner import aws
 from runner.backends import environment, eventually
@@ -20,31 +19,34 @@ from runner.history import Run
 from runner.testing import assert_datasets_match
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
-KEY = f"tide_gauge/mcrl/{TIDE.name}"
+KEY = f"replay/{TIDE.name}"
+OWN_KEY = f"tide_gauge/mcrl/{TIDE.name}"
+ALL = ("-n", "100000")
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
-    """A stack of its own: numbers of events and objects are counted."""
-    with running(tmp_path_factory.mktemp("replay")) as made:
-        made.put(TIDE, KEY)
-        made.final(KEY)
-        yield made
+def stack(embedded_stack: Supervised) -> Supervised:
+    """With a file whose event is the newest."""
+    embedded_stack.put(TIDE, OWN_KEY)
+    embedded_stack.final(OWN_KEY)
+    embedded_stack.put(TIDE, KEY)
+    embedded_stack.final(KEY)
+    return embedded_stack
 
 
-def listed(stack: Supervised) -> list[dict[str, object]]:
-    entries: list[dict[str, object]] = json.loads(runner("events", "--data", stack.data, "--json").stdout)
-    return entries
+@pytest.fixture(scope="module")
+def number(stack: Supervised) -> int:
+    """The event's."""
+    entries = json.loads(runner("events", "--data", stack.data, "--json", *ALL).stdout)
+    return next(entry["id"] for entry in entries if KEY in str(entry["body"]))
 
 
 def test_every_event_is_listed_with_its_outcome(stack: Supervised):
-    told = runner("events", "--data", stack.data).stdout
-    assert f"✔ succeeded    {KEY}" in told
-    assert "s3:TestEvent (nothing to run)" in told
+    assert f"✔ succeeded    {KEY}" in runner("events", "--data", stack.data).stdout
+    assert "s3:TestEvent (nothing to run)" in runner("events", "--data", stack.data, *ALL).stdout
 
 
-def test_a_saved_event_is_what_the_handler_takes(stack: Supervised, tmp_path: Path):
-    number = next(entry["id"] for entry in listed(stack) if KEY in str(entry["body"]))
+def test_a_saved_event_is_what_the_handler_takes(stack: Supervised, number: int, tmp_path: Path):
     path = tmp_path / "saved" / "tide.json"
     assert runner("events", "save", str(number), path, "--data", stack.data).returncode == 0
     (record,) = json.loads(path.read_text())["Records"]
@@ -56,8 +58,7 @@ def test_a_saved_event_is_what_the_handler_takes(stack: Supervised, tmp_path: Pa
     )  # fmt: skip
 
 
-def test_a_replayed_event_runs_again(stack: Supervised, tmp_path: Path):
-    number = next(entry["id"] for entry in listed(stack) if KEY in str(entry["body"]))
+def test_a_replayed_event_runs_again(stack: Supervised, number: int, tmp_path: Path):
     before = stack.ended(KEY)
     made = stack.mirrored(before[-1])
     for path in made:  # the second run's outputs have the same names
@@ -77,8 +78,7 @@ def test_a_replayed_event_runs_again(stack: Supervised, tmp_path: Path):
             assert path.read_bytes() == (tmp_path / path.name).read_bytes()
 
 
-def test_a_breakpoint_stops_a_direct_replay(stack: Supervised):
-    number = next(entry["id"] for entry in listed(stack) if KEY in str(entry["body"]))
+def test_a_breakpoint_stops_a_direct_replay(stack: Supervised, number: int):
     commands = "b pipelines/tide_gauge/pipeline.py:18\nc\np 'stopped at', sorted(dataset.data_vars)[0]\nc\nq\n"
     done = subprocess.run(
         [sys.executable, "-m", "pdb", "-m", "runner", "replay", str(number), "--direct", "--data", str(stack.data)],
@@ -89,9 +89,9 @@ def test_a_breakpoint_stops_a_direct_replay(stack: Supervised):
 
 
 def test_an_event_that_is_not_there(stack: Supervised):
-    done = runner("replay", "999", "--data", stack.data)
+    done = runner("replay", "999999999", "--data", stack.data)
     assert (done.returncode, done.stderr) == (
-        2, f"error: There is no event 999 in {stack.data / 'state'}. `runner events` lists them.\n"
+        2, f"error: There is no event 999999999 in {stack.data / 'state'}. `runner events` lists them.\n"
     )  # fmt: skip
 
 
@@ -112,11 +112,11 @@ def runs(stack: Supervised, key: str) -> list[Run]:
 def test_a_backfill_runs_what_is_below_a_prefix_and_a_file_s_own_key(stack: Supervised):
     keys = fill(stack, "lidar/a", 3)
     other = fill(stack, "lidar/b", 1)[0]
-    before = len(stack.ended(KEY))
+    before = len(stack.ended(OWN_KEY))
     done = runner("backfill", "lidar/a", TIDE, "--rate", "50", "--data", stack.data)
     assert (done.returncode, "4 events sent." in done.stdout) == (0, True), done.stdout + done.stderr
     eventually(lambda: all(len(runs(stack, key)) == 2 for key in keys), "second runs")
-    eventually(lambda: len(stack.ended(KEY)) == before + 1, "second run of the file")
+    eventually(lambda: len(stack.ended(OWN_KEY)) == before + 1, "second run of the file")
     assert len(runs(stack, other)) == 1
     assert "0 events sent." in runner("backfill", "lidar/", "--until", "2020-01-01", "--data", stack.data).stdout
 
