@@ -108,19 +108,21 @@ def copy_checkout(target: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_inside_pipelines_run_and_the_stack_beside_takes_files(dev: DevContainer):
-    assert dev.inside("id -un; pwd").split() == ["dev", "/home/dev/tsdat-local"]
-    dev.inside(f"runner run --data data {SAMPLE} 2>&1 | tee /tmp/said; ! grep 'starting a stack' /tmp/said")
-    for command in ("ingest", "run"):  # alone, and through an embedded stack that starts inside
-        dev.inside(f"RUNNER_DATA=/tmp/{command} runner {command} {SAMPLE} && find /tmp/{command} -name '*.nc' | grep .")
+    on_the_stack = f"runner run --data data {SAMPLE} 2>&1 | tee /tmp/said >&2; ! grep 'starting a stack' /tmp/said"
+    assert dev.inside(f"id -un; pwd; {on_the_stack}").split() == ["dev", "/home/dev/tsdat-local"]
+    alone = f"RUNNER_DATA=/tmp/ingest runner ingest {SAMPLE}; find /tmp/ingest -name '*.nc' | grep ."
+    stack_inside = f"RUNNER_DATA=/tmp/run runner run {SAMPLE}; find /tmp/run -name '*.nc' | grep ."
+    dev.inside(f"{alone}; {stack_inside}")
 
-    assert "tsdat-pipeline-inputs" in dev.inside(f'python -c "{BUCKETS}"')
-    dev.inside(f"mkdir -p data/inbox/tide_gauge/mcrl && cp {SAMPLE} data/inbox/tide_gauge/mcrl/")
+    drop = f"mkdir -p data/inbox/tide_gauge/mcrl; cp {SAMPLE} data/inbox/tide_gauge/mcrl/"
+    assert "tsdat-pipeline-inputs" in dev.inside(f'python -c "{BUCKETS}"; {drop}')
     outputs = dev.workspace / "data" / "outputs" / "data"
     eventually(lambda: list(outputs.rglob("*.nc")), "output of the stack", 60)
-    assert "succeeded" in dev.inside("runner status")
-    (made,) = dev.inside("find data/outputs/data -name '*.nc' -user dev").split()
+    read = "import sys, xarray; xarray.open_dataset(sys.argv[1]).load()"
+    find = "made=$(find data/outputs/data -name '*.nc' -user dev)"
+    *status, made = dev.inside(f'runner status; {find}; echo "$made"; python -c "{read}" "$made"').splitlines()
+    assert "succeeded" in "\n".join(status)
     assert made.endswith(".nc")
-    dev.inside(f"python -c \"import xarray; xarray.open_dataset('{made}').load()\"")
 
     # The host's own environments are other folders, and stay as they were.
     assert [list((dev.workspace / name).iterdir()) for name in (".venv", ".venv-localstack")] == [[], []]
