@@ -132,7 +132,7 @@ class EmbeddedStack(Stack):
             return b"ready in" in self._log.read_bytes()[said_before:] or self.process.poll() is not None
 
         try:
-            eventually(is_ready, "sign of the stack", 90)
+            eventually(is_ready, "sign of the stack", 150)
         except StackError as error:
             self.process.kill()
             self.process.wait()
