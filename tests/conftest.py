@@ -13,8 +13,8 @@ import account as accounts
 import digests
 import hypothesis
 import pytest
+import scheduling
 from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from runner import aws, template
 from runner.backends import DockerStack, EmbeddedStack, Stack, environment
@@ -32,17 +32,15 @@ hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
 
-class Together(LoadScopeScheduling):
-    """Sends to one of several workers (`-n 2`) what shares costly fixtures, or SAM's build folder."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
-        folder = "tests/rehearsal" if file.endswith("test_sam_local.py") else file.rpartition("/")[0]
-        return folder if folder in ("tests/faults", "tests/rehearsal") else file
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order them for several workers; who runs them in one process hears of short tests first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: scheduling.place(item.nodeid.split("::")[0]))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
-    return Together(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> scheduling.Together:
+    config.option.loadscopereorder = False
+    return scheduling.Together(config, log)
 
 
 def runner(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:

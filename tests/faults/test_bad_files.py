@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
-import digests
-import killing
 import pytest
-from bad_files import BAD, ENTRY, OUTSIDE, REASONS, UNSAFE, harmless_archives
+from bad_files import BAD, REASONS
 from commands import agrees, failures
-from ledger import balanced
+from conftest import SAMPLES
+from halves import write_in_two
+from ledger import balanced, etag
 
-from runner.backends import Stack
+from runner.backends import Stack, eventually
 from runner.template import StackTemplate
+
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 
 
 @pytest.fixture(scope="module", params=["embedded", "docker"])
@@ -49,41 +49,11 @@ def test_all_of_them_are_accounted_for(stack: Stack, described: StackTemplate):
     assert {outcomes[key] for key, *_ in BAD.values()} == {"dead-lettered"}
 
 
-@pytest.fixture(params=["embedded", "docker"])
-def trusting(request: pytest.FixtureRequest) -> Stack:
-    """One whose pipeline unpacks what comes, as the shipped ones do not."""
-    made: Stack = request.getfixturevalue(f"{request.param}_digests")
-    return made
-
-
-def is_there(path: Path, stack: Stack) -> bool:
-    """Whether a file exists where the Lambda runs: on this machine, or in its container."""
-    root = Path(f"/proc/{killing.the(stack, 'runtime')}/root")
-    return (root / path.relative_to("/")).exists()
-
-
-def test_a_pipeline_that_unpacks_all_that_comes_gets_nothing_unsafe(trusting: Stack, described: StackTemplate):
-    own = f"{uuid.uuid4().hex}.txt"  # without Docker, /tmp is that of all tests on this machine
-    fine = {f"trusting/noop.unpack.{kind}.{own}": made for kind, made in harmless_archives().items()}
-    unsafe = {f"trusting/noop.unpack.{what.replace(' ', '-')}.{own}": what for what in UNSAFE}
-    try:
-        for key, content in fine.items():  # to see that it unpacks, and that it would be seen
-            trusting.put(content, key)
-            assert trusting.final(key).outcome == "succeeded"
-            assert is_there(digests.unpacked(key) / ENTRY, trusting)
-        for key, what in unsafe.items():
-            _, make, is_bad = BAD[what]
-            content = make()
-            assert is_bad(content)
-            trusting.put(content, key)
-        for key in unsafe:
-            trusting.final(key)
-        told = failures(trusting)
-        for key, what in unsafe.items():
-            assert told[key]["error"]["message"] == f"{Path(key).name} {REASONS[what]}"
-            assert not is_there(digests.unpacked(key), trusting)
-        assert not is_there(OUTSIDE, trusting)
-        assert {balanced(trusting, described, digests.expected).outcomes[key] for key in unsafe} == {"dead-lettered"}
-    finally:
-        for key in (*fine, *unsafe):
-            shutil.rmtree(digests.unpacked(key), ignore_errors=True)
+def test_a_torn_half_fails_and_the_whole_succeeds(embedded_stack: Stack, described: StackTemplate):
+    key, content = f"tide_gauge/mcrl/half/{TIDE.name}", TIDE.read_bytes()
+    write_in_two(embedded_stack, key, content)
+    error = embedded_stack.runs_of(key)[0].record["error"]
+    assert error is not None
+    assert error["message"] == f"{TIDE.name} {REASONS['torn log']}"  # which is cut at the same place
+    eventually(lambda: embedded_stack.history.outcome(key, etag(content)) == "succeeded", "run of the whole")
+    assert balanced(embedded_stack, described, None).outcomes[key] == "succeeded"
