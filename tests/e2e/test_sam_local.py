@@ -89,7 +89,7 @@ def test_start_lambda_gives_the_same_record_as_the_emulator(lambda_url: str, exp
     assert lasting(run) == expected
 
 
-def test_a_stack_without_docker_is_refused(built: DockerStack, embedded_stack: Supervised):
-    done = sam("local", "invoke", FUNCTION, "--event", EVENT, data=embedded_stack.data)
+def test_a_stack_without_docker_is_refused(built: DockerStack, embedded_digests: Supervised):
+    done = sam("local", "invoke", FUNCTION, "--event", EVENT, data=embedded_digests.data)
     assert done.returncode == 2
-    assert f"The stack at {embedded_stack.endpoint_url} runs without Docker, and `sam local` needs S3" in done.stderr
+    assert f"The stack at {embedded_digests.endpoint_url} runs without Docker, and `sam local` needs S3" in done.stderr
