@@ -19,7 +19,7 @@ from runner.history import Run
 from runner.testing import assert_datasets_match
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
-KEY = f"replay/{TIDE.name}"
+KEY = "replay/tide_20212501000000.log"  # of a day of its own, and so with outputs of its own
 OWN_KEY = f"tide_gauge/mcrl/{TIDE.name}"
 ALL = ("-n", "100000")
 
