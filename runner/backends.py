@@ -129,7 +129,7 @@ class EmbeddedStack(Stack):
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(**self._variables))
 
         def is_ready() -> bool:
-            return b"ready in" in self._log.read_bytes()[said_before:] or self.process.poll() is not None
+            return b"\nready in" in self._log.read_bytes()[said_before:] or self.process.poll() is not None
 
         try:
             eventually(is_ready, "sign of the stack", 150)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import shutil
@@ -22,14 +21,22 @@ HANDLER = "runner.handler.handler"
 # Below the ports that the system gives to outgoing connections: one of these could take the port before its owner does,
 # and a client that tries a port nobody listens on yet can even be connected to itself.
 _PORTS = range(20_000, 32_768)
+_given: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that nobody listens on now, and that no other stack is given while this process lives."""
     for port in random.sample(_PORTS, len(_PORTS)):
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # UDP, so that whom it is for can still listen
+        try:
+            mark.bind(("127.0.0.1", port))
+            with socket.socket() as listener:
+                listener.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            continue
+        _given.append(mark)
+        return port
     raise StackError(f"No port of {_PORTS.start} to {_PORTS.stop - 1} is free on 127.0.0.1.")
 
 
