@@ -182,9 +182,7 @@ class DockerStack(Stack):
         self._env_file.write_text(compose_env(own))
         env_files = [str(path) for path in (root / ".env", self._env_file) if path.exists()]
         self._files = files
-        self.compose = DockerCompose(
-            root, compose_file_name=["compose.yaml", *files], build=True, wait=True, env_file=env_files
-        )
+        self.compose = DockerCompose(root, compose_file_name=["compose.yaml", *files], wait=True, env_file=env_files)
         super().__init__(data)
 
     def start(self) -> None:

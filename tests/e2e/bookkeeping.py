@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import killing
 from conftest import SAMPLES, Supervised, runner
 
 from runner.backends import Stack
@@ -34,13 +33,8 @@ def failures(stack: Stack, name: str) -> list[dict[str, Any]]:
 @contextmanager
 def paused(stack: Supervised, *names: str) -> Iterator[None]:
     """Children that do nothing during the body."""
-    pids = [stack.children()[name] for name in names]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    time.sleep(1.5)  # a long poll under way ends unseen after a second; till then it would take a message
-    try:
+    with ExitStack() as still:
+        for pid in [stack.children()[name] for name in names]:
+            still.enter_context(killing.paused(pid))
+        time.sleep(1.5)  # a long poll under way ends unseen after a second; till then it would take a message
         yield
-    finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):  # the body may have ended the stack
-                os.kill(pid, signal.SIGCONT)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+from containers import containers, docker
+
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 
 # A word of the command line of each kind, without Docker and with it.
@@ -103,13 +105,11 @@ def paused(pid: int) -> Iterator[None]:
         eventually(lambda: _state(pid) == "T", f"standstill of {pid}", 5)
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # the body may have ended it
+            os.kill(pid, signal.SIGCONT)
 
 
 def address(stack: DockerStack, service: str) -> str:
     """Where a service's one container is in its network."""
-    labels = (f"com.docker.compose.project={stack.project}", f"com.docker.compose.service={service}")
-    container = _output("docker", "ps", "--quiet", *(f"--filter=label={label}" for label in labels)).strip()
-    return _output(
-        "docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container
-    ).strip()
+    (container,) = containers(stack.project, service)
+    return docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container)
