@@ -18,7 +18,8 @@ from runner import aws, report
 from runner.balance import LastRun, World
 from runner.errors import StackError
 from runner.history import History, Ledger, Run, Upload, Version
-from runner.inbox import Inbox, refused
+from runner.inbox import Inbox
+from runner.keys import refused
 from runner.outputs import is_mirrored
 from runner.queues import Queues
 from runner.record import Output

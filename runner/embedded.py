@@ -145,7 +145,7 @@ def _await(warm: int, stack: Stack, stop: Stop) -> None:
         stop.pause(0)
         stack.tend()
         if time.monotonic() > deadline:
-            raise StackError("The Lambdas did not start within two minutes: see data/state/logs/lambda-1.log.")
+            raise StackError(f"The Lambdas did not start within {_PATIENCE_S:.0f} s: see data/state/logs/lambda-1.log.")
 
 
 def _require_free_port(endpoint_url: str, other: str) -> None:

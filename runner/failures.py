@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runner import report, template
 from runner.books import opened
 from runner.history import History, Run, Version, versions
-from runner.inbox import printable
+from runner.keys import printable
 from runner.presence import running_at
 from runner.settings import Settings
 from runner.terminal import results

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import os
 import queue
-import re
 import stat
 import time
 import warnings
@@ -21,29 +20,6 @@ from watchdog.observers.api import BaseObserver
 from runner.settling import Stamp
 
 Happening = Literal["changed", "closed", "arrived", "folder", "wake"]
-
-
-_LONGEST_KEY_BYTES = 1024
-# What XML cannot hold or changes; S3's lists are XML.
-_NOT_LISTED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
-
-
-def refused(key: str) -> str | None:
-    """Why S3 cannot take a file under its name; None when it can."""
-    try:
-        size = len(key.encode())
-    except UnicodeEncodeError:
-        return "its name is not valid UTF-8, and S3 takes no other. Rename it."
-    if found := _NOT_LISTED.search(key):
-        return f"its name holds the character {found.group()!r}, which S3 cannot list. Rename it."
-    if size > _LONGEST_KEY_BYTES:
-        return f"its path below the inbox has {size} bytes, and S3 takes no more than {_LONGEST_KEY_BYTES}. Shorten it."
-    return None
-
-
-def printable(key: str) -> str:
-    """A key that any terminal and any JSON can show."""
-    return key.encode(errors="surrogateescape").decode(errors="replace")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 
 _EVERY_S = 2.0
+# For somebody who waits for the stack: less happens then.
+WAITING_S = 10.0
 # Fewer waiting files than this are through before anybody has read of them.
 _FEW = 10
 

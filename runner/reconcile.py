@@ -16,9 +16,9 @@ from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import short_id
 from runner.history import Version
-from runner.inbox import printable
+from runner.keys import printable
 from runner.presence import running_at
-from runner.progress import Ticker, backlog
+from runner.progress import WAITING_S, Ticker, backlog
 from runner.settings import Settings
 from runner.template import StackTemplate
 from runner.terminal import results, say
@@ -27,7 +27,6 @@ log = logging.getLogger("balance")
 
 _LOOK_AGAIN_S = 1.0
 _MOST_ROUNDS = 3
-_TELL_WAITING_S = 10.0
 _GLANCE_S = 5.0
 _FULL_LOOK_S = 30.0
 # Looking through a longer queue costs LocalStack more than it tells.
@@ -41,7 +40,7 @@ def reconcile(settings: Settings, *, as_json: bool, wait_s: float) -> int:
         wait_s: so long wait for what is in progress; what then still is counts as unaccounted for.
     """
     described = template.load(settings.root / "template.yaml")
-    deadline, ticker = time.monotonic() + wait_s, Ticker(say, _TELL_WAITING_S)
+    deadline, ticker = time.monotonic() + wait_s, Ticker(say, WAITING_S)
     while True:
         endpoint_url = running_at(settings)
         try:

@@ -14,7 +14,8 @@ from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import Failure, failures
 from runner.history import FINAL, Outcome, Run, Version
-from runner.inbox import Inbox, printable
+from runner.inbox import Inbox
+from runner.keys import printable
 from runner.presence import running_at
 from runner.progress import Ticker
 from runner.queues import Message

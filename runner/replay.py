@@ -14,7 +14,7 @@ from typing import Any
 from runner import aws, debugging, events, presence, report, template, trigger
 from runner.errors import EventError, SettingsError
 from runner.history import History
-from runner.inbox import printable
+from runner.keys import printable
 from runner.messages import sqs_event
 from runner.record import RunRecord
 from runner.redaction import redacted

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 from runner import reasons, report, routing
 from runner.history import History, Ledger, Run
-from runner.inbox import Inbox, printable, refused
+from runner.inbox import Inbox
+from runner.keys import printable, refused
 from runner.settings import Settings
 from runner.terminal import results
 

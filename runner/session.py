@@ -15,6 +15,7 @@ from pathlib import Path
 from runner import aws, debugging, docker, embedded, reasons, report, routing, template
 from runner.errors import StackError, StoppedError
 from runner.history import FINAL, History, Run
+from runner.keys import printable, refused
 from runner.outputs import await_mirrored
 from runner.presence import running_at
 from runner.settings import Settings
@@ -85,6 +86,9 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     keyed = {default_key(path, folders, sorted({route.pipeline for route in routes.routes})): path for path in files}
     if len(keyed) < len(files):
         raise StackError("Two of these files would get the same key in the bucket. Run them one after the other.")
+    for key in keyed:
+        if reason := refused(key):
+            raise StackError(f"{printable(key)} cannot be sent: {reason}")
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     try:
         with closing(History(settings.state)) as history, _stack(settings, stop) as endpoint_url:

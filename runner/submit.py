@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from runner import uploads
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
-from runner.progress import Progress, Ticker
+from runner.progress import WAITING_S, Progress, Ticker
 from runner.supervisor import Stop
 from runner.template import StackTemplate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sqs.client import SQSClient
-
-_TELL_WAITING_S = 10.0
 
 
 def default_key(path: Path, folders: Sequence[Path], pipelines: Sequence[str]) -> str:
@@ -60,7 +58,7 @@ def submit(
     for key, path in files.items():
         on_bytes = Progress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).more  # type: ignore[misc]
         etags[key] = uploads.upload(s3, template.source_bucket, key, path, uploads.sha256_of(path), on_bytes)
-    ticker = Ticker(tell, _TELL_WAITING_S)
+    ticker = Ticker(tell, WAITING_S)
     ended: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s
     while len(ended) < len(files):

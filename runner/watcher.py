@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from runner import aws, localstack, uploads
 from runner.history import FINAL, History, Ledger, Upload
-from runner.inbox import FolderEvents, Happening, Inbox, printable, refused
+from runner.inbox import FolderEvents, Happening, Inbox
+from runner.keys import printable, refused
 from runner.outputs import is_mirrored
 from runner.progress import Progress, human_size
 from runner.settings import Settings

@@ -64,6 +64,20 @@ def test_run_uses_the_stack_that_runs(stack: Stack):
     assert str(stack.outputs) in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "shown", "why"),
+    [
+        ("a b\x01.log", r"a b\x01.log", r"holds the character '\x01', which S3 cannot list"),
+        ("caf\udce9.log", "caf�.log", "is not valid UTF-8, and S3 takes no other"),
+    ],
+)
+def test_run_sends_no_file_whose_name_s3_cannot_take(name: str, shown: str, why: str, tmp_path: Path):
+    (tmp_path / name).write_bytes(TIDE.read_bytes())
+    done = runner("run", tmp_path / name, "--data", tmp_path / "data")
+    assert done.returncode == 2
+    assert done.stderr == f"error: {shown} cannot be sent: its name {why}. Rename it.\n"
+
+
 def test_status_and_logs_tell_of_every_file(told: Stack):
     states = {state["file"]: state for state in json.loads(runner("status", "--json", "--data", told.data).stdout)}
     assert states["status/buoy.z06.00.20201201.000000.zip"]["outcome"] == "dead-lettered"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.inbox import Inbox, printable, refused
+from runner.inbox import Inbox
 from runner.settings import IGNORED_NAMES
 
 
@@ -59,13 +59,3 @@ def test_only_regular_files_have_a_stamp(inbox: Inbox, tmp_path: Path):
     assert stamp.size == 4
     assert inbox.stamp("folder") is None
     assert inbox.stamp("absent") is None
-
-
-def test_names_that_s3_cannot_take_are_refused_with_a_reason():
-    assert refused("a/é😀.csv") is None
-    assert refused("k" * 1024) is None
-    assert refused("é" * 513) == "its path below the inbox has 1026 bytes, and S3 takes no more than 1024. Shorten it."
-    assert refused("caf\udce9.csv") == "its name is not valid UTF-8, and S3 takes no other. Rename it."
-    assert refused("Icon\r") == "its name holds the character '\\r', which S3 cannot list. Rename it."
-    assert refused("a\ufffe") == "its name holds the character '\\ufffe', which S3 cannot list. Rename it."
-    assert printable("caf\udce9.csv") == "caf�.csv"
