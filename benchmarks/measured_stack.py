@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from runner.history import FINAL, History, Ledger, Run
+from runner.history import FINAL, History, Run
+from runner.ledger import Ledger
 from runner.outputs import is_mirrored
 
 _PATIENCE_S = 300.0

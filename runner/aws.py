@@ -6,14 +6,17 @@ import ipaddress
 import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from runner.errors import LocalOnlyError
+from runner.errors import LocalOnlyError, StackError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
     from mypy_boto3_sqs.client import SQSClient
 
 REGION = "us-west-2"
@@ -161,6 +164,21 @@ def bucket(name: str) -> Any:
     return boto3.resource("s3").Bucket(name)
 
 
+@contextmanager
+def answering(what: str = "S3 does") -> Iterator[None]:
+    """Tell a person what it means that a service of the local stack does not answer.
+
+    Raises:
+        StackError: it did not.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise StackError(f"{what} not answer: {error}. Is the stack starting? Try again.") from error
+
+
 def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
     """The life of a local bucket, or None when it is not there or not yet complete."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -174,10 +192,16 @@ def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
 
 def object_etag(client: S3Client, bucket_name: str, key: str) -> str | None:
     """The ETag of an object; None when there is none."""
+    found = head(client, bucket_name, key)
+    return found["ETag"].strip('"') if found else None
+
+
+def head(client: S3Client, bucket_name: str, key: str) -> HeadObjectOutputTypeDef | None:
+    """What S3 tells of an object without its content; None when there is none."""
     from botocore.exceptions import ClientError
 
     try:
-        return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
+        return client.head_object(Bucket=bucket_name, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("404", "403"):  # without the right to list, a missing object gives 403
             return None

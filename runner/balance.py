@@ -137,8 +137,9 @@ def _judge(world: World, version: Version) -> Finding:
         return Finding(key, etag, "skipped")
     if _newer(world, version):
         return Finding(key, etag, "skipped")
-    if key in world.lost and world.inbox.get(key) == etag:
-        return Finding(key, etag, "in progress")  # the watcher uploads it again
+    # The watcher uploads it again; not what was about to be retried, because it knew of the end before that.
+    if key in world.lost and world.inbox.get(key) == etag and not (run and run.outcome == "retried"):
+        return Finding(key, etag, "in progress")
     return Finding(key, etag, None, *_stranded(world, version, run))
 
 

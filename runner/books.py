@@ -9,9 +9,10 @@ from pathlib import Path
 
 from runner import aws, uploads
 from runner.balance import Finding, Sheet, draw
-from runner.census import Backend, answering, take
-from runner.history import FINAL, History, Ledger, Version
+from runner.census import Backend, take
+from runner.history import FINAL, History, Version
 from runner.inbox import Inbox
+from runner.ledger import Ledger
 from runner.messages import object_event
 from runner.queues import Message
 from runner.record import Failure, Input, RunRecord, new_record
@@ -62,7 +63,7 @@ class Books:
             return False
         s3, bucket = self.backend.s3, self.template.source_bucket
         path = self.file_of(key, etag)
-        with answering():
+        with aws.answering():
             if aws.object_etag(s3, bucket, key) == etag:
                 self.backend.queues.send(object_event(bucket, key, etag))
                 return True
@@ -73,7 +74,7 @@ class Books:
     def file_of(self, key: str, etag: str) -> Path | None:
         """The file of the inbox that was uploaded as this version and is unchanged since; None when there is none."""
         inbox, upload = Inbox(self.settings.inbox, self.settings.ignored_names), self.ledger.get(key)
-        same = upload and upload.etag == etag and inbox.stamp(key) == (upload.size, upload.mtime_ns)
+        same = upload and upload.etag == etag and inbox.stamp(key) == upload.stamp
         return inbox.path(key) if same else None
 
     def _enter(self, message: Message) -> None:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from runner import aws, report
 from runner.balance import LastRun, World
-from runner.errors import StackError
-from runner.history import History, Ledger, Run, Upload, Version
+from runner.history import History, Run, Version
 from runner.inbox import Inbox
 from runner.keys import refused
-from runner.outputs import is_mirrored
+from runner.ledger import Ledger, Upload
+from runner.outputs import RESTORED, is_mirrored
 from runner.queues import Queues
 from runner.record import Output
 from runner.settings import Settings
@@ -118,7 +115,7 @@ def _elsewhere(backend: Backend) -> tuple[str | None, set[Version], set[Version]
 
 def _objects(backend: Backend) -> Iterator[tuple[str, tuple[str, float]]]:
     """ETag and time of each object of the source bucket; S3 lists them in the order of their keys."""
-    with answering():
+    with aws.answering():
         for page in backend.s3.get_paginator("list_objects_v2").paginate(Bucket=backend.template.source_bucket):
             for item in page.get("Contents", []):
                 yield item["Key"], (item["ETag"].strip('"'), item["LastModified"].timestamp())
@@ -126,7 +123,7 @@ def _objects(backend: Backend) -> Iterator[tuple[str, tuple[str, float]]]:
 
 def _sent(upload: Upload | None, stamp: Stamp) -> str | None:
     """The ETag that a file of the inbox had when it was uploaded as it is now."""
-    return upload.etag if upload and (upload.size, upload.mtime_ns) == stamp else None
+    return upload.etag if upload and upload.stamp == stamp else None
 
 
 def _unnoticed(template: StackTemplate, key: str) -> str | None:
@@ -168,15 +165,6 @@ def _missing(folder: Path, run: Run, backend: Backend | None, *, came: bool) -> 
 
 
 def _is_stored(s3: S3Client, output: Output) -> bool:
-    with answering():
-        found = s3.list_objects_v2(Bucket=output["bucket"], Prefix=output["key"]).get("Contents", [])
-    return any(item["Key"] == output["key"] for item in found)
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """Tell a person what it means that S3 did not answer."""
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise StackError(f"S3 does not answer: {error}. Is the stack starting? Try again.") from error
+    with aws.answering():
+        found = aws.head(s3, output["bucket"], output["key"])
+    return found is not None and RESTORED not in found["Metadata"]

@@ -56,12 +56,12 @@ class GoneError(RunnerError):
 class ReplacedError(RunnerError):
     """A source object was replaced while a run was at work on it.
 
-    `stored` says whether anything of the older version may have been stored.
+    `again` says whether the run has to be repeated: nobody else would do all that is left to do.
     """
 
-    def __init__(self, text: str, *, stored: bool) -> None:
+    def __init__(self, text: str, *, again: bool) -> None:
         super().__init__(text)
-        self.stored = stored
+        self.again = again
 
 
 class PipelineFailedError(RunnerError):

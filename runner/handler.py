@@ -167,7 +167,7 @@ def _run(
     except NothingStoredError as error:
         run["status"], run["reason"] = "skipped", str(error)
     except ReplacedError as error:
-        if error.stored:
+        if error.again:
             run["error"] = failure_of(error, phases.current)
         else:
             run["status"], run["reason"] = "skipped", str(error)

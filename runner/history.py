@@ -1,7 +1,6 @@
-"""What became of every file: the ledger of uploads (written by the watcher) and the runs (written by the poller).
+"""What became of every file: the runs, as the poller saw them end. They and the uploads name files by key and ETag.
 
-Two SQLite files, so that no stage waits for another; people's commands add a line to the runs now and then. An upload
-and a run belong together when they name the same key and the same ETag.
+People's commands, and the watcher when the same content comes again, add a line to the runs now and then.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from runner.database import database
 from runner.record import RunRecord
 
 # "failed" may be tried again and "retried" will be, for the reason in the record; the others are final.
@@ -24,11 +24,6 @@ FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotte
 Version = tuple[str, str]
 """Key and ETag of an object; of a message that names none, nothing and the MD5 of its body."""
 
-_LEDGER = """
-CREATE TABLE IF NOT EXISTS uploads (
-    key TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
-    etag TEXT NOT NULL, epoch TEXT NOT NULL, uploaded_at REAL NOT NULL);
-"""
 _RUNS = """
 CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY, ended_at REAL NOT NULL, outcome TEXT NOT NULL, attempt INTEGER NOT NULL,
@@ -38,60 +33,6 @@ CREATE TABLE IF NOT EXISTS inputs (
 CREATE INDEX IF NOT EXISTS inputs_by_object ON inputs (key, etag, run_id);
 CREATE TABLE IF NOT EXISTS kept (run_id INTEGER PRIMARY KEY);
 """
-
-
-def _open(path: Path, schema: str) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Autocommit; one thread at a time uses a connection, but not always the one that made it.
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    # Write-ahead logging lets readers read while the one writer writes, and needs no fsync for each row.
-    connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + schema)
-    return connection
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file as it was when it was uploaded: size in bytes, mtime in ns, and the `epoch` of the bucket it went to."""
-
-    key: str
-    size: int
-    mtime_ns: int
-    sha256: str
-    etag: str
-    epoch: str
-    uploaded_at: float
-
-
-class Ledger:
-    """What the watcher has uploaded."""
-
-    def __init__(self, state: Path) -> None:
-        self._db = _open(state / "ledger.sqlite", _LEDGER)
-
-    def get(self, key: str) -> Upload | None:
-        """The last upload of a key."""
-        row = self._db.execute("SELECT * FROM uploads WHERE key = ?", (key,)).fetchone()
-        return Upload(**row) if row else None
-
-    def put(self, upload: Upload) -> None:
-        """Remember an upload in the place of the key's earlier one."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO uploads VALUES (:key, :size, :mtime_ns, :sha256, :etag, :epoch, :uploaded_at)",
-            vars(upload),
-        )
-
-    def last_at(self) -> float:
-        """When the last upload was; 0 when there was none."""
-        return float(self._db.execute("SELECT coalesce(max(uploaded_at), 0) AS at FROM uploads").fetchone()["at"])
-
-    def uploads(self) -> Iterator[Upload]:
-        """All last uploads in the order of their keys, one at a time."""
-        return (Upload(**row) for row in self._db.execute("SELECT * FROM uploads ORDER BY key"))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
 
 
 def versions(run: RunRecord) -> list[Version]:
@@ -122,7 +63,7 @@ class History:
     """Every run that the poller saw end."""
 
     def __init__(self, state: Path) -> None:
-        self._db = _open(state / "history.sqlite", _RUNS)
+        self._db = database(state / "history.sqlite", _RUNS)
 
     def add(self, run: RunRecord, outcome: Outcome, attempt: int = 1, body_md5: str = "") -> int:
         """Remember a run; gives its id.
@@ -163,6 +104,20 @@ class History:
     def of(self, key: str, etag: str) -> Run | None:
         """The latest run of an object."""
         row = self._db.execute(f"SELECT * {_LATEST_OF}", (key, etag)).fetchone()
+        return _run(row) if row else None
+
+    def ended_last(self, key: str, etag: str) -> bool:
+        """Whether the latest run of any version of a key read this one, and was final."""
+        run = self.newest(key)
+        if run is None or run.outcome not in FINAL:
+            return False
+        return (key, etag) in [(item["key"], item["etag"]) for item in run.record["inputs"]]
+
+    def newest(self, key: str) -> Run | None:
+        """The latest run of any version of a key."""
+        row = self._db.execute(
+            "SELECT * FROM runs WHERE id = (SELECT max(run_id) FROM inputs WHERE key = ?)", (key,)
+        ).fetchone()
         return _run(row) if row else None
 
     def latest(self) -> Iterator[tuple[Run, list[Version]]]:

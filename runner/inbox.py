@@ -41,12 +41,14 @@ class Inbox:
         return self.folder / key
 
     def stamp(self, key: str) -> Stamp | None:
-        """Size and mtime of a regular file, or None when there is none."""
+        """The present state of a regular file, or None when there is none."""
         try:
             status = self.path(key).stat()
         except OSError:
             return None
-        return Stamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def quiet_s(self, key: str) -> float:
         """How long a file has not been changed, by the file system's clock; 0 when that is in doubt."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import queue
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import aws
+from runner.outputs import RESTORED
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -66,7 +68,8 @@ class Mirror:
             try:
                 with path.open("rb") as file:  # a run may store a newer one meanwhile, which stays
                     key = path.relative_to(self._folder).as_posix()
-                    put = self._s3.put_object(Bucket=self._bucket, Key=key, Body=file, IfNoneMatch="*")
+                    mark = {RESTORED: str(path.stat().st_mtime_ns)}
+                    put = self._s3.put_object(Bucket=self._bucket, Key=key, Body=file, IfNoneMatch="*", Metadata=mark)
                     self._known[key] = put["ETag"]
             except ClientError as error:
                 if error.response["Error"]["Code"] != "PreconditionFailed":
@@ -130,6 +133,8 @@ class Mirror:
             with partial.open("wb") as file:
                 for chunk in answer["Body"].iter_chunks(1024 * 1024):
                     file.write(chunk)
+            if restored := answer["Metadata"].get(RESTORED):  # else it would seem to be what a later run stored
+                os.utime(partial, ns=(int(restored), int(restored)))
             partial.replace(path)
             self._known[key] = answer["ETag"]
         except (ClientError, BotoCoreError, OSError) as error:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from runner.history import Run
 
+# Metadata of an object that was put back from the folder into a new bucket: the mtime of its file, in ns. What was in
+# the old bucket may have been newer.
+RESTORED = "restored"
 # The file system's clock may lag behind that of the process.
 _CLOCK_SLACK_S = 0.05
 

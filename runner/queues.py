@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from runner import aws, events, localstack
-from runner.errors import EventError, StackError
+from runner.errors import EventError
 from runner.history import Version
 from runner.template import StackTemplate
 
@@ -61,7 +59,7 @@ class Queues:
         self._sqs = aws.local_sqs(endpoint_url)
 
     def _url(self, name: str) -> str:
-        with _told():
+        with aws.answering("The queues do"):
             return self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
 
     def depths(self) -> tuple[int, int]:
@@ -69,7 +67,7 @@ class Queues:
         found = []
         for name in (self._template.queue_name, self._template.dead_letter_queue_name):
             url = self._url(name)
-            with _told():
+            with aws.answering("The queues do"):
                 known = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
             found.append(
                 int(known["ApproximateNumberOfMessages"]) + int(known["ApproximateNumberOfMessagesNotVisible"])
@@ -90,7 +88,7 @@ class Queues:
     def send(self, body: str) -> None:
         """Put a message into the queue."""
         url = self._url(self._template.queue_name)
-        with _told():
+        with aws.answering("The queues do"):
             self._sqs.send_message(QueueUrl=url, MessageBody=body)
 
     def take_dead(self, wanted: Callable[[Message], bool], handle: Callable[[Message], bool]) -> int:
@@ -103,7 +101,7 @@ class Queues:
         """
         url, deleted = self._url(self._template.dead_letter_queue_name), 0
         passed: dict[str, str] = {}  # by message id, the receipt handles of those that stay
-        with _told(), contextlib.ExitStack() as stack:
+        with aws.answering("The queues do"), contextlib.ExitStack() as stack:
             stack.callback(lambda: self._show_again(url, list(passed.values())))
             while True:
                 found = self._sqs.receive_message(
@@ -127,11 +125,3 @@ class Queues:
                 for n, handle in enumerate(handles[at : at + _MOST_IN_ONE_CALL])
             ]
             self._sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise StackError(f"The queues do not answer: {error}. Is the stack starting? Try again.") from error

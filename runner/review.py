@@ -10,11 +10,13 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from runner import reasons, report, routing
-from runner.history import History, Ledger, Run
+from runner.errors import SettingsError
+from runner.history import History, Run
 from runner.inbox import Inbox
 from runner.keys import printable, refused
+from runner.ledger import Ledger
 from runner.settings import Settings
-from runner.terminal import results
+from runner.terminal import results, say
 
 
 def file_states(settings: Settings) -> list[dict[str, str]]:
@@ -35,7 +37,7 @@ def file_states(settings: Settings) -> list[dict[str, str]]:
     for key in sorted({*uploads, *(key for key in found_keys if not refused(key)), *(key for key, _ in latest)}):
         upload, stamp = uploads.get(key), inbox.stamp(key)
         found = latest.get((key, upload.etag)) if upload else _newest(latest, key)
-        if stamp and (upload is None or (upload.size, upload.mtime_ns) != stamp) and found is None:
+        if stamp and (upload is None or upload.stamp != stamp) and found is None:
             state, text = "waiting", "not yet uploaded"
         elif found is None:
             state, text = "waiting", "uploaded, not yet run"
@@ -72,13 +74,22 @@ def status(settings: Settings, *, as_json: bool) -> None:
 def logs(
     settings: Settings, key: str, *, pipeline: str | None, newest: int, failed: bool, follow: bool, as_json: bool
 ) -> None:
-    """Print runs in full or as lines of JSON, oldest first; with `follow` until Ctrl-C."""
+    """Print runs in full or as lines of JSON, oldest first; with `follow` until Ctrl-C.
+
+    Raises:
+        SettingsError: there is no such pipeline, and no run of one that there was.
+    """
     wanted = _filter(settings, key, pipeline, failed)
     show = _print_json if as_json else _Printer().show
     with closing(History(settings.state)) as history, suppress(KeyboardInterrupt):
         before = history.runs()
         last = before[-1].id if before else 0
-        for run in [run for run in before if wanted(run)][-newest:]:
+        found = [run for run in before if wanted(run)]
+        if pipeline and not found:
+            _require(settings, pipeline)
+        if not found and not follow:
+            say(f"No run in {settings.state} matches that. `runner status` shows what became of every file.")
+        for run in found[len(found) - min(newest, len(found)) :]:
             show(run)
         while follow:
             for run in history.runs(after_id=last):
@@ -86,6 +97,12 @@ def logs(
                 if wanted(run):
                     show(run)
             time.sleep(0.2)
+
+
+def _require(settings: Settings, pipeline: str) -> None:
+    known = sorted({route.pipeline for route in routing.load(settings.root).routes})
+    if pipeline not in known:
+        raise SettingsError(f"No pipeline is called {pipeline!r}. There are: {', '.join(known)}.")
 
 
 def _filter(settings: Settings, key: str, pipeline: str | None, failed: bool) -> Callable[[Run], bool]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import aws, debugging, localstack, presence, report, template
-from runner.history import History, Ledger
+from runner.history import History
+from runner.ledger import Ledger
 from runner.record import RunRecord
 from runner.settings import Settings
 from runner.verdicts import Verdict

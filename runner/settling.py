@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 
 class Stamp(NamedTuple):
-    """What tells two states of a file apart: size in bytes, mtime in ns."""
+    """What tells two states of a file apart: size in bytes, mtime and ctime in ns.
+
+    Unpacking and copying give other content the mtime of the old, often in whole seconds; nobody can choose a ctime.
+    """
 
     size: int
     mtime_ns: int
+    ctime_ns: int
 
 
 # A file that is closed again within this time has a writer that appends.

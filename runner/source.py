@@ -92,8 +92,11 @@ class Sources:
         """
         for item in self.inputs:
             if aws.object_etag(aws.s3(), item["bucket"], item["key"]) not in (item["etag"], None):
-                raise ReplacedError(_WHILE_STORING if stored else _WHILE_RUNNING, stored=stored)
+                if len(self.inputs) > 1:  # the others were not, and nobody else runs them
+                    raise ReplacedError(f"{item['key']} was replaced {_AMONG_OTHERS}", again=True)
+                raise ReplacedError(_WHILE_STORING if stored else _WHILE_RUNNING, again=stored)
 
 
+_AMONG_OTHERS = "by a newer version during a run of several files. The next attempt takes the newer version."
 _WHILE_RUNNING = "Replaced by a newer version while it ran; that version has an event of its own."
 _WHILE_STORING = "Replaced by a newer version while its outputs were stored. The next attempt takes the newer version."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import uploads
+from runner import aws, uploads
 from runner.errors import StackError
 from runner.history import FINAL, History, Run
 from runner.progress import WAITING_S, Progress, Ticker
@@ -57,7 +57,8 @@ def submit(
     etags = {}
     for key, path in files.items():
         on_bytes = Progress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).more  # type: ignore[misc]
-        etags[key] = uploads.upload(s3, template.source_bucket, key, path, uploads.sha256_of(path), on_bytes)
+        with aws.answering():
+            etags[key] = uploads.upload(s3, template.source_bucket, key, path, uploads.sha256_of(path), on_bytes)
     ticker = Ticker(tell, WAITING_S)
     ended: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s
@@ -82,8 +83,9 @@ def submit_message(sqs: SQSClient, template: StackTemplate, history: History, bo
         StoppedError: somebody asked to end.
     """
     after_id = _last_id(history)
-    url = sqs.get_queue_url(QueueName=template.queue_name)["QueueUrl"]
-    message_id = sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]
+    with aws.answering("The queue does"):
+        url = sqs.get_queue_url(QueueName=template.queue_name)["QueueUrl"]
+        message_id = sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]
     ended: list[Run] = []
     known, deadline = 0, time.monotonic() + _patience_s(template)
     while not ended or len(ended) > known:  # the poller writes the runs of one message one after the other

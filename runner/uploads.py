@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.errors import StackError
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
@@ -36,18 +38,27 @@ def upload(
         path: the file.
         sha256: of its content.
         on_bytes: told of a large file, from several threads, how many more bytes are through.
+
+    Raises:
+        StackError: S3 did not take a part of a large file.
+        botocore.exceptions.ClientError: S3 did not take the file.
     """
     metadata = {"sha256": sha256}
     if path.stat().st_size < _MULTIPART_BYTES:
         with path.open("rb") as file:
             return client.put_object(Bucket=bucket_name, Key=key, Body=file, Metadata=metadata)["ETag"].strip('"')
+    from boto3.exceptions import S3UploadFailedError
     from boto3.s3.transfer import TransferConfig
 
     for begun in client.list_multipart_uploads(Bucket=bucket_name, Prefix=key).get("Uploads", []):
         if begun["Key"] == key:  # by a process that was killed; its parts would stay in the bucket
             client.abort_multipart_upload(Bucket=bucket_name, Key=key, UploadId=begun["UploadId"])
     config = TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
-    client.upload_file(str(path), bucket_name, key, ExtraArgs={"Metadata": metadata}, Config=config, Callback=on_bytes)
+    extra = {"Metadata": metadata}
+    try:
+        client.upload_file(str(path), bucket_name, key, ExtraArgs=extra, Config=config, Callback=on_bytes)
+    except S3UploadFailedError as error:
+        raise StackError(str(error)) from error
     return client.head_object(Bucket=bucket_name, Key=key)["ETag"].strip('"')
 
 

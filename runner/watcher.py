@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import aws, localstack, uploads
-from runner.history import FINAL, History, Ledger, Upload
+from runner.history import FINAL, History
 from runner.inbox import FolderEvents, Happening, Inbox
 from runner.keys import printable, refused
+from runner.ledger import Ledger, Upload
 from runner.outputs import is_mirrored
 from runner.progress import Progress, human_size
+from runner.record import Input, RunRecord
 from runner.settings import Settings
 from runner.settling import Settler, Stamp
 
@@ -33,13 +35,14 @@ _WORTH_ANNOUNCING_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class _Sent:
-    """What came of one upload: nothing was sent when the bucket already had the same content."""
+    """What came of one upload: nothing was sent when this content was there already, or had come to its end before."""
 
     stamp: Stamp
     sha256: str
     etag: str
     epoch: str
-    sent: bool
+    began_at: float | None
+    """When it was begun; None when nothing was sent."""
 
 
 class Watcher:
@@ -130,7 +133,7 @@ class Watcher:
     def _is_done(self, key: str, stamp: Stamp) -> bool:
         """Whether this state of a file was uploaded to this bucket, or had come to an end in one now lost."""
         known = self._ledger.get(key)
-        if known is None or (known.size, known.mtime_ns) != stamp:
+        if known is None or known.stamp != stamp:
             return False
         outcome = self._history.outcome(key, known.etag)
         if outcome == "succeeded" and not self._settings.retain:
@@ -157,24 +160,28 @@ class Watcher:
             elif self._inbox.stamp(key) != stamp:
                 self._note("changed", str(self._inbox.path(key)))
             elif not self._is_done(key, stamp):
-                future = self._pool.submit(self._send, key, stamp, self._ledger.get(key), self._epoch)
+                known = self._ledger.get(key)
+                ended = known is not None and self._history.ended_last(key, known.etag)
+                future = self._pool.submit(self._send, key, stamp, known, self._epoch, ended=ended)
                 future.add_done_callback(lambda _: self._happenings.put(("wake", "")))
                 self._running[key] = future
 
-    def _send(self, key: str, stamp: Stamp, known: Upload | None, epoch: str) -> _Sent:
-        path = self._inbox.path(key)
+    def _send(self, key: str, stamp: Stamp, known: Upload | None, epoch: str, *, ended: bool) -> _Sent:
+        path, began_at = self._inbox.path(key), time.time()
         sha256 = uploads.sha256_of(path)
-        touched = known and (known.sha256, known.epoch) == (sha256, epoch)
+        touched = known if known and known.sha256 == sha256 else None
+        if touched and touched.epoch != epoch and ended:
+            return _Sent(stamp, sha256, touched.etag, touched.epoch, None)
         # A watcher may have died before it entered an upload: of this content, or of another over it.
         if touched or (known is None and key in (self._found_at_start or ())):
             etag = uploads.etag_of(self._s3, self._bucket, key, sha256)
             if etag:
-                return _Sent(stamp, sha256, etag, epoch, sent=False)
+                return _Sent(stamp, sha256, etag, epoch, None)
         if stamp.size >= _WORTH_ANNOUNCING_BYTES:
             log.info("↑ %s: uploading %s …", key, human_size(stamp.size))
         on_bytes = Progress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).more
         etag = uploads.upload(self._s3, self._bucket, key, path, sha256, on_bytes)
-        return _Sent(stamp, sha256, etag, epoch, sent=True)
+        return _Sent(stamp, sha256, etag, epoch, began_at)
 
     def _collect(self) -> None:
         """Enter finished uploads into the ledger; what changed meanwhile is seen again and sent again."""
@@ -197,6 +204,16 @@ class Watcher:
 
     def _enter(self, key: str, sent: _Sent) -> None:
         self._complaints.pop(key, None)
+        if sent.began_at:
+            self._reopen(key, sent.etag, sent.began_at)
         self._ledger.put(Upload(key, *sent.stamp, sent.sha256, sent.etag, sent.epoch, time.time()))
-        if sent.sent:
+        if sent.began_at:
             log.info("↑ %s (%s)", key, human_size(sent.stamp.size))
+
+    def _reopen(self, key: str, etag: str, began_at: float) -> None:
+        """Content that comes again after other content begins anew: its end of before must not pass for that of now."""
+        run = self._history.of(key, etag)
+        if run and run.outcome in FINAL and run.ended_at < began_at:
+            item: Input = {"bucket": self._bucket, "key": key, "size": None, "etag": etag}
+            record: RunRecord = {**run.record, "inputs": [item], "reason": "the same content came again"}
+            self._history.add(record, "retried", run.attempt)

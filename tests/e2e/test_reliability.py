@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -179,6 +180,23 @@ def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
     assert aws.object_etag(s3, described.source_bucket, key) == other != etag
     path.touch()
     eventually(lambda: aws.object_etag(s3, described.source_bucket, key) == etag, "the inbox's version in the bucket")
+
+
+def test_other_content_of_the_same_size_and_time_is_sent(stack: Stack, described: StackTemplate):
+    key, s3 = f"tide_gauge/mcrl/same/{TIDE.name}", aws.local_s3(stack.endpoint_url)
+    path = stack.put(TIDE, key)
+    stack.final(key)
+    corrected = path.with_name(".corrected")  # not taken under this name
+    corrected.write_bytes(path.read_bytes().replace(b" -0.350 ", b" -0.351 "))
+    before = path.stat()
+    os.utime(corrected, ns=(before.st_atime_ns, before.st_mtime_ns))
+    corrected.replace(path)
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    run = stack.final(key, count=2)
+    etag = hashlib.md5(path.read_bytes()).hexdigest()
+    assert (run.outcome, run.record["inputs"][0]["etag"]) == ("succeeded", etag)
+    assert aws.object_etag(s3, described.source_bucket, key) == etag
 
 
 def test_an_object_whose_event_is_lost_is_found_and_processed(

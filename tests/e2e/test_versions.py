@@ -58,9 +58,9 @@ class Bench:
         entity = {"bucket": {"name": self.described.source_bucket}, "object": about}
         return {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
 
-    def run(self, record: dict[str, Any]) -> dict[str, Any]:
+    def run(self, *records: dict[str, Any]) -> dict[str, Any]:
         """Deliver an event through SQS's envelope; gives the record of its only run."""
-        message = {"messageId": "m", "receiptHandle": "h", "body": noop.body(record), "eventSource": "aws:sqs",
+        message = {"messageId": "m", "receiptHandle": "h", "body": noop.body(*records), "eventSource": "aws:sqs",
                    "attributes": {}, "messageAttributes": {}, "md5OfBody": "", "awsRegion": aws.REGION,
                    "eventSourceARN": "arn:aws:sqs:us-west-2:000000000000:q"}  # fmt: skip
         answer = self.emulator.invoke({"Records": [message]}, 60)
@@ -115,6 +115,20 @@ def test_nothing_is_stored_of_a_version_that_was_replaced_while_it_ran(bench: Be
     assert run["status"] == "skipped"
     assert run["reason"] == "Replaced by a newer version while it ran; that version has an event of its own."
     assert (run["outputs"], bench.outputs("noop.first.txt")) == ([], {})
+
+
+def test_a_run_of_several_files_is_repeated_if_one_is_replaced(bench: Bench):
+    events = bench.put("noop.first.of-two.txt", b"old"), bench.put("noop.second.txt", b"other")
+    first = bench.run(*events)
+    assert (first["status"], first["outputs"], bench.outputs("noop.first.of-two.txt")) == ("failed", [], {})
+    assert first["error"]["message"] == (
+        "noop.first.of-two.txt was replaced by a newer version during a run of several files. "
+        "The next attempt takes the newer version."
+    )
+    second = bench.run(*events)  # the queue gives the same message again
+    assert second["status"] == "succeeded", second["error"]
+    assert [item["key"] for item in second["inputs"]] == ["noop.first.of-two.txt", "noop.second.txt"]
+    assert set(bench.outputs("noop.first.of-two.txt").values()) == {b"replaced"}
 
 
 def test_a_pipeline_cannot_swallow_that(bench: Bench):

@@ -13,7 +13,7 @@ import pytest
 from commands import agrees
 from conftest import running_on
 from digests import expected, open_gate, project
-from ledger import Sheet, balanced, messages
+from ledger import Sheet, balanced, etag, messages
 
 from runner import aws, localstack
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
@@ -35,38 +35,55 @@ def stack(request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.T
 def in_every_state(stack: Stack, described: StackTemplate, folder: str) -> dict[str, str]:
     """Bring a file into each state that it can have; gives each one's key."""
     own = f"{folder}.{type(stack).__name__}"  # both share the project, where a gate stays open
-    keys = {state: f"{folder}/noop.{state}.{own}.txt" for state in ("ended", "raise", "hold", "waiting")}
+    states = ("ended", "raise", "hold", "waiting", "older", "again")
+    keys = {state: f"{folder}/noop.{state}.{own}.txt" for state in states}
     keys["skipped"] = f"{folder}/unknown.bin"
-    for state in ("ended", "raise", "skipped"):
+    at_once = ("ended", "raise", "skipped", "older", "again")
+    for state in at_once:
         stack.put(keys[state].encode(), keys[state])
-    for state in ("ended", "raise", "skipped"):
+    for state in at_once:
         stack.final(keys[state])
     eventually(lambda: len(messages(stack, described.dead_letter_queue_name)) == 1, "dead letter")
-    for state in ("hold", "waiting"):
-        stack.put(keys[state].encode(), keys[state])
-        eventually(lambda key=keys[state]: stored(stack, described, key), f"upload of {keys[state]}")
-    eventually(lambda: len(messages(stack, described.queue_name)) == 2, "two messages")
+    stack.mirrored(stack.final(keys["older"]))
+    in_the_way(stack, keys["older"]).mkdir()
+    for state in ("older", "again"):
+        stack.put(b"another version", keys[state])
+        stack.final(keys[state], count=2)
+    for state in ("hold", "waiting", "again"):
+        path = stack.put(keys[state].encode(), keys[state])
+        eventually(lambda key=keys[state], path=path: stored(stack, described, key, path), f"upload of {keys[state]}")
+    eventually(lambda: len(messages(stack, described.queue_name)) == 3, "three messages")
     assert not stack.runs_of(keys["hold"])
     assert not stack.runs_of(keys["waiting"])
+    assert len(stack.ended(keys["again"])) == 2
+    (newest,) = {run.id for run in stack.ended(keys["older"])[1:]}
+    assert not stack.history.is_kept(newest)
     balanced_outputs = [stack.outputs / name for name in expected(keys["ended"], keys["ended"].encode())]
     eventually(lambda: all(path.is_file() for path in balanced_outputs), "outputs in the folder")
     return keys
 
 
-def stored(stack: Stack, described: StackTemplate, key: str) -> bool:
-    listed = aws.local_s3(stack.endpoint_url).list_objects_v2(Bucket=described.source_bucket, Prefix=key)
-    return bool(listed["KeyCount"])
+def in_the_way(stack: Stack, key: str) -> Path:
+    """A folder of this name keeps the output that a file's versions share from the outputs folder."""
+    path = stack.outputs / "latest" / key
+    return path.with_name(f".{path.name}.part")
+
+
+def stored(stack: Stack, described: StackTemplate, key: str, path: Path | None = None) -> bool:
+    """Whether there is an object, with the content of a file if one is given."""
+    found = aws.object_etag(aws.local_s3(stack.endpoint_url), described.source_bucket, key)
+    return found is not None if path is None else found == etag(path.read_bytes())
 
 
 def came_through(stack: Stack, described: StackTemplate, keys: dict[str, str]) -> Sheet:
     """Whatever was under way is processed, and what had ended is not processed again."""
-    for state in ("hold", "waiting"):
-        assert stack.final(keys[state]).outcome == "succeeded"
+    for state, count in (("hold", 1), ("waiting", 1), ("older", 3), ("again", 3)):
+        assert stack.final(keys[state], count).outcome == "succeeded"
     made = balanced(stack, described, expected, lost=True)
     outcomes = {state: made.outcomes[key] for state, key in keys.items()}
     assert outcomes == {
         "ended": "succeeded", "raise": "dead-lettered", "hold": "succeeded", "waiting": "succeeded",
-        "skipped": "skipped",
+        "skipped": "skipped", "older": "succeeded", "again": "succeeded",
     }  # fmt: skip
     assert len(stack.runs_of(keys["ended"])) == 1
     assert len(stack.runs_of(keys["skipped"])) == 1
@@ -83,8 +100,19 @@ def test_localstack_is_killed_and_comes_back_empty(stack: Stack, described: Stac
     after = eventually(lambda: localstack.answers(s3) and aws.bucket_epoch(s3, described.source_bucket), "new buckets")
     assert after != before
     assert not stored(stack, described, keys["ended"])
+    in_the_way(stack, keys["older"]).rmdir()
     open_gate(root, keys["hold"])
     came_through(stack, described, keys)
+    what_is_put_back_stays_as_old_as_it_is(stack, keys["ended"])
+
+
+def what_is_put_back_stays_as_old_as_it_is(stack: Stack, key: str) -> None:
+    """A new poller fetches it; if it seemed new then, it would pass for what a later run had stored."""
+    before, poller = (stack.outputs / "latest" / key).stat(), killing.the(stack, "poller")
+    killing.kill(stack, poller)
+    killing.successor(stack, "poller", poller)
+    eventually(lambda: (stack.outputs / "latest" / key).stat().st_ino != before.st_ino, "output fetched again")
+    assert (stack.outputs / "latest" / key).stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_localstack_is_killed_again_while_it_comes_back(stack: Stack, described: StackTemplate):
@@ -110,6 +138,8 @@ def test_everything_is_killed_and_started_again(stack: Stack, described: StackTe
         killing.kill(stack, stack.process.pid)
         stack.process.wait()
     eventually(lambda: not [pid for pid in processes if killing.alive(pid)], "end of all processes", 5)
+    in_the_way(stack, keys["older"]).rmdir()
+    (stack.inbox / keys["ended"]).touch()  # other times, but nothing new
     open_gate(root, keys["hold"])
     stack.start()
     assert not set(processes) & set(killing.family(stack))

@@ -19,6 +19,7 @@ LAYERS = [
         "phases",
         "progress",
         "settling",
+        "database",
         "terminal",
         "modules",
         "limits",
@@ -44,7 +45,7 @@ LAYERS = [
         "redaction",
         "reasons",
     },
-    {"aws", "options", "routing", "history", "seen", "inbox", "presence", "debugging", "archives", "compose"},
+    {"aws", "options", "routing", "history", "ledger", "seen", "inbox", "presence", "debugging", "archives", "compose"},
     {
         "storage",
         "source",

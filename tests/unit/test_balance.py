@@ -53,7 +53,12 @@ def test_a_lost_event_and_a_lost_object_are_found_and_can_come_again():
 
 
 def test_what_was_lost_with_its_bucket_waits_for_the_watcher():
-    assert place(replace(WAITS, objects={}, lost=frozenset(["k.csv"]))) == "in progress"
+    lost = replace(WAITS, objects={}, lost=frozenset(["k.csv"]))
+    assert place(lost) == "in progress"
+    assert place(replace(lost, runs={V: LastRun("failed", "E")})) == "in progress"
+    # The watcher may know of the end before.
+    (finding,) = unaccounted(balance(replace(lost, runs={V: LastRun("retried", "again")})))
+    assert finding.remedy == "again"
 
 
 def test_what_is_nowhere_any_more_is_told_and_cannot_come_again():

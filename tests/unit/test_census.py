@@ -4,7 +4,8 @@ from pathlib import Path
 
 from runner.balance import draw
 from runner.census import take
-from runner.history import History, Ledger, Upload
+from runner.history import History
+from runner.ledger import Ledger, Upload
 from runner.record import new_record
 from runner.settings import Settings
 from runner.template import load
@@ -18,7 +19,7 @@ def test_a_balance_of_many_files_takes_memory_for_few(tmp_path: Path):
     ledger, history = Ledger(settings.state), History(settings.state)
     for number in range(FILES):
         key = f"{number:05}.csv"
-        ledger.put(Upload(key, 1, 1, "sha256", f"e{number}", "epoch", float(number)))
+        ledger.put(Upload(key, 1, 1, 1, "sha256", f"e{number}", "epoch", float(number)))
         item = {"bucket": "in", "key": key, "size": 1, "etag": f"e{number}"}
         history.add(new_record("skipped", "r", inputs=[item], reason="no route" * 100), "skipped")
     tracemalloc.start()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.history import FINAL, History, Ledger, Outcome, Upload
+from runner.history import FINAL, History, Outcome
 from runner.record import RunRecord, new_record
 
 
@@ -65,15 +65,3 @@ def test_a_run_is_entered_whole_or_not_at_all(tmp_path: Path):
         history.add(broken, "succeeded")
     assert history.runs() == []
     history.close()
-
-
-def test_the_ledger_keeps_the_last_upload_of_each_key(tmp_path: Path):
-    ledger = Ledger(tmp_path)
-    assert ledger.get("k") is None
-    first = Upload("k", 1, 2, "sha", "etag", "epoch", 3.0)
-    second = Upload("k", 9, 9, "sha2", "etag2", "epoch", 4.0)
-    ledger.put(first)
-    assert ledger.get("k") == first
-    ledger.put(second)
-    assert list(ledger.uploads()) == [second]
-    ledger.close()

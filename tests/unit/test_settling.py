@@ -1,6 +1,6 @@
 from runner.settling import Settler, Stamp
 
-A, B = Stamp(10, 1), Stamp(20, 2)
+A, B = Stamp(10, 1, 1), Stamp(20, 2, 2)
 
 
 def test_a_file_is_due_after_silence():
@@ -54,7 +54,7 @@ def test_a_close_long_after_the_last_one_is_a_new_copy():
 
 def test_an_empty_file_is_given_time():
     settler = Settler(1.0)
-    settler.closed("k", Stamp(0, 1), now=0.0)
+    settler.closed("k", Stamp(0, 1, 1), now=0.0)
     assert settler.take_due(0.9) == []
     assert settler.take_due(1.0)
 
