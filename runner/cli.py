@@ -27,7 +27,18 @@ for _more in (cli_schedules.app, cli_events.app):
     app.registered_commands += _more.registered_commands
     app.registered_groups += _more.registered_groups
 
-Files = Annotated[list[Path], typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True)]
+
+def _regular(files: list[Path]) -> list[Path]:
+    for path in files:
+        if not path.is_file():
+            raise typer.BadParameter(f"{path} is no regular file. Save what comes out of it to one first.")
+    return files
+
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True, callback=_regular),
+]
 Concurrency = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(min=1, help="How many Lambdas run at once. [default: one for each core]", show_default=False),
@@ -38,8 +49,10 @@ def main() -> None:
     """Run the command line; an error that is meant for the user is shown as one, without a traceback."""
     try:
         app(prog_name="runner")
-    except RunnerError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
+    except (RunnerError, OSError) as error:  # the system's errors name the file: a full disk, a folder of others
+        from runner.terminal import progress
+
+        progress.print(f"error: {error}", markup=False, style="red")
         sys.exit(2)
 
 
@@ -139,7 +152,7 @@ def status(
 @app.command()
 def logs(
     key: Annotated[str, typer.Argument(help="Only runs of files whose key contains this.")] = "",
-    newest: Annotated[int, typer.Option("-n", "--newest", help="How many of the newest runs.")] = 20,
+    newest: Annotated[int, typer.Option("-n", "--newest", min=0, help="How many of the newest runs.")] = 20,
     failed: Annotated[bool, typer.Option("--failed", help="Only failures.")] = False,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", "-t", "--tail", help="Go on as runs end, until Ctrl-C.")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runner import report, template
 from runner.books import opened
@@ -18,8 +18,8 @@ from runner.presence import running_at
 from runner.settings import Settings
 from runner.terminal import results
 
-if TYPE_CHECKING:
-    from rich.table import Table
+# Columns; a narrower terminal would break each name into many lines.
+_WORTH_A_TABLE = 100
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
     elif rows:
-        results.print(_table(rows))
+        _print(rows)
         results.print(f"\n{_NEXT}", markup=False)
     else:
         results.print("Nothing has failed for good.")
@@ -81,20 +81,41 @@ def _row(failure: Failure, history: History, dead: set[Version] | None) -> dict[
         "when": datetime.fromtimestamp(run.ended_at).astimezone().isoformat(timespec="seconds"),
         "tried": max([run.attempt, *(history.tries(version) for version in failure.versions)]),
         "error": {name: value for name, value in (record["error"] or {}).items() if name != "traceback"},
+        "replaced": _is_replaced(failure, history),
         "in_dead_letter_queue": None if dead is None else not dead.isdisjoint(failure.versions),
     }
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
+def _is_replaced(failure: Failure, history: History) -> bool:
+    """Whether newer versions of all its files have succeeded since."""
+    newest = [history.newest(key) for key, _ in failure.versions]
+    return all(run is not None and run.id > failure.run.id and run.outcome == "succeeded" for run in newest)
 
+
+def _print(rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    told = [(*_about(row), _error(row)) for row in rows]
+    if results.width < _WORTH_A_TABLE:
+        for name, *about, error in told:
+            results.print(Text(f"{name} {', '.join(about)}\n  {error}", overflow="fold"), soft_wrap=False)
+        return
     table = Table(show_edge=False, pad_edge=False)
     for heading in ("ID", "file", "pipeline", "when", "tried", "error"):
         table.add_column(heading, overflow="fold")
-    for row in rows:
-        error = f"{row['error'].get('type')}: {row['error'].get('message', '').strip()}"
-        when = row["when"][:19].replace("T", " ")
-        cells = (row["file"], row["pipeline"] or "–", when, f"{row['tried']} ×", error)
-        table.add_row(row["id"], *map(escape, cells))
-    return table
+    for cells in told:
+        table.add_row(*map(Text, cells))
+    results.print(table)
+
+
+def _about(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    when = row["when"][:19].replace("T", " ")
+    return row["id"], row["file"], row["pipeline"] or "–", when, f"{row['tried']} ×"
+
+
+def _error(row: Mapping[str, Any]) -> str:
+    text = f"{row['error'].get('type')}: {row['error'].get('message', '').strip()}"
+    if row["replaced"]:
+        text += f"\n(Replaced since by what succeeded: `runner forget {row['id']} --why replaced`)"
+    return text

@@ -20,7 +20,14 @@ _HERE = Path(__file__).resolve().parent
 
 
 def child(state: Path, endpoint_url: str, log: Path) -> Child:
-    """LocalStack as a child process, listening on the endpoint and nowhere else, with an empty home of its own."""
+    """LocalStack as a child process, listening on the endpoint and nowhere else, with an empty home of its own.
+
+    Raises:
+        StackError: it is not installed.
+    """
+    interpreter = _HERE.parent / ".venv-localstack/bin/python"
+    if not interpreter.exists():
+        raise StackError(f"LocalStack is not installed: there is no {interpreter}. scripts/setup makes it.")
     home = state / "localstack"
     tmp = home / "tmp"  # the home keeps a cache that saves 0.2 s; the rest is waste, it can take nothing up again
     shutil.rmtree(tmp, ignore_errors=True)
@@ -38,7 +45,7 @@ def child(state: Path, endpoint_url: str, log: Path) -> Child:
         "LS_LOG": "warn",
     }
     argv: list[str | Path] = [
-        _HERE.parent / ".venv-localstack/bin/python",
+        interpreter,
         "-P",  # else this folder would be searched for modules, and has a localstack.py
         _HERE / "localstack_main.py",
     ]

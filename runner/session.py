@@ -83,10 +83,12 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     stop = _stop()
     routes = routing.load(settings.root)
     folders = [settings.inbox, settings.root / _SAMPLES]
-    keyed = {default_key(path, folders, sorted({route.pipeline for route in routes.routes})): path for path in files}
-    if len(keyed) < len(files):
-        raise StackError("Two of these files would get the same key in the bucket. Run them one after the other.")
-    for key in keyed:
+    pipelines = sorted({route.pipeline for route in routes.routes})
+    keyed: dict[str, Path] = {}
+    for path in files:
+        key = default_key(path, folders, pipelines)
+        if not path.samefile(keyed.setdefault(key, path)):
+            raise StackError(f"{keyed[key]} and {path} would get the same key, {key}. Run one after the other.")
         if reason := refused(key):
             raise StackError(f"{printable(key)} cannot be sent: {reason}")
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)

@@ -1,0 +1,98 @@
+"""What people mistype and what their machine refuses: each is told in a line that says what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLES, runner
+
+from runner.backends import environment
+from runner.history import History
+from runner.record import new_record
+
+TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder in which three files have failed, of which one has been replaced since."""
+    history = History(tmp_path / "state")
+    for name in ("a", "b", "c"):
+        error = {"type": "ValueError", "message": "line 11 has 4 values", "phase": "process", "traceback": ""}
+        item = {"bucket": "in", "key": f"tide_gauge/{name}.log", "size": 1, "etag": name}
+        run = new_record("failed", "r", pipeline="tide_gauge", inputs=[item], error=error)
+        history.add(run, "dead-lettered", 3)
+    history.add(new_record("succeeded", "r", pipeline="tide_gauge", inputs=[{**item, "etag": "mended"}]), "succeeded")
+    history.close()
+    return tmp_path
+
+
+def told(*command: str | Path) -> str:
+    """What a command that is refused says."""
+    done = runner(*command)
+    assert (done.returncode, done.stdout) == (2, "")
+    return " ".join(line.strip("│ ") for line in done.stderr.splitlines())
+
+
+def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path, data: Path):
+    (tmp_path / "file").touch()
+    wrong = "ledger.sqlite cannot be used: [Errno 20] Not a directory"
+    assert f"error: {tmp_path}/file/state/{wrong}" in told("status", "--data", tmp_path / "file")
+    history = data / "state" / "history.sqlite"
+    history.write_bytes(b"not a database, and long enough to be none" * 100)
+    assert told("logs", "--data", data) == (
+        f"error: {history} cannot be used: file is not a database. Mend that, or choose another folder: --data."
+    )
+
+
+def test_a_full_disk_is_told(data: Path):
+    command = [sys.executable, "-m", "runner", "failures", "--data", str(data)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment())
+    assert done.returncode  # Python itself may say 120, when it cannot write the rest either
+    assert done.stderr.startswith("error: [Errno 28] No space left on device\n")
+    assert "runner/" not in done.stderr
+
+
+def test_what_is_no_file_is_not_sent(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe is no regular file. Save what comes out of it to one first." in told("run", tmp_path / "pipe")
+
+
+def test_two_files_of_one_key_are_named(tmp_path: Path):
+    one, two = tmp_path / "one" / "x.log", tmp_path / "two" / "x.log"
+    for path in (one, two):
+        path.parent.mkdir()
+        path.touch()
+    assert told("run", one, one, two, "--data", tmp_path) == (
+        f"error: {one} and {two} would get the same key, x.log. Run one after the other."
+    )
+
+
+def test_logs_of_nothing_say_so(data: Path):
+    assert told("logs", "--pipeline", "tide_guage", "--data", data) == (
+        "error: No pipeline is called 'tide_guage'. There are: a2e_buoy_ingest, buoy_wind_hourly, tide_gauge."
+    )
+    assert "Invalid value for '-n' / '--newest'" in told("logs", "-n", "-3", "--data", data)
+    done = runner("logs", "nobody.log", "--data", data)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "matches that. `runner status` shows what became of every file." in done.stderr
+    assert runner("logs", "-n", "0", "--data", data).stdout == ""
+    assert runner("logs", "-n", "1", "--data", data).stdout.count("tide_gauge/") == 1
+
+
+def test_failures_fit_into_a_narrow_terminal_and_tell_what_was_replaced(data: Path):
+    command = [sys.executable, "-m", "runner", "failures", "--data", str(data)]
+    ours, its = os.openpty()
+    subprocess.run(command, stdout=its, env=environment(COLUMNS="60"), check=True)
+    os.close(its)
+    with os.fdopen(ours, "rb") as terminal:
+        shown = terminal.read1(100_000).decode().replace("\r\n", "\n")
+    assert "tide_gauge/a.log, tide_gauge," in shown
+    assert shown.count("  ValueError: line 11 has 4 values\n") == 3
+    assert shown.count("--why replaced") == 1
+    assert "│" not in shown
