@@ -54,7 +54,8 @@ class Books:
     def _again(self, finding: Finding) -> bool:
         run = self.history.of(finding.key, finding.etag)
         if run and run.outcome in FINAL:
-            self.history.add({**run.record, "reason": f"taken up again: it {finding.problem}"}, "retried", run.attempt)
+            record: RunRecord = {**run.record, "reason": f"taken up again: it {finding.problem}"}
+            self.history.enter(record, [(finding.key, finding.etag)], "retried", run.attempt)
         return self.give_again(finding.key, finding.etag)
 
     def give_again(self, key: str, etag: str) -> bool:
@@ -79,12 +80,15 @@ class Books:
 
     def _enter(self, message: Message) -> None:
         """Tell the history of a message that came into the dead-letter queue while nobody was there to see it."""
-        runs = [run for version in message.versions if (run := self.history.of(*version))]
-        record = new_record("failed", "", message_id=message.id, inputs=self._inputs(message.versions))
-        if runs:
-            record = {**runs[0].record, "status": "failed", "reason": None, "message_id": message.id}
-        record["error"] = _unanswered(record)
-        self.history.add(record, "dead-lettered", message.attempts, message.versions[0][1])
+        last = {version: self.history.of(*version) for version in message.versions}
+        unended = {version: run for version, run in last.items() if run is None or run.outcome not in FINAL}
+        for of_one_run in {run.id if run else 0: run for run in unended.values()}.values():
+            about = [version for version, run in unended.items() if run == of_one_run]
+            record = new_record("failed", "", message_id=message.id, inputs=self._inputs(about))
+            if of_one_run:
+                record = {**of_one_run.record, "status": "failed", "reason": None, "message_id": message.id}
+            record["error"] = _unanswered(record)
+            self.history.enter(record, about, "dead-lettered", message.attempts)
 
     def _inputs(self, versions: Iterable[Version]) -> list[Input]:
         bucket = self.template.source_bucket

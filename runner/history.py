@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from runner.database import database
-from runner.record import RunRecord
+from runner.record import Input, RunRecord
 
 # "failed" may be tried again and "retried" will be, for the reason in the record; the others are final.
 Outcome = Literal["succeeded", "skipped", "failed", "dead-lettered", "retried", "forgotten"]
@@ -39,6 +39,21 @@ def versions(run: RunRecord) -> list[Version]:
     """What a run was about: the versions it read, and those that its event named if they are others."""
     found = [(item["key"], item["etag"] or "") for item in run["inputs"]]
     return found + [(item["key"], item["named_etag"]) for item in run["inputs"] if "named_etag" in item]
+
+
+def only(run: RunRecord, about: Iterable[Version]) -> RunRecord:
+    """What a run's record is of some of its versions; without its schedule, unless its message is one of them."""
+    wanted = set(about)
+    inputs: list[Input] = [
+        {"bucket": item["bucket"], "key": item["key"], "size": item["size"], "etag": etag}
+        for item in run["inputs"]
+        for etag in dict.fromkeys([item["etag"], item.get("named_etag", item["etag"])])
+        if (item["key"], etag or "") in wanted
+    ]
+    made: RunRecord = {**run, "inputs": inputs}
+    if all(key for key, _ in wanted):
+        made["schedule"] = made["window"] = None
+    return made
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,12 @@ class History:
             run_id = int(cursor.lastrowid or 0)
             self._db.executemany("INSERT INTO inputs VALUES (?, ?, ?)", [(run_id, *version) for version in about])
         return run_id
+
+    def enter(self, run: RunRecord, about: Iterable[Version], outcome: Outcome, attempt: int = 1) -> None:
+        """Give some versions of a run another end, for its `reason`; what became of its others stays."""
+        about = list(about)
+        body_md5 = next((etag for key, etag in about if not key), "")
+        self.add(only(run, about), outcome, attempt, body_md5)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import aws
+from runner.keys import refused
 from runner.outputs import RESTORED
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ class Mirror:
             except (ClientError, BotoCoreError, OSError) as error:
                 log.debug("the outputs are not back in %s yet: %s", self._bucket, error)
 
+    def is_complete(self, source_bucket: str) -> bool:
+        """Whether a run may read what is stored: all is back, or there is no bucket, which the run will tell."""
+        try:
+            if aws.bucket_epoch(self._s3, source_bucket) is None:
+                return False
+            return any(tag["Key"] == aws.EPOCH_TAG for tag in self._tags())
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "NoSuchBucket"
+        except BotoCoreError:
+            return False
+
     def _tags(self) -> Sequence[Any]:
         """Those that the template gives the bucket."""
         try:
@@ -65,9 +77,11 @@ class Mirror:
 
     def _put_back(self) -> None:
         for path in sorted(path for path in self._folder.rglob("*") if path.is_file() and path.suffix != ".part"):
+            key = path.relative_to(self._folder).as_posix()
+            if refused(key):  # so it is none of ours
+                continue
             try:
                 with path.open("rb") as file:  # a run may store a newer one meanwhile, which stays
-                    key = path.relative_to(self._folder).as_posix()
                     mark = {RESTORED: str(path.stat().st_mtime_ns)}
                     put = self._s3.put_object(Bucket=self._bucket, Key=key, Body=file, IfNoneMatch="*", Metadata=mark)
                     self._known[key] = put["ETag"]
@@ -91,17 +105,18 @@ class Mirror:
 
     def _look(self) -> bool:
         """Fetch every object that the folder does not have as it is."""
+        began_at = time.time()
         try:
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
             for item in (item for page in pages for item in page.get("Contents", [])):
-                if not self._has(item["Key"], item["ETag"], item["Size"], item["LastModified"]):
+                if not self._has(item["Key"], item["ETag"], item["Size"], item["LastModified"], began_at):
                     self._fetch(item["Key"])
         except (ClientError, BotoCoreError, OSError) as error:  # a file may go while it is looked at
             log.debug("cannot look into %s now: %s", self._bucket, error)
             return False
         return True
 
-    def _has(self, key: str, etag: str, size: int, modified: datetime) -> bool:
+    def _has(self, key: str, etag: str, size: int, modified: datetime, as_of: float) -> bool:
         if key in self._known:
             return self._known[key] == etag
         path, since = self.path(key), modified.timestamp()
@@ -113,7 +128,7 @@ class Mirror:
             with path.open("rb") as file:
                 if hashlib.file_digest(file, _md5).hexdigest() != etag.strip('"'):
                     return False
-            path.touch()  # as if fetched now
+            os.utime(path, (as_of, as_of))  # as if fetched then
         return True
 
     def path(self, key: str) -> Path | None:
@@ -128,13 +143,15 @@ class Mirror:
             return
         partial = path.with_name(f".{path.name}.part")
         try:
+            asked_ns = time.time_ns()
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
                 for chunk in answer["Body"].iter_chunks(1024 * 1024):
                     file.write(chunk)
-            if restored := answer["Metadata"].get(RESTORED):  # else it would seem to be what a later run stored
-                os.utime(partial, ns=(int(restored), int(restored)))
+            # Its mtime tells of which runs it can be: not of one that stored later, nor of any if it was put back.
+            as_of_ns = int(answer["Metadata"].get(RESTORED, asked_ns))
+            os.utime(partial, ns=(as_of_ns, as_of_ns))
             partial.replace(path)
             self._known[key] = answer["ETag"]
         except (ClientError, BotoCoreError, OSError) as error:

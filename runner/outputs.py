@@ -11,14 +11,14 @@ from runner.history import Run
 # Metadata of an object that was put back from the folder into a new bucket: the mtime of its file, in ns. What was in
 # the old bucket may have been newer.
 RESTORED = "restored"
-# The file system's clock may lag behind that of the process.
-_CLOCK_SLACK_S = 0.05
+# File systems and databases round times.
+_ROUNDING_S = 0.001
 
 
 def is_mirrored(run: Run, folder: Path) -> bool:
     """Whether all outputs of a run have come into the folder since the run ended."""
     paths = [folder / output["key"] for output in run.record["outputs"]]
-    return all(path.is_file() and path.stat().st_mtime >= run.ended_at - _CLOCK_SLACK_S for path in paths)
+    return all(path.is_file() and path.stat().st_mtime >= run.ended_at - _ROUNDING_S for path in paths)
 
 
 def await_mirrored(runs: Iterable[Run], folder: Path, patience_s: float = 10.0) -> None:

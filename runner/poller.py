@@ -36,6 +36,7 @@ _LOOK_FOR_LAMBDAS_S = 1.0
 # Instead of the queue's visibility timeout of many minutes.
 _LEASE_S = 10
 _RENEW_S = 3.0
+_ASK_AGAIN_S = 0.2
 _MOST_IN_ONE_CALL = 10
 
 
@@ -57,9 +58,11 @@ class Poller:
         on_run: Callable[[RunRecord, Verdict], None],
         on_ready: Callable[[], None] = lambda: None,
         on_messages: Callable[[Batch], None] = lambda _: None,
+        may_run: Callable[[Batch], bool] = lambda _: True,
     ) -> None:
         self._sqs, self._template, self._find_emulators = sqs, template, find_emulators
         self._history, self._on_run, self._on_ready, self._on_messages = history, on_run, on_ready, on_messages
+        self._may_run = may_run
         self._queue_url: str | None = None
         self._received: queue.Queue[Batch] = queue.Queue(maxsize=1)
         self._untried: queue.SimpleQueue[Batch] = queue.SimpleQueue()
@@ -126,7 +129,9 @@ class Poller:
                 self._hand_on(batch, stop)
 
     def _hand_on(self, batch: Batch, stop: threading.Event) -> None:
-        """Wait until a Lambda is about to be free."""
+        """Wait until the batch may run and a Lambda is about to be free."""
+        while not self._may_run(batch) and not stop.wait(_ASK_AGAIN_S):
+            pass
         while not stop.is_set():
             with contextlib.suppress(queue.Full):
                 self._received.put(batch, timeout=0.2)

@@ -146,7 +146,7 @@ def _give_again(books: Books, left: list[Failure]) -> list[Failure]:
 
 def _enter(books: Books, failure: Failure, outcome: Outcome, reason: str | None) -> None:
     run = failure.run
-    books.history.add({**run.record, "reason": reason}, outcome, run.attempt, failure.versions[0][1])
+    books.history.enter({**run.record, "reason": reason}, failure.versions, outcome, run.attempt)
 
 
 def _name(failure: Failure) -> str:

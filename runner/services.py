@@ -19,8 +19,10 @@ from runner import aws, debugging, localstack, presence, report, template
 from runner.history import History
 from runner.ledger import Ledger
 from runner.record import RunRecord
+from runner.scheduled import SOURCE
 from runner.settings import Settings
 from runner.verdicts import Verdict
+from runner.worker import Batch
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -140,9 +142,15 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
         history = stack.enter_context(closing(History(settings.state)))
         seen = stack.enter_context(closing(Seen(settings.state)))
+
+        def may_run(batch: Batch) -> bool:
+            # What a schedule asks for reads outputs, which come back one by one when LocalStack has forgotten them.
+            scheduled = any(SOURCE in message["Body"] for message in batch)
+            return not scheduled or mirror.is_complete(described.source_bucket)
+
         for name, run in _beside_the_poller(settings, described, sqs, mirror).items():
             threading.Thread(target=run, args=(stop,), name=name, daemon=True).start()
-        Poller(sqs, described, find_emulators, history, on_run, on_ready, seen.note).run(stop)
+        Poller(sqs, described, find_emulators, history, on_run, on_ready, seen.note, may_run).run(stop)
 
 
 def _beside_the_poller(

@@ -20,7 +20,7 @@ from runner.keys import printable, refused
 from runner.ledger import Ledger, Upload
 from runner.outputs import is_mirrored
 from runner.progress import Progress, human_size
-from runner.record import Input, RunRecord
+from runner.record import RunRecord
 from runner.settings import Settings
 from runner.settling import Settler, Stamp
 
@@ -147,8 +147,9 @@ class Watcher:
     def _remove(self, known: Upload, stamp: Stamp) -> None:
         """Remove a file that succeeded, once its outputs are where they outlive LocalStack."""
         run = self._history.of(known.key, known.etag)
-        through = run and (self._history.is_kept(run.id) or is_mirrored(run, self._settings.outputs))
-        if through and self._inbox.stamp(known.key) == stamp:
+        # Outputs that are gone were taken by somebody, unless the file came after them: to have them made again.
+        taken = run and self._history.is_kept(run.id) and stamp.ctime_ns < run.ended_at * 1e9
+        if run and (taken or is_mirrored(run, self._settings.outputs)) and self._inbox.stamp(known.key) == stamp:
             self._inbox.path(known.key).unlink(missing_ok=True)
 
     def _start_uploads(self) -> None:
@@ -214,6 +215,5 @@ class Watcher:
         """Content that comes again after other content begins anew: its end of before must not pass for that of now."""
         run = self._history.of(key, etag)
         if run and run.outcome in FINAL and run.ended_at < began_at:
-            item: Input = {"bucket": self._bucket, "key": key, "size": None, "etag": etag}
-            record: RunRecord = {**run.record, "inputs": [item], "reason": "the same content came again"}
-            self._history.add(record, "retried", run.attempt)
+            record: RunRecord = {**run.record, "reason": "the same content came again"}
+            self._history.enter(record, [(key, etag)], "retried", run.attempt)

@@ -107,9 +107,17 @@ def test_a_rate_begins_at_once_and_tells_that_nothing_came(minutely: Stack):
     )
 
 
-def test_a_vap_reads_what_the_ingests_stored(stack: Stack, described: StackTemplate, alone: xr.Dataset):
+def ingested(stack: Stack) -> Stack:
+    """With what a VAP reads in the bucket and in the folder."""
     for name in buoy_csv.FILES.values():
-        assert stack.final(f"a2e_buoy_ingest/vap/{Path(name).name}").outcome == "succeeded"
+        run = stack.final(f"a2e_buoy_ingest/vap/{Path(name).name}")
+        assert run.outcome == "succeeded"
+        stack.mirrored(run)
+    return stack
+
+
+def test_a_vap_reads_what_the_ingests_stored(stack: Stack, described: StackTemplate, alone: xr.Dataset):
+    ingested(stack)
     before = len(ended(stack, "buoy-wind-hourly"))
     body = trigger.message(described.schedules, "buoy-wind-hourly", *DAY, datetime.now(UTC))
     send(stack, described, body)
@@ -132,6 +140,23 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
         buoy_csv.load(config, folder).run([str(buoy_csv.SAMPLES / name)])
     buoy_csv.load("pipelines/buoy_wind_hourly/config/pipeline.yaml", folder).run(["20201201.000000", "20201202.000000"])
     return xr.load_dataset(next(folder.rglob("california.*.nc")))
+
+
+def test_a_vap_waits_until_what_it_reads_is_put_back(stack: Stack, described: StackTemplate):
+    s3, bucket = aws.local_s3(ingested(stack).endpoint_url), described.destination_bucket
+    stored = [found.key for found in listed(s3, bucket, "data/") if "buoy_z0" in found.key]
+    assert len(stored) >= 2
+    assert all((stack.outputs / key).is_file() for key in stored)
+    # What is so when LocalStack has come back, and the poller has not yet put back what is in the folder.
+    tags = [tag for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if tag["Key"] != aws.EPOCH_TAG]
+    for key in stored:
+        s3.delete_object(Bucket=bucket, Key=key)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+    body = trigger.message(described.schedules, "buoy-wind-hourly", *DAY, datetime.now(UTC))
+    send(stack, described, body.replace('"buoy-wind-hourly"', '"waits"'))
+    run = eventually(lambda: ended(stack, "waits"), "end of the VAP", 60)[0]
+    assert run.outcome == "succeeded", run.record["reason"]
+    assert {found.key for found in listed(s3, bucket, "data/")} >= set(stored)
 
 
 def test_a_window_in_which_nothing_is_stored_is_a_named_skip(stack: Stack):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from runner.balance import Finding, World, balance, draw, unaccounted
 from runner.census import take
-from runner.failures import failures
+from runner.failures import Failure, failures
 from runner.history import FINAL, History, Outcome
 from runner.inbox import Inbox
 from runner.ledger import Ledger, Upload
@@ -103,7 +103,7 @@ class Life:
             self.queue += [Message(key, etag)] * event
             run = self.history.of(key, etag)
             if entered and run and run.outcome in FINAL:
-                self.history.add({**run.record, "inputs": [item(key, etag)], "reason": "came again"}, "retried")
+                self.history.enter({**run.record, "reason": "came again"}, [(key, etag)], "retried")
         if entered:
             self.clock += 1
             self.ledger.put(Upload(key, *stamp, etag, etag, epoch, self.clock))
@@ -183,23 +183,29 @@ class Life:
 
     def retry_all(self) -> None:
         for failure in failures(self.history):
-            self.history.add({**failure.run.record, "reason": "again"}, "retried")
+            self.enter(failure, "again", "retried")
             moved = [m for m in self.dead if (m.key, m.etag) in failure.versions]
             self.dead = [m for m in self.dead if m not in moved]
             self.queue += [Message(m.key, m.etag) for m in moved]
             given = [self._give_again(*version) for version in failure.versions if not moved]
             if not moved and not any(given):
-                self.history.add(failure.run.record, "dead-lettered", failure.run.attempt)
+                self.enter(failure, "gone", "dead-lettered")
 
     def begin_to_retry_all(self) -> None:
         """As above, and be killed before anything has moved."""
         for failure in failures(self.history):
-            self.history.add({**failure.run.record, "reason": "again"}, "retried")
+            self.enter(failure, "again", "retried")
 
     def forget_all(self) -> None:
         for failure in failures(self.history):
             self.dead = [m for m in self.dead if (m.key, m.etag) not in failure.versions]
-            self.history.add({**failure.run.record, "reason": "forgotten: no need"}, "forgotten")
+            self.enter(failure, "forgotten: no need", "forgotten")
+
+    def enter(self, failure: Failure, reason: str, outcome: Outcome) -> None:
+        before = {version: run.outcome for version, run, _ in self.history.last_runs()}
+        self.history.enter({**failure.run.record, "reason": reason}, failure.versions, outcome)
+        after = {version: run.outcome for version, run, _ in self.history.last_runs()}
+        assert after == before | dict.fromkeys(failure.versions, outcome)
 
     # What the books do.
 
@@ -234,7 +240,7 @@ class Life:
                 self.history.add(record, "dead-lettered", MOST_ATTEMPTS)
             elif finding.remedy == "again":
                 if run and run.outcome in FINAL:
-                    self.history.add({**run.record, "reason": "taken up"}, "retried")
+                    self.history.enter({**run.record, "reason": "taken up"}, [version], "retried")
                 assert self._give_again(*version), finding
 
     def _give_again(self, key: str, etag: str) -> bool:

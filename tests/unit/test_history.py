@@ -57,6 +57,29 @@ def test_a_reader_sees_what_a_writer_wrote_and_both_survive_a_restart(tmp_path: 
     again.close()
 
 
+def test_an_entry_of_some_versions_leaves_the_others_alone(tmp_path: Path):
+    history = History(tmp_path)
+    late = a_run("k", "new", schedule="s", window={"begin": "b", "end": "e"})
+    late["inputs"] = [{**late["inputs"][0], "named_etag": "old"}, {**late["inputs"][0], "key": "other"}]
+    history.add(late, "dead-lettered", 3, "md5")
+    history.add(a_run("k", "new"), "succeeded")
+    history.enter({**late, "reason": "no need"}, [("k", "old")], "forgotten", 3)
+    outcomes = {version: run.outcome for version, run, _ in history.last_runs()}
+    assert outcomes == {
+        ("k", "old"): "forgotten", ("k", "new"): "succeeded", ("other", "new"): "dead-lettered",
+        ("", "md5"): "dead-lettered",
+    }  # fmt: skip
+    entered = history.of("k", "old")
+    assert entered
+    assert (entered.record["schedule"], entered.record["reason"]) == (None, "no need")
+    history.enter(late, [("", "md5"), ("other", "new")], "retried")
+    again = history.of("", "md5")
+    assert again
+    assert (again.record["schedule"], [item["key"] for item in again.record["inputs"]]) == ("s", ["other"])
+    assert again == history.of("other", "new")
+    history.close()
+
+
 def test_a_run_is_entered_whole_or_not_at_all(tmp_path: Path):
     history = History(tmp_path)
     broken = a_run("k", "1")
