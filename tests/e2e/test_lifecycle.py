@@ -46,11 +46,20 @@ def no_retain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
 
 def test_without_retain_the_inbox_copy_goes_after_success_only(no_retain: Supervised):
     good, bad = no_retain.put(TIDE, KEY), no_retain.put(b"", "tide_gauge/mcrl/tide_20202512000000.log")
-    no_retain.final(KEY)
+    run = no_retain.final(KEY)
     no_retain.final("tide_gauge/mcrl/tide_20202512000000.log")
     eventually(lambda: not good.exists(), "removal of the copy", 10)
+    # One that comes again because its outputs are gone stays, though they have been there.
+    assert runner("reconcile", "--data", no_retain.data).returncode == 0
+    assert no_retain.history.is_kept(run.id)
+    for output in no_retain.mirrored(run):
+        output.unlink()
+    no_retain.put(TIDE, KEY)
     time.sleep(2.5)
     assert bad.exists()
+    assert good.exists()
+    assert len(no_retain.runs_of(KEY)) == 1
+    good.unlink()
 
 
 def test_dead_children_are_started_again_and_no_file_is_lost(no_retain: Supervised):
