@@ -87,8 +87,8 @@ def _row(failure: Failure, history: History, dead: set[Version] | None) -> dict[
 
 
 def _is_replaced(failure: Failure, history: History) -> bool:
-    """Whether newer versions of all its files have succeeded since."""
-    newest = [history.newest(key) for key, _ in failure.versions]
+    """Whether newer versions of all its files have succeeded since; what names no file has no versions."""
+    newest = [history.newest(key) if key else None for key, _ in failure.versions]
     return all(run is not None and run.id > failure.run.id and run.outcome == "succeeded" for run in newest)
 
 

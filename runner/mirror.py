@@ -88,6 +88,8 @@ class Mirror:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "PreconditionFailed":
                     raise
+            except OSError as error:  # it is somebody else's, or gone
+                log.warning("✗ %s is not put back into %s: %s", key, self._bucket, error)
 
     def tell(self, key: str) -> None:
         """An object was stored; it is fetched soon."""

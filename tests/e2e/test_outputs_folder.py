@@ -57,12 +57,13 @@ def test_a_file_is_as_old_as_the_question_for_it(s3: S3Client, tmp_path: Path):
     assert (tmp_path / KEY).stat().st_mtime < answered[0]
 
 
-def test_runs_may_read_when_all_is_back(s3: S3Client, tmp_path: Path):
+def test_runs_may_read_when_all_is_back(s3: S3Client, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     source, bucket = made(s3, "source-of-all"), made(s3, "all-is-back")
     (tmp_path / "data").mkdir()
     (tmp_path / KEY).write_bytes(b"x")
     Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.nc")).touch()  # S3 takes no such name
     os.utime(tmp_path / KEY, (1000, 1000))
+    (tmp_path / "a").symlink_to("/proc/sys/vm/compact_memory")  # which nobody may read, nor root
     mirror, stop = Mirror(s3, bucket, tmp_path), threading.Event()
     assert not mirror.is_complete(source)
     restoring = threading.Thread(target=mirror.restore, args=(source, stop))
@@ -75,6 +76,7 @@ def test_runs_may_read_when_all_is_back(s3: S3Client, tmp_path: Path):
         restoring.join()
     assert s3.head_object(Bucket=bucket, Key=KEY)["Metadata"] == {RESTORED: str(1000 * 10**9)}
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    assert "a is not put back into all-is-back: [Errno 13] Permission denied" in caplog.text
     s3.delete_object(Bucket=bucket, Key=KEY)
     s3.delete_bucket(Bucket=bucket)
     assert mirror.is_complete(source)  # the run fails then, and says why

@@ -19,7 +19,7 @@ TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder in which three files have failed, of which one has been replaced since."""
+    """A folder in which a message has failed and three files, of which one has been replaced since."""
     history = History(tmp_path / "state")
     for name in ("a", "b", "c"):
         error = {"type": "ValueError", "message": "line 11 has 4 values", "phase": "process", "traceback": ""}
@@ -27,6 +27,8 @@ def data(tmp_path: Path) -> Path:
         run = new_record("failed", "r", pipeline="tide_gauge", inputs=[item], error=error)
         history.add(run, "dead-lettered", 3)
     history.add(new_record("succeeded", "r", pipeline="tide_gauge", inputs=[{**item, "etag": "mended"}]), "succeeded")
+    history.add(new_record("failed", "r", pipeline="tide_gauge", error=error), "dead-lettered", 3, "md5 of no event")
+    history.add(new_record("succeeded", "r", schedule="s", window={"begin": "b", "end": "e"}), "succeeded", 1, "md5")
     history.close()
     return tmp_path
 
@@ -60,7 +62,8 @@ def test_a_full_disk_is_told(data: Path):
 
 def test_what_is_no_file_is_not_sent(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
-    assert "pipe is no regular file. Save what comes out of it to one first." in told("run", tmp_path / "pipe")
+    text = f"{tmp_path}/pipe is no regular file. Save what comes out of it to one first."
+    assert text.replace(" ", "") in told("run", tmp_path / "pipe").replace(" ", "")  # it breaks lines in the path, too
 
 
 def test_two_files_of_one_key_are_named(tmp_path: Path):
@@ -82,7 +85,7 @@ def test_logs_of_nothing_say_so(data: Path):
     assert (done.returncode, done.stdout) == (0, "")
     assert "matches that. `runner status` shows what became of every file." in done.stderr
     assert runner("logs", "-n", "0", "--data", data).stdout == ""
-    assert runner("logs", "-n", "1", "--data", data).stdout.count("tide_gauge/") == 1
+    assert runner("logs", "-n", "1", "--data", data).stdout.count(", attempt ") == 1
 
 
 def test_failures_fit_into_a_narrow_terminal_and_tell_what_was_replaced(data: Path):
@@ -93,6 +96,6 @@ def test_failures_fit_into_a_narrow_terminal_and_tell_what_was_replaced(data: Pa
     with os.fdopen(ours, "rb") as terminal:
         shown = terminal.read1(100_000).decode().replace("\r\n", "\n")
     assert "tide_gauge/a.log, tide_gauge," in shown
-    assert shown.count("  ValueError: line 11 has 4 values\n") == 3
+    assert shown.count("  ValueError: line 11 has 4 values\n") == 4
     assert shown.count("--why replaced") == 1
     assert "│" not in shown
