@@ -41,7 +41,7 @@ def versions(run: RunRecord) -> list[Version]:
     return found + [(item["key"], item["named_etag"]) for item in run["inputs"] if "named_etag" in item]
 
 
-def only(run: RunRecord, about: Iterable[Version]) -> RunRecord:
+def _only(run: RunRecord, about: Iterable[Version]) -> RunRecord:
     """What a run's record is of some of its versions; without its schedule, unless its message is one of them."""
     wanted = set(about)
     inputs: list[Input] = [
@@ -105,7 +105,7 @@ class History:
         """Give some versions of a run another end, for its `reason`; what became of its others stays."""
         about = list(about)
         body_md5 = next((etag for key, etag in about if not key), "")
-        self.add(only(run, about), outcome, attempt, body_md5)
+        self.add(_only(run, about), outcome, attempt, body_md5)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.database import database
+
 log = logging.getLogger("events")
 
 _TABLE = """
-PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE, seen_at REAL NOT NULL, body TEXT);
 """
@@ -36,12 +37,8 @@ class Seen:
     """Written by the poller, a file of its own beside the history."""
 
     def __init__(self, state: Path, most_events: int = _MOST_EVENTS) -> None:
-        state.mkdir(parents=True, exist_ok=True)
         self._most_events = most_events
-        # The poller's receiving thread uses it, and not the one that made it.
-        path = state / "events.sqlite"
-        self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        self._db.executescript(_TABLE)
+        self._db = database(state / "events.sqlite", _TABLE)
 
     def note(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Keep messages of SQS, each once however often it is given out. A full disk must not stop the poller."""

@@ -162,7 +162,8 @@ class Watcher:
                 self._note("changed", str(self._inbox.path(key)))
             elif not self._is_done(key, stamp):
                 known = self._ledger.get(key)
-                ended = known is not None and self._history.ended_last(key, known.etag)
+                # Asked only of what went to a bucket that is lost: it reads a whole record.
+                ended = bool(known and known.epoch != self._epoch and self._history.ended_last(key, known.etag))
                 future = self._pool.submit(self._send, key, stamp, known, self._epoch, ended=ended)
                 future.add_done_callback(lambda _: self._happenings.put(("wake", "")))
                 self._running[key] = future
@@ -171,7 +172,7 @@ class Watcher:
         path, began_at = self._inbox.path(key), time.time()
         sha256 = uploads.sha256_of(path)
         touched = known if known and known.sha256 == sha256 else None
-        if touched and touched.epoch != epoch and ended:
+        if touched and ended:
             return _Sent(stamp, sha256, touched.etag, touched.epoch, None)
         # A watcher may have died before it entered an upload: of this content, or of another over it.
         if touched or (known is None and key in (self._found_at_start or ())):
