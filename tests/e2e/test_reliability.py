@@ -34,6 +34,7 @@ NO_EVENT = "no event at all: é"
 # Of days of their own, and so with outputs of their own.
 UNHEARD, UNMIRRORED, UNMIRRORED_TOO = (f"tide_gauge/mcrl/lost/tide_20211{n}01000000.log" for n in (1, 2, 3))
 UNSEEN, UNSEEN_TOO = f"tide_gauge/mcrl/unseen/{TIDE.name}", "no event, and nobody saw it"
+UNSEEN_TOGETHER = [f"unseen/buoy.z0{n}.00.20201201.000000.zip" for n in (5, 6)]
 
 
 @pytest.fixture(scope="module", params=["embedded", "docker"])
@@ -86,6 +87,15 @@ def unnoticed(stack: Stack, described: StackTemplate) -> Iterator[None]:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
 
 
+def of_both(stack: Stack, described: StackTemplate, keys: Iterable[str]) -> str:
+    """The body of one message about new objects, of which S3 tells nothing."""
+    s3, bucket = aws.local_s3(stack.endpoint_url), described.source_bucket
+    with unnoticed(stack, described):
+        etags = {key: s3.put_object(Bucket=bucket, Key=key, Body=BAD)["ETag"].strip('"') for key in keys}
+    events = [json.loads(object_event(bucket, key, etag)) for key, etag in etags.items()]
+    return json.dumps({"Records": [record for event in events for record in event["Records"]]})
+
+
 @contextmanager
 def occupied(stack: Supervised, described: StackTemplate) -> Iterator[None]:
     """A message is in flight during the body, so that the stack does not look through everything."""
@@ -116,21 +126,23 @@ def lose(stack: Stack, described: StackTemplate, key: str) -> Path:
 
 
 def leave_unseen(stack: Supervised, described: StackTemplate) -> None:
-    """Use up the attempts of a file and of a message while nobody is there to see it."""
+    """Use up the attempts of a file, of a message, and of two files in one, while nobody is there to see it."""
     queues, sqs = Queues(stack.endpoint_url, described), aws.local_sqs(stack.endpoint_url)
     url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
     at_rest(stack, described)
     with paused(stack, "runner poll"):
+        queues.send(of_both(stack, described, UNSEEN_TOGETHER))
         stack.put(TIDE, UNSEEN)
-        sqs.send_message(QueueUrl=url, MessageBody=UNSEEN_TOO)
+        queues.send(UNSEEN_TOO)
 
         def attempts_used_up() -> bool:
             sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
             dead = queues.dead()
-            return bool(naming(dead, UNSEEN)) and UNSEEN_TOO in [message.body for message in dead]
+            files = all(naming(dead, key) for key in (UNSEEN, *UNSEEN_TOGETHER))
+            return files and UNSEEN_TOO in [message.body for message in dead]
 
-        eventually(attempts_used_up, "two dead letters", 20)
-        assert not stack.runs_of(UNSEEN)
+        eventually(attempts_used_up, "three dead letters", 20)
+        assert not [run for key in (UNSEEN, *UNSEEN_TOGETHER) for run in stack.runs_of(key)]
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +160,7 @@ def lost(embedded_stack: Supervised, described: StackTemplate) -> Path:
         assert not naming(Queues(stack.endpoint_url, described).waiting(), UNHEARD)
         assert not stack.runs_of(UNHEARD)
     leave_unseen(stack, described)
-    for key, count in ((UNMIRRORED, 2), (UNHEARD, 1), (UNSEEN, 1)):
+    for key, count in {UNMIRRORED: 2, UNHEARD: 1, UNSEEN: 1, **dict.fromkeys(UNSEEN_TOGETHER, 1)}.items():
         stack.final(key, count, patience_s=100)
     eventually(lambda: stack.history.outcome(*version(UNSEEN_TOO)) == "dead-lettered", "end of the message", 100)
     return lost
@@ -305,6 +317,21 @@ def test_a_dead_letter_that_nobody_saw_gets_its_reason(embedded_stack: Supervise
     assert (code, before["accounted"]["dead-lettered"] - after["accounted"]["dead-lettered"]) == (0, 2)
 
 
+def test_a_dead_letter_of_two_files_that_nobody_saw_is_one_failure_of_both(embedded_stack: Supervised, lost: Path):
+    stack = embedded_stack
+    one, two = (stack.final(key) for key in UNSEEN_TOGETHER)
+    assert one == two
+    assert (one.outcome, one.attempt) == ("dead-lettered", 3)
+    assert [item["key"] for item in one.record["inputs"]] == UNSEEN_TOGETHER
+    assert one.record["message_id"]
+    (row,) = failures(stack, "unseen/buoy")
+    assert (row["tried"], row["in_dead_letter_queue"]) == (3, True)
+    assert row["error"]["message"].startswith("Its last attempt came to no answer")
+    assert runner("forget", row["id"], "--why", "a test", "--data", stack.data).returncode == 0
+    assert failures(stack, "unseen/buoy") == []
+    assert reconcile(stack)[0] == 0
+
+
 def test_failures_tell_what_when_where_and_why(stack: Stack, failed: Queues):
     (run,) = stack.ended(TOLD)
     (row,) = failures(stack, TOLD)
@@ -383,13 +410,9 @@ def test_a_message_that_is_no_event_is_a_failure_too(stack: Stack, failed: Queue
 
 def test_a_message_of_two_objects_waits_for_both(embedded_stack: Supervised, described: StackTemplate):
     one, two = (f"two/buoy.z0{n}.00.20201201.000000.zip" for n in (5, 6))  # two locations, so two runs
-    bucket, stack = described.source_bucket, embedded_stack
-    s3, queues = aws.local_s3(stack.endpoint_url), Queues(stack.endpoint_url, described)
+    stack, queues = embedded_stack, Queues(embedded_stack.endpoint_url, described)
     before = reconcile(stack, "--wait", "60")[1]["accounted"]
-    with unnoticed(stack, described):
-        etags = [s3.put_object(Bucket=bucket, Key=key, Body=BAD)["ETag"].strip('"') for key in (one, two)]
-    events = [json.loads(object_event(bucket, key, etag)) for key, etag in zip((one, two), etags, strict=True)]
-    queues.send(json.dumps({"Records": [record for event in events for record in event["Records"]]}))
+    queues.send(of_both(stack, described, (one, two)))
     for key in (one, two):
         assert stack.final(key).outcome == "dead-lettered"
     eventually(lambda: naming(queues.dead(), one), "dead letter")

@@ -1,26 +1,41 @@
-"""Uploads that fail: what the user is told."""
+"""Uploads that fail: what the user is told, and that they are tried again."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from runner import aws, lambdas, uploads
-from runner.backends import Stack
+from runner.backends import Stack, eventually
+from runner.balance import Finding
+from runner.books import opened
 from runner.errors import StackError
 from runner.history import History
+from runner.inbox import Inbox
+from runner.ledger import Upload
+from runner.record import new_record
+from runner.settings import Settings
 from runner.submit import submit, submit_message
 from runner.supervisor import Stop
 from runner.template import StackTemplate
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+LARGE = bytes(64 * 1024 * 1024)  # several parts
 
 
 def test_a_large_upload_that_somebody_else_aborts_is_told(
     embedded_stack: Stack, described: StackTemplate, tmp_path: Path
 ):
     path, s3, bucket = tmp_path / "large.bin", aws.local_s3(embedded_stack.endpoint_url), described.source_bucket
-    with path.open("wb") as file:
-        file.truncate(40 * 1024 * 1024)
+    path.write_bytes(LARGE)
 
     def abort(_: int) -> None:
         for begun in s3.list_multipart_uploads(Bucket=bucket, Prefix=path.name).get("Uploads", []):
@@ -29,6 +44,64 @@ def test_a_large_upload_that_somebody_else_aborts_is_told(
     with pytest.raises(StackError, match=r"Failed to upload .*/large.bin to .*/large.bin: .*NoSuchUpload"):
         uploads.upload(s3, bucket, path.name, path, uploads.sha256_of(path), abort)
     assert aws.object_etag(s3, bucket, path.name) is None
+
+
+@contextmanager
+def refusing_the_next(s3: S3Client, bucket: str, key: str) -> Iterator[None]:
+    """Somebody else aborts the next large upload of this key, which is to happen in the body."""
+
+    def abort() -> None:
+        while not over.is_set():
+            for begun in s3.list_multipart_uploads(Bucket=bucket, Prefix=key).get("Uploads", []):
+                s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=begun["UploadId"])
+                return
+
+    over, somebody = threading.Event(), threading.Thread(target=abort)
+    somebody.start()
+    try:
+        yield
+    finally:
+        over.set()
+        somebody.join()
+
+
+def test_a_large_upload_that_is_refused_is_tried_again(embedded_stack: Stack, described: StackTemplate):
+    stack, key = embedded_stack, "refused/large.bin"
+    with refusing_the_next(aws.local_s3(stack.endpoint_url), described.source_bucket, key):
+        stack.put(LARGE, key)
+        eventually(lambda: f"✗ {key}: not uploaded, trying again: Failed to upload" in stack.text, "refusal")
+    assert stack.final(key).outcome == "skipped"  # it has no route
+
+
+def test_a_retry_whose_large_upload_is_refused_is_taken_up_again(
+    embedded_stack: Stack, described: StackTemplate, tmp_path: Path
+):
+    endpoint_url, bucket, key = embedded_stack.endpoint_url, described.source_bucket, "lost-and-refused.bin"
+    settings = replace(Settings.from_env({}), data=tmp_path, endpoint_url=endpoint_url)
+    path, s3 = settings.inbox / key, aws.local_s3(endpoint_url)
+    settings.inbox.mkdir(parents=True)
+    path.write_bytes(LARGE)
+    sha256, stamp = uploads.sha256_of(path), Inbox(settings.inbox, ()).stamp(key)
+    etag = uploads.upload(s3, bucket, key, path, sha256)
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert stamp
+    failed = new_record("failed", "", inputs=[{"bucket": bucket, "key": key, "size": stamp.size, "etag": etag}])
+    with opened(settings, described, endpoint_url) as books:
+        books.ledger.put(Upload(key, *stamp, sha256, etag, "a bucket that is lost", 0.0))
+        books.history.enter(failed, [(key, etag)], "retried", 3)
+
+        def lost() -> list[Finding]:
+            return [finding for finding in books.look().unaccounted() if finding.key == key]
+
+        with refusing_the_next(s3, bucket, key), pytest.raises(StackError, match="Failed to upload .*NoSuchUpload"):
+            books.mend(lost())
+        assert aws.object_etag(s3, bucket, key) is None
+        (finding,) = lost()
+        assert finding.problem.startswith("was uploaded and is not in the source bucket any more")
+        assert books.mend([finding]) == [finding]
+        assert aws.object_etag(s3, bucket, key) == etag
+        assert lost() == []
+    embedded_stack.final(key)  # it saw the object too
 
 
 def test_without_an_answer_it_is_told_what_that_means(described: StackTemplate, tmp_path: Path):
