@@ -34,7 +34,7 @@ KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
 _MOST_UNDER_WAY = 150
 _FILES_IN_A_FOLDER = 250
 _SAMPLE_EVERY_S = 2.0
-# Between two kills: so it has recovered from the first, however slow the machine is, and comes to an end.
+# Between two kills, if so many are under way: so it has recovered from the first, however slow the machine is.
 _FILES_BETWEEN_KILLS = 20
 # From the first quarter of the time to the last.
 _MOST_GROWTH_MB = 10.0
@@ -76,7 +76,7 @@ class Soak:
         sample_at, kill_from = 0.0, 1
         while (ended := ended_files(stack.data)) < self.files:
             now = time.monotonic()
-            if now >= kill_at and ended >= kill_from:
+            if now >= kill_at and ended >= min(kill_from, self.dropped):
                 deck = deck or self._random.sample(KINDS, len(KINDS))
                 self._kill(stack, deck.pop())
                 kill_at, kill_from = now + self._random.uniform(*self.pause_s), ended + _FILES_BETWEEN_KILLS
