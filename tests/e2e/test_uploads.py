@@ -31,18 +31,25 @@ if TYPE_CHECKING:
 LARGE = bytes(64 * 1024 * 1024)  # several parts
 
 
+def abort(s3: S3Client, bucket: str, key: str) -> bool:
+    """Abort the large upload of a key, as somebody else could; gives whether there was one."""
+    begun = s3.list_multipart_uploads(Bucket=bucket, Prefix=key).get("Uploads", [])
+    for upload in begun:
+        s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload["UploadId"])
+    return bool(begun)
+
+
 def test_a_large_upload_that_somebody_else_aborts_is_told(
     embedded_stack: Stack, described: StackTemplate, tmp_path: Path
 ):
     path, s3, bucket = tmp_path / "large.bin", aws.local_s3(embedded_stack.endpoint_url), described.source_bucket
     path.write_bytes(LARGE)
 
-    def abort(_: int) -> None:
-        for begun in s3.list_multipart_uploads(Bucket=bucket, Prefix=path.name).get("Uploads", []):
-            s3.abort_multipart_upload(Bucket=bucket, Key=path.name, UploadId=begun["UploadId"])
+    def somebody(_: int) -> None:
+        abort(s3, bucket, path.name)
 
     with pytest.raises(StackError, match=r"Failed to upload .*/large.bin to .*/large.bin: .*NoSuchUpload"):
-        uploads.upload(s3, bucket, path.name, path, uploads.sha256_of(path), abort)
+        uploads.upload(s3, bucket, path.name, path, uploads.sha256_of(path), somebody)
     assert aws.object_etag(s3, bucket, path.name) is None
 
 
@@ -50,13 +57,11 @@ def test_a_large_upload_that_somebody_else_aborts_is_told(
 def refusing_the_next(s3: S3Client, bucket: str, key: str) -> Iterator[None]:
     """Somebody else aborts the next large upload of this key, which is to happen in the body."""
 
-    def abort() -> None:
-        while not over.is_set():
-            for begun in s3.list_multipart_uploads(Bucket=bucket, Prefix=key).get("Uploads", []):
-                s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=begun["UploadId"])
-                return
+    def watch() -> None:
+        while not over.is_set() and not abort(s3, bucket, key):
+            pass
 
-    over, somebody = threading.Event(), threading.Thread(target=abort)
+    over, somebody = threading.Event(), threading.Thread(target=watch)
     somebody.start()
     try:
         yield
