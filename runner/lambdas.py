@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import shutil
@@ -21,7 +22,6 @@ HANDLER = "runner.handler.handler"
 # Below the ports that the system gives to outgoing connections: one of these could take the port before its owner does,
 # and a client that tries a port nobody listens on yet can even be connected to itself.
 _PORTS = range(20_000, 32_768)
-_given: list[socket.socket] = []
 
 
 def free_port() -> int:
@@ -35,7 +35,7 @@ def free_port() -> int:
         except OSError:
             mark.close()
             continue
-        _given.append(mark)
+        atexit.register(mark.close)  # held until this process ends
         return port
     raise StackError(f"No port of {_PORTS.start} to {_PORTS.stop - 1} is free on 127.0.0.1.")
 
