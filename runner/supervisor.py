@@ -20,6 +20,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 # A child that dies sooner after its start than this is given time before the next start.
 _SHORT_LIFE_S = 5.0
 _LONGEST_WAIT_S = 10.0
+# What is shown of a log: no more is read, for the log of a stack that has long been up is large.
+_LAST_LINES = 15
+_LAST_BYTES = 16_384
 
 
 def die_with_parent() -> None:
@@ -101,11 +104,13 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
 
-    def last_words(self, lines: int = 15) -> str:
+    def last_words(self) -> str:
         """The end of its log."""
         if not self.log or not self.log.exists():
             return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        with self.log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-_LAST_LINES:])
 
 
 @dataclass
