@@ -21,6 +21,7 @@ _CHECKOUT = Path(__file__).resolve().parent.parent
 _OLDEST_COMPOSE = (2, 26)
 # What a person wants to read of the services' output; the Lambdas' own logs would drown it.
 _TELLING = ("provision", "template", "watcher", "poller")
+_READER = "docker compose logs"
 
 
 def why_not() -> str | None:
@@ -109,7 +110,7 @@ class Stack:
                 "scripts/offline-images makes stand-ins; `runner up --embedded` needs no Docker at all."
             )
         logs = [*self._compose, "logs", "--follow", "--no-log-prefix", *_TELLING]
-        reader = Child("docker compose logs", logs, self._env, cwd=_CHECKOUT)
+        reader = Child(_READER, logs, self._env, cwd=_CHECKOUT)
         self._supervisor.start(reader)
         reader.argv = [*logs, "--tail", "0"]  # should it end, it goes on and tells nothing twice
 
@@ -126,7 +127,7 @@ class Stack:
 
     def end(self) -> None:
         """Remove the containers and their network; images stay."""
-        self._supervisor.stop()
+        self._supervisor.stop(at_once=[_READER])  # asked to end it says "canceled"
         down = [*self._compose, "down", "--remove-orphans", "--volumes"]  # what they hold is made at each start
         for _ in range(2):  # a container that was just starting again may have held the network
             # A group of its own: Ctrl-C pressed again must not end it halfway.
