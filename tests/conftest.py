@@ -25,8 +25,6 @@ SAMPLES = ROOT / "data" / "samples"
 REAL = ROOT.parent / "shared" / "data"
 # Each has to import tsdat, which keeps a processor busy for seconds.
 ONE_LAMBDA = {"LAMBDA_CONCURRENCY": "1"}
-# In what ends by itself has ended, on a busy machine too; Docker kills what has not after ten seconds.
-SOON_S = 9.0
 
 
 # A busy machine is no fault of the code.

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -54,9 +55,11 @@ def test_run_starts_a_stack_and_tells_what_came_out(tmp_path: Path):
 
 
 def test_run_uses_the_stack_that_runs(stack: Stack):
+    began = time.monotonic()
     done = runner("run", TIDE, "--data", stack.data)
     assert done.returncode == 0, done.stderr
     assert "starting a stack" not in done.stderr
+    assert time.monotonic() - began < 10
     assert "✔ succeeded" in done.stdout
     assert str(stack.outputs) in done.stdout
 
