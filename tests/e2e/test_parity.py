@@ -14,7 +14,7 @@ from typing import Any
 import digests
 import pytest
 from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, running, running_in_docker
-from containers import all_containers, containers, docker, owners
+from containers import all_containers, containers, docker, owners, processes
 from expansion import REGION, TEMPLATE, expanded
 
 from runner import aws
@@ -172,13 +172,12 @@ def require_containers(project: str, expected: Expected, container_mb: int | Non
         assert limits["Memory"] == limits["MemorySwap"] == (container_mb or properties["MemorySize"]) * 1024 * 1024
         assert limits["Tmpfs"] == {"/tmp": f"size={properties['EphemeralStorage']['Size']}m,mode=1777"}
         assert limits["ReadonlyRootfs"]
-        listing = docker("top", container["Id"], "-eo", "pid,args").splitlines()
-        (emulator,) = [line.split()[0] for line in listing if "aws-lambda-rie" in line]
+        (emulator,) = [pid for pid, command in processes(container["Id"]).items() if "aws-lambda-rie" in command]
         given = environment_of(emulator)
         assert {name: given.get(name) for name in wanted} == wanted
 
 
-def environment_of(pid: int | str) -> dict[str, str]:
+def environment_of(pid: int) -> dict[str, str]:
     """What a process was given."""
     content = Path(f"/proc/{pid}/environ").read_text()
     return dict(line.split("=", 1) for line in content.split("\0") if line)

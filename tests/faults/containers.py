@@ -16,6 +16,13 @@ def containers(project: str, service: str) -> list[str]:
     return docker("ps", "--quiet", "--no-trunc", "--filter", named[0], "--filter", named[1]).split()
 
 
+def processes(container: str) -> dict[int, str]:
+    """Command lines by process id on this machine; none when the container has ended."""
+    listing = subprocess.run(["docker", "top", container, "-eo", "pid,args"], capture_output=True, text=True)
+    lines = [line.split(None, 1) for line in listing.stdout.splitlines()[1:]]
+    return {int(pid): args for pid, args in lines}
+
+
 def all_containers(project: str) -> str:
     """Ids of a compose project's containers, those that have ended too."""
     return docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}")

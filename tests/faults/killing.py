@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from containers import containers, docker
+from containers import containers, docker, processes
 
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 
@@ -54,9 +54,7 @@ def _contained(stack: DockerStack) -> dict[int, str]:
     label = f"label=com.docker.compose.project={stack.project}"
     found = {}
     for container in _output("docker", "ps", "--quiet", "--filter", label).split():
-        done = subprocess.run(["docker", "top", container, "-eo", "pid,args"], capture_output=True, text=True)
-        lines = [line.split(None, 1) for line in done.stdout.splitlines()[1:]]  # none if it ended meanwhile
-        found |= {int(pid): args for pid, args in lines}
+        found |= processes(container)
     return found
 
 
