@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from runner.history import FINAL, History, Run
+from runner.history import History, Run
 from runner.ledger import Ledger
+from runner.messages.run_record import FINAL
 from runner.outputs import is_mirrored
 
 _PATIENCE_S = 300.0

@@ -16,8 +16,9 @@ from typing import ClassVar, TypeVar
 
 from runner import compose, template
 from runner.errors import StackError
-from runner.history import FINAL, History, Run
+from runner.history import History, Run
 from runner.lambdas import free_port
+from runner.messages.run_record import FINAL
 from runner.outputs import is_mirrored
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runner.history import FINAL, Outcome, Version
+from runner.messages.run_record import FINAL, Outcome, Version
 
 Place = Literal["succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused"]
 PLACES: tuple[Place, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused")

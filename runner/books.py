@@ -10,12 +10,12 @@ from pathlib import Path
 from runner import aws, uploads
 from runner.balance import Finding, Sheet, draw
 from runner.census import Backend, take
-from runner.history import FINAL, History, Version
+from runner.history import History
 from runner.inbox import Inbox
 from runner.ledger import Ledger
-from runner.messages import object_event
+from runner.messages.run_record import FINAL, Failure, Input, RunRecord, Version, new_record
+from runner.messages.s3_events import object_event
 from runner.queues import Message
-from runner.record import Failure, Input, RunRecord, new_record
 from runner.settings import Settings
 from runner.template import StackTemplate
 

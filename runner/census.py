@@ -11,15 +11,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner import aws, report
+from runner import aws
 from runner.balance import LastRun, World
-from runner.history import History, Run, Version
+from runner.history import History, Run
 from runner.inbox import Inbox
-from runner.keys import refused
 from runner.ledger import Ledger, Upload
+from runner.messages import run_summary
+from runner.messages.object_keys import refused
+from runner.messages.run_record import Output, Version
 from runner.outputs import RESTORED, is_mirrored
 from runner.queues import Queues
-from runner.record import Output
 from runner.settings import Settings
 from runner.settling import Stamp
 from runner.template import StackTemplate
@@ -148,7 +149,7 @@ def _runs(
 
 def _last(run: Run, version: Version, missing: tuple[str, ...], kept: bool) -> LastRun:
     was_read = not version[0] or version in [(item["key"], item["etag"] or "") for item in run.record["inputs"]]
-    reason = run.record["reason"] or report.why(run.record)
+    reason = run.record["reason"] or run_summary.why(run.record)
     return LastRun(run.outcome, reason, was_read, missing, kept)
 
 

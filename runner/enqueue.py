@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from runner.errors import StackError
 from runner.listing import Listed, listed
-from runner.scheduled import iso
+from runner.messages.s3_events import event
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -70,23 +69,6 @@ class Progress:
     def finish(self) -> None:
         """The request is done: the next like it begins anew."""
         self.path.unlink(missing_ok=True)
-
-
-def event(bucket: str, item: Listed) -> dict[str, Any]:
-    """The notification that S3 sent when the object came, as far as the bucket still knows it."""
-    described = {"key": quote_plus(item.key, safe="/"), "size": item.size, "eTag": item.etag}
-    return {
-        "Records": [
-            {
-                "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-                "eventTime": iso(item.modified),
-                "s3": {
-                    "s3SchemaVersion": "1.0", "configurationId": "backfill",
-                    "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"}, "object": described,
-                },
-            }
-        ]
-    }  # fmt: skip
 
 
 def send(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runner import report, template
+from runner import template
 from runner.books import opened
-from runner.history import History, Run, Version, versions
-from runner.keys import printable
+from runner.history import History, Run
+from runner.messages import run_summary
+from runner.messages.object_keys import printable
+from runner.messages.run_record import Version, versions
+from runner.messages.run_summary import short_id
 from runner.presence import running_at
 from runner.settings import Settings
 from runner.terminal import results
@@ -33,11 +35,6 @@ class Failure:
     def id(self) -> str:
         """Short, and the same for the same content under the same key."""
         return short_id(self.versions[0])
-
-
-def short_id(version: Version) -> str:
-    """How people call a version."""
-    return hashlib.sha256("\n".join(version).encode()).hexdigest()[:8]
 
 
 def failures(history: History) -> list[Failure]:
@@ -75,7 +72,7 @@ def _row(failure: Failure, history: History, dead: set[Version] | None) -> dict[
     record, run = failure.run.record, failure.run
     return {
         "id": failure.id,
-        "file": printable(report.title(record)),
+        "file": printable(run_summary.title(record)),
         "etag": failure.versions[0][1],
         "pipeline": record["pipeline"],
         "when": datetime.fromtimestamp(run.ended_at).astimezone().isoformat(timespec="seconds"),

@@ -21,7 +21,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import archives, aws, events, keys, limits, pipeline, redaction, routing, sandbox
+from runner import archives, aws, limits, pipeline, routing, sandbox
 from runner.archive_limits import ArchiveLimits
 from runner.errors import (
     EventError,
@@ -32,9 +32,10 @@ from runner.errors import (
     UnroutableError,
 )
 from runner.listing import listed
+from runner.messages import object_keys, redaction, s3_events
+from runner.messages.run_record import Input, RunRecord, failure_of, new_record
+from runner.messages.schedule_events import Scheduled, Window
 from runner.phases import Phases
-from runner.record import Input, RunRecord, failure_of, new_record
-from runner.scheduled import Scheduled, Window
 from runner.source import Sources, named
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
@@ -63,7 +64,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         PipelineFailedError: a run failed, or the event is of no known form, and it did not come through a queue.
     """
     logger.append_keys(request_id=context.aws_request_id)
-    if events.is_sqs(event):
+    if s3_events.is_sqs(event):
         return _handle_batch(event, context)
     runs = _process(event, context.aws_request_id)
     failures = [run for run in runs if run["status"] == "failed"]
@@ -92,14 +93,14 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
     """Run every pipeline that a payload asks for; objects of one payload that share a route are run together."""
     about: dict[str, Any] = {"request_id": request_id, "message_id": message_id}
     try:
-        parsed = events.parse(payload)
+        parsed = s3_events.parse(payload)
     except EventError as error:
         return [_logged(new_record("failed", **about, error=failure_of(error, "event")))]
     runs = [
         new_record("skipped", **about, reason=f"{skip.event_name}: {skip.reason}", inputs=_skipped_input(skip))
         for skip in parsed.skips
     ]
-    together: dict[routing.Route, list[events.S3Object]] = {}
+    together: dict[routing.Route, list[s3_events.S3Object]] = {}
     for item in parsed.objects:
         try:
             together.setdefault(routes.get().match(item.key), []).append(item)
@@ -128,10 +129,12 @@ def _scheduled(item: Scheduled, about: dict[str, Any]) -> RunRecord:
     return new_record("skipped", **about, pipeline=route.pipeline, config=route.config, reason=reason)
 
 
-def _came(bucket: str, prefix: str, window: Window, route: routing.Route) -> list[events.S3Object]:
+def _came(bucket: str, prefix: str, window: Window, route: routing.Route) -> list[s3_events.S3Object]:
     """The objects that came in a window and are a route's own."""
     return [
-        events.S3Object(bucket, found.key, found.size, found.etag, None, None, "Scheduled", found.modified.isoformat())
+        s3_events.S3Object(
+            bucket, found.key, found.size, found.etag, None, None, "Scheduled", found.modified.isoformat()
+        )
         for found in listed(aws.s3(), bucket, prefix, window.begin, window.end)
         if route.matches(found.key)
     ]
@@ -142,7 +145,7 @@ def _scheduling(item: Scheduled) -> dict[str, Any]:
 
 
 def _run(
-    route: routing.Route, objects: list[events.S3Object], about: dict[str, Any], window: Window | None = None
+    route: routing.Route, objects: list[s3_events.S3Object], about: dict[str, Any], window: Window | None = None
 ) -> RunRecord:
     run = new_record(
         "failed", **about, pipeline=route.pipeline, location=route.location, config=route.config,
@@ -154,7 +157,7 @@ def _run(
         with sandbox.Folder(prefix="inputs-") as folder:
             phases.enter("download")
             files = {
-                sources.fetch(item, keys.local_path(item.key, Path(folder, str(number)))):
+                sources.fetch(item, object_keys.local_path(item.key, Path(folder, str(number)))):
                 f"s3://{item.bucket}/{item.key}"
                 for number, item in enumerate(objects)
             }  # fmt: skip
@@ -186,7 +189,7 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _skipped_input(skip: events.Skip) -> list[Input]:
+def _skipped_input(skip: s3_events.Skip) -> list[Input]:
     return [{"bucket": skip.bucket or "", "key": skip.key, "size": None, "etag": skip.etag}] if skip.key else []
 
 

@@ -12,17 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from runner.database import database
-from runner.record import Input, RunRecord
-
-# "failed" may be tried again and "retried" will be, for the reason in the record; the others are final.
-Outcome = Literal["succeeded", "skipped", "failed", "dead-lettered", "retried", "forgotten"]
-FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten")
-
-Version = tuple[str, str]
-"""Key and ETag of an object; of a message that names none, nothing and the MD5 of its body."""
+from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, Version, versions
 
 _RUNS = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -33,12 +25,6 @@ CREATE TABLE IF NOT EXISTS inputs (
 CREATE INDEX IF NOT EXISTS inputs_by_object ON inputs (key, etag, run_id);
 CREATE TABLE IF NOT EXISTS kept (run_id INTEGER PRIMARY KEY);
 """
-
-
-def versions(run: RunRecord) -> list[Version]:
-    """What a run was about: the versions it read, and those that its event named if they are others."""
-    found = [(item["key"], item["etag"] or "") for item in run["inputs"]]
-    return found + [(item["key"], item["named_etag"]) for item in run["inputs"] if "named_etag" in item]
 
 
 def _only(run: RunRecord, about: Iterable[Version]) -> RunRecord:

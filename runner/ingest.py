@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from runner import archives, pipeline, reasons, routing, template
+from runner import archives, pipeline, routing, template
 from runner.archive_limits import ArchiveLimits
 from runner.errors import RoutingError, UnroutableError
-from runner.record import Failure, failure_of
-from runner.redaction import cleaned, redacted, secrets_of
+from runner.messages import run_summary
+from runner.messages.redaction import cleaned, redacted, secrets_of
+from runner.messages.run_record import Failure, failure_of
+from runner.messages.schedule_events import Window
 from runner.sandbox import contained
-from runner.scheduled import Window
 from runner.settings import Settings
 from runner.terminal import results
 
@@ -102,5 +103,5 @@ def _run_config(config: Path, arguments: list[str], names: str, inspect: Callabl
 def _explain(names: str, failure: Failure) -> None:
     results.print(f"✗ {names}", markup=False, style="red")
     shown = cleaned(failure, secrets_of(os.environ))
-    for line in [*reasons.told(shown), "next: mend it, and run this again"]:
+    for line in [*run_summary.told(shown), "next: mend it, and run this again"]:
         results.print(f"    {line}", markup=False)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import aws
-from runner.keys import refused
+from runner.messages.object_keys import refused
 from runner.outputs import RESTORED
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from runner import aws
 from runner.errors import NothingStoredError
+from runner.messages.run_record import Output, VariableQC
+from runner.messages.schedule_events import Window
 from runner.modules import Stamp, UserModules, stamp
 from runner.phases import Phases
-from runner.record import Output, VariableQC
 from runner.sandbox import contained
-from runner.scheduled import Window
 
 _Fingerprint = dict[Path, Stamp]
 # Pipelines as built from their configs, never run: each run gets a copy, so nothing leaks into the next.

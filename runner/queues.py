@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runner import aws, events, localstack
+from runner import aws, localstack
 from runner.errors import EventError
-from runner.history import Version
+from runner.messages import s3_events
+from runner.messages.run_record import Version
 from runner.template import StackTemplate
 
 # How long a dead letter is hidden from others while it is looked for.
@@ -38,7 +39,7 @@ def read(message: dict[str, Any]) -> Message:
 def versions(body: str, md5: str) -> tuple[Version, ...]:
     """What the history knows a message by; nothing for one that asks for no run."""
     try:
-        parsed = events.parse(body)
+        parsed = s3_events.parse(body)
     except EventError:
         return (("", md5),)
     if parsed.scheduled:

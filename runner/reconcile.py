@@ -14,9 +14,9 @@ from runner import aws, template
 from runner.balance import Remedy, Sheet
 from runner.books import Books, opened
 from runner.errors import StackError
-from runner.failures import short_id
-from runner.history import Version
-from runner.keys import printable
+from runner.messages.object_keys import printable
+from runner.messages.run_record import Version
+from runner.messages.run_summary import short_id
 from runner.presence import running_at
 from runner.progress import WAITING_S, Ticker, backlog
 from runner.settings import Settings

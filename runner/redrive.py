@@ -13,14 +13,14 @@ from runner import template
 from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import Failure, failures
-from runner.history import FINAL, Outcome, Run, Version
+from runner.history import Run
 from runner.inbox import Inbox
-from runner.keys import printable
+from runner.messages.object_keys import printable
+from runner.messages.run_record import FINAL, Outcome, Version, new_record
+from runner.messages.run_summary import title
 from runner.presence import running_at
 from runner.progress import Ticker
 from runner.queues import Message
-from runner.record import new_record
-from runner.report import title
 from runner.settings import Settings
 from runner.terminal import results, say
 

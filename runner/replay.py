@@ -11,13 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from runner import aws, debugging, events, presence, report, template, trigger
+from runner import aws, debugging, presence, template, trigger
 from runner.errors import EventError, SettingsError
 from runner.history import History
-from runner.keys import printable
-from runner.messages import sqs_event
-from runner.record import RunRecord
-from runner.redaction import redacted
+from runner.messages import run_summary, s3_events
+from runner.messages.object_keys import printable
+from runner.messages.redaction import redacted
+from runner.messages.run_record import RunRecord
+from runner.messages.s3_events import sqs_event
 from runner.seen import Event, Seen
 from runner.settings import Settings
 from runner.terminal import results
@@ -36,7 +37,7 @@ def show(settings: Settings, newest: int, *, as_json: bool) -> None:
     for event in [] if as_json else found:
         seen_at = datetime.fromtimestamp(event.seen_at).isoformat(" ", "seconds")
         outcome = outcomes.get(event.message_id)
-        mark = f"{report.MARKS[outcome]} {outcome}" if outcome else "no run"
+        mark = f"{run_summary.MARKS[outcome]} {outcome}" if outcome else "no run"
         results.print(f"{event.id:>6}  {seen_at}  {mark:<13}  {told(event.body)}", markup=False)
 
 
@@ -45,7 +46,7 @@ def told(body: str | None) -> str:
     if body is None:
         return "too large to keep"
     try:
-        parsed = events.parse(body)
+        parsed = s3_events.parse(body)
     except EventError as error:
         return redacted(str(error)).splitlines()[0]
     found = [printable(item.key) for item in parsed.objects]
@@ -103,7 +104,8 @@ def direct(settings: Settings, number: int, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(runs, indent=2) + "\n")
     for run in [] if as_json else runs:
         results.print(
-            f"{report.MARKS[run['status']]} {report.title(run)}: {report.why(run) or report.made(run)}", markup=False
+            f"{run_summary.MARKS[run['status']]} {run_summary.title(run)}: {run_summary.why(run) or run_summary.made(run)}",
+            markup=False,
         )
         if run["error"]:
             results.print(run["error"]["traceback"], markup=False)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 
-from runner import reasons, report, routing
+from runner import routing
 from runner.errors import SettingsError
 from runner.history import History, Run
 from runner.inbox import Inbox
-from runner.keys import printable, refused
 from runner.ledger import Ledger
+from runner.messages import run_summary
+from runner.messages.object_keys import printable, refused
 from runner.settings import Settings
 from runner.terminal import results, say
 
@@ -43,16 +44,17 @@ def file_states(settings: Settings) -> list[dict[str, str]]:
             state, text = "waiting", "uploaded, not yet run"
         else:
             state = "waiting" if found.outcome == "retried" else found.outcome
-            text = report.text_of(found)
+            text = run_summary.text_of(found)
         states.append({"file": key, "outcome": state, "text": text})
     return states + _scheduled_states(runs)
 
 
 def _scheduled_states(runs: list[Run]) -> list[dict[str, str]]:
     """How the latest run of each schedule and window ended."""
-    latest = {report.title(run.record): run for run in runs if run.record.get("schedule")}
+    latest = {run_summary.title(run.record): run for run in runs if run.record.get("schedule")}
     return [
-        {"file": title, "outcome": run.outcome, "text": report.text_of(run)} for title, run in sorted(latest.items())
+        {"file": title, "outcome": run.outcome, "text": run_summary.text_of(run)}
+        for title, run in sorted(latest.items())
     ]
 
 
@@ -66,7 +68,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(states, indent=2) + "\n")
     elif states:
-        results.print(report.table((state["file"], state["outcome"], state["text"]) for state in states))
+        results.print(run_summary.table((state["file"], state["outcome"], state["text"]) for state in states))
     else:
         results.print(f"No file has come into {settings.inbox} yet. `runner up`, then drop one there.", markup=False)
 
@@ -116,7 +118,7 @@ def _filter(settings: Settings, key: str, pipeline: str | None, failed: bool) ->
         return pipeline in found
 
     return lambda run: (
-        key in f"{report.title(run.record)}, {report.keys(run.record)}"
+        key in f"{run_summary.title(run.record)}, {run_summary.keys(run.record)}"
         and (not failed or run.record["status"] == "failed")
         and (pipeline is None or is_of(run))
     )
@@ -138,21 +140,21 @@ class _Printer:
     def show(self, run: Run) -> None:
         """Print a run."""
         _print(run)
-        error, name = run.record["error"], report.title(run.record)
+        error, name = run.record["error"], run_summary.title(run.record)
         if error is None:
             return
-        lines = reasons.told(error)
+        lines = run_summary.told(error)
         shown = ["the same error as before"] if self._told.get(name) == lines else lines
         self._told[name] = lines
-        for line in [*shown, *([reasons.next_step(error)] if run.outcome == "dead-lettered" else [])]:
+        for line in [*shown, *([run_summary.next_step(error)] if run.outcome == "dead-lettered" else [])]:
             results.print(f"  {line}", markup=False)
 
 
 def _print(run: Run) -> None:
     record, ended = run.record, datetime.fromtimestamp(run.ended_at).isoformat(" ", "seconds")
-    head = f"{ended} {report.MARKS[run.outcome]} {report.title(record)}: {run.outcome}, attempt {run.attempt}"
-    results.print(head, markup=False, style=report.COLOURS[run.outcome])
-    files = report.keys(record) if record.get("schedule") else None  # else they are in the head
+    head = f"{ended} {run_summary.MARKS[run.outcome]} {run_summary.title(record)}: {run.outcome}, attempt {run.attempt}"
+    results.print(head, markup=False, style=run_summary.COLOURS[run.outcome])
+    files = run_summary.keys(record) if record.get("schedule") else None  # else they are in the head
     for name, value in (("pipeline", record["config"]), ("inputs", files), ("reason", record["reason"])):
         if value:
             results.print(f"  {name}: {value}", markup=False)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from runner import limits
-from runner.redaction import redacted
+from runner.messages.redaction import redacted
 
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 # The emulator itself ends a run at the function timeout; this much later it is taken for dead.

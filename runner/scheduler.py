@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner.scheduled import iso
+from runner.messages.schedule_events import iso
 from runner.schedules import Schedule
 
 if TYPE_CHECKING:

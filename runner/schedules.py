@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from runner import events
 from runner.cron import Cron
 from runner.errors import EventError
 from runner.intrinsics import Template
-from runner.scheduled import SOURCE, Scheduled, iso
+from runner.messages import s3_events
+from runner.messages.schedule_events import SOURCE, Scheduled, iso
 
 _KIND = "AWS::Scheduler::Schedule"
 _FORMS = "Write rate(5 minutes), cron(30 2 * * ? *) or at(2026-12-01T02:30:00)."
@@ -65,7 +65,7 @@ class Schedule:
         Raises:
             EventError: the handler would refuse it.
         """
-        scheduled = events.parse(self.message(time)).scheduled
+        scheduled = s3_events.parse(self.message(time)).scheduled
         if len(scheduled) != 1:
             raise EventError(f"Its Input must be one JSON object with source {SOURCE}: {self.input}")
         return scheduled[0]

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, debugging, localstack, presence, report, template
+from runner import aws, debugging, localstack, presence, template
 from runner.history import History
 from runner.ledger import Ledger
-from runner.record import RunRecord
-from runner.scheduled import SOURCE
+from runner.messages import run_summary
+from runner.messages.run_record import RunRecord
+from runner.messages.schedule_events import SOURCE
 from runner.settings import Settings
 from runner.verdicts import Verdict
 from runner.worker import Batch
@@ -121,7 +122,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     sqs = aws.local_sqs(settings.endpoint_url)
     mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
-    teller = report.Teller()
+    teller = run_summary.Teller()
 
     def on_run(run: RunRecord, verdict: Verdict) -> None:
         for output in run["outputs"]:

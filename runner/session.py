@@ -12,10 +12,12 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner import aws, debugging, docker, embedded, reasons, report, routing, template
+from runner import aws, debugging, docker, embedded, routing, template
 from runner.errors import StackError, StoppedError
-from runner.history import FINAL, History, Run
-from runner.keys import printable, refused
+from runner.history import History, Run
+from runner.messages import run_summary
+from runner.messages.object_keys import printable, refused
+from runner.messages.run_record import FINAL
 from runner.outputs import await_mirrored
 from runner.presence import running_at
 from runner.settings import Settings
@@ -102,7 +104,7 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps([run.record for run in ended.values()], indent=2) + "\n")
     else:
-        results.print(report.table((key, run.outcome, report.text_of(run)) for key, run in ended.items()))
+        results.print(run_summary.table((key, run.outcome, run_summary.text_of(run)) for key, run in ended.items()))
         _list_outputs(settings, ended.values())
         _explain(ended.values())
     return 0 if all(run.outcome == "succeeded" for run in ended.values()) else 1
@@ -112,8 +114,10 @@ def _explain(runs: Iterable[Run]) -> None:
     """What a table has no room for: where each failure was raised, and what to do."""
     for run in runs:
         if error := run.record["error"]:
-            results.print(f"\n✗ {report.keys(run.record)}{report.where(run.record)}", markup=False, style="red")
-            for line in [*reasons.told(error)[1:], reasons.next_step(error)]:
+            results.print(
+                f"\n✗ {run_summary.keys(run.record)}{run_summary.where(run.record)}", markup=False, style="red"
+            )
+            for line in [*run_summary.told(error)[1:], run_summary.next_step(error)]:
                 results.print(f"    {line}", markup=False)
 
 
@@ -148,7 +152,9 @@ def demo(settings: Settings) -> int:
             await_mirrored(runs, settings.outputs)
     except StoppedError:
         return 130
-    results.print(report.table((report.keys(run.record), run.outcome, report.text_of(run)) for run in runs))
+    results.print(
+        run_summary.table((run_summary.keys(run.record), run.outcome, run_summary.text_of(run)) for run in runs)
+    )
     results.print("\nNetCDF files and plots:")
     _list_outputs(settings, runs)
     results.print(

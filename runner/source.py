@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from runner import aws
 from runner.errors import GoneError, ReplacedError
-from runner.events import S3Object
-from runner.record import Input
+from runner.messages.run_record import Input
+from runner.messages.s3_events import S3Object
 
 
 def named(item: S3Object) -> Input:

@@ -15,9 +15,9 @@ from tsdat.io.storage import FileSystemS3
 
 from runner import aws
 from runner.errors import ReplacedError
+from runner.messages.run_record import Output
+from runner.messages.schedule_events import Window
 from runner.phases import Phases
-from runner.record import Output
-from runner.scheduled import Window
 
 if TYPE_CHECKING:
     import xarray as xr

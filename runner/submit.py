@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from runner import aws, uploads
 from runner.errors import StackError
-from runner.history import FINAL, History, Run
+from runner.history import History, Run
+from runner.messages.run_record import FINAL
 from runner.progress import WAITING_S, Progress, Ticker
 from runner.supervisor import Stop
 from runner.template import StackTemplate

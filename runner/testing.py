@@ -26,7 +26,7 @@ import pytest
 from runner import aws, docker, routing, template, uploads
 from runner.backends import DockerStack, EmbeddedStack, Stack
 from runner.datasets import assert_datasets_match
-from runner.record import RunRecord
+from runner.messages.run_record import RunRecord
 from runner.settings import Settings
 from runner.submit import default_key
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from runner import aws, debugging, presence, report, template
+from runner import aws, debugging, presence, template
 from runner.errors import SettingsError, StoppedError
 from runner.history import History
+from runner.messages import run_summary
+from runner.messages.schedule_events import Window, iso
 from runner.outputs import await_mirrored
-from runner.scheduled import Window, iso
 from runner.schedules import Schedule
 from runner.settings import Settings
 from runner.submit import submit_message
@@ -102,7 +103,9 @@ def send(settings: Settings, described: template.StackTemplate, body: str, *, as
     if as_json:
         sys.stdout.write(json.dumps([run.record for run in runs], indent=2) + "\n")
     else:
-        results.print(report.table((report.title(run.record), run.outcome, report.text_of(run)) for run in runs))
+        results.print(
+            run_summary.table((run_summary.title(run.record), run.outcome, run_summary.text_of(run)) for run in runs)
+        )
         for output in (output for run in runs for output in run.record["outputs"]):
             results.print(f"  {settings.outputs / output['key']}", markup=False)
     return 0 if all(run.outcome == "succeeded" for run in runs) else 1

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner import events
 from runner.errors import EventError
-from runner.history import Outcome
-from runner.record import Input, RunRecord, new_record
+from runner.messages import s3_events
+from runner.messages.run_record import Input, Outcome, RunRecord, new_record
 from runner.rie import Answer
 
 
@@ -78,7 +77,7 @@ _SILENT = "The function acknowledged the message and told of no run."
 
 def _inputs(message: Mapping[str, Any]) -> list[Input]:
     try:
-        parsed = events.parse(message["Body"])
+        parsed = s3_events.parse(message["Body"])
     except EventError:
         return []
     return [{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in parsed.objects]
@@ -87,7 +86,7 @@ def _inputs(message: Mapping[str, Any]) -> list[Input]:
 def _scheduling(message: Mapping[str, Any]) -> dict[str, Any]:
     """What a schedule's message asks for."""
     try:
-        scheduled = events.parse(message["Body"]).scheduled
+        scheduled = s3_events.parse(message["Body"]).scheduled
     except EventError:
         scheduled = ()
     return next(

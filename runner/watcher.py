@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import aws, localstack, uploads
-from runner.history import FINAL, History
+from runner.history import History
 from runner.inbox import FolderEvents, Happening, Inbox
-from runner.keys import printable, refused
 from runner.ledger import Ledger, Upload
+from runner.messages.object_keys import printable, refused
+from runner.messages.run_record import FINAL, RunRecord
 from runner.outputs import is_mirrored
 from runner.progress import Progress, human_size
-from runner.record import RunRecord
 from runner.settings import Settings
 from runner.settling import Settler, Stamp
 

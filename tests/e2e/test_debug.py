@@ -16,8 +16,9 @@ from dap import Debugger
 from listening import LOOPBACK, listeners
 
 from runner.backends import DockerStack, Stack, eventually
-from runner.history import FINAL, Run
+from runner.history import Run
 from runner.lambdas import free_port
+from runner.messages.run_record import FINAL
 
 SAMPLE = SAMPLES / "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
 KEY = SAMPLE.relative_to(SAMPLES).as_posix()

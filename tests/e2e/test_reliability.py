@@ -20,9 +20,9 @@ from conftest import ROOT, Supervised, runner
 from runner import aws, uploads
 from runner import reconcile as reconciling
 from runner.backends import Stack, eventually
-from runner.failures import short_id
-from runner.history import Version
-from runner.messages import object_event
+from runner.messages.run_record import Version
+from runner.messages.run_summary import short_id
+from runner.messages.s3_events import object_event
 from runner.queues import Message, Queues
 from runner.settings import Settings
 from runner.template import StackTemplate

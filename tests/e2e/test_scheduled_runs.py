@@ -15,8 +15,9 @@ from conftest import ROOT, SAMPLES, Supervised, runner, running_on
 
 from runner import aws, trigger
 from runner.backends import Stack, eventually
-from runner.history import FINAL, History, Run
+from runner.history import History, Run
 from runner.listing import listed
+from runner.messages.run_record import FINAL
 from runner.template import StackTemplate
 from runner.testing import assert_datasets_match
 from tests.unit import buoy_csv

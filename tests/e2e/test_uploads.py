@@ -19,7 +19,7 @@ from runner.errors import StackError
 from runner.history import History
 from runner.inbox import Inbox
 from runner.ledger import Upload
-from runner.record import new_record
+from runner.messages.run_record import new_record
 from runner.settings import Settings
 from runner.submit import submit, submit_message
 from runner.supervisor import Stop

@@ -12,7 +12,7 @@ from conftest import SAMPLES, runner
 
 from runner.backends import environment
 from runner.history import History
-from runner.record import new_record
+from runner.messages.run_record import new_record
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 

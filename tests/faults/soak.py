@@ -26,7 +26,7 @@ import ledger
 from runner import template
 from runner.backends import EmbeddedStack, eventually
 from runner.errors import StackError
-from runner.history import FINAL
+from runner.messages.run_record import FINAL
 from runner.settings import Settings
 
 KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")

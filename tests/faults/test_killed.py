@@ -18,7 +18,7 @@ from ledger import balanced, etag, in_flight, messages
 
 from runner import aws, uploads
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
-from runner.messages import object_event
+from runner.messages.s3_events import object_event
 from runner.rie import Emulator
 from runner.template import StackTemplate
 

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from runner.balance import Finding, World, balance, draw, unaccounted
 from runner.census import take
 from runner.failures import Failure, failures
-from runner.history import FINAL, History, Outcome
+from runner.history import History
 from runner.inbox import Inbox
 from runner.ledger import Ledger, Upload
-from runner.record import Input, RunRecord, new_record
+from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, new_record
 from runner.settings import Settings
 from runner.settling import Stamp
 from runner.template import load

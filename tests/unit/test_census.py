@@ -6,7 +6,7 @@ from runner.balance import draw
 from runner.census import take
 from runner.history import History
 from runner.ledger import Ledger, Upload
-from runner.record import new_record
+from runner.messages.run_record import new_record
 from runner.settings import Settings
 from runner.template import load
 

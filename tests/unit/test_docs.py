@@ -52,7 +52,7 @@ def test_the_readme_stays_short():
 
 
 def test_the_record_is_documented_field_by_field():
-    from runner.record import RunRecord
+    from runner.messages.run_record import RunRecord
 
     table = "".join(re.findall(r"^\|.*$", Path("docs/pipelines.md").read_text(), re.MULTILINE))
     assert set(RunRecord.__annotations__) <= set(re.findall(r"`([a-z_]+)`", table))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import EventError
-from runner.events import S3Object, is_sqs, parse
+from runner.messages.s3_events import S3Object, is_sqs, parse
 
 EVENTS = Path(__file__).parents[1] / "events"
 HUMBOLDT = "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.history import FINAL, History, Outcome
-from runner.record import RunRecord, new_record
+from runner.history import History
+from runner.messages.run_record import FINAL, Outcome, RunRecord, new_record
 
 
 def a_run(key: str, etag: str, **fields: object) -> RunRecord:

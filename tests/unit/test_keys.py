@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runner import events
-from runner.keys import local_path, printable, refused
+from runner.messages import s3_events
+from runner.messages.object_keys import local_path, printable, refused
 
 # Characters that mean something to URLs, shells, or file systems, and text of any language.
 TEXT = st.text(
@@ -30,7 +30,7 @@ ENCODINGS = {"S3": quote_plus, "LocalStack": quote}
 def test_a_key_comes_back_as_it_was(encoding: str, key: str):
     entity = {"bucket": {"name": "b"}, "object": {"key": ENCODINGS[encoding](key, safe="/"), "size": 1}}
     record = {"eventSource": "aws:s3", "eventVersion": "2.1", "eventName": "ObjectCreated:Put", "s3": entity}
-    assert [item.key for item in events.parse({"Records": [record]}).objects] == [key]
+    assert [item.key for item in s3_events.parse({"Records": [record]}).objects] == [key]
 
 
 @given(key=KEYS | st.lists(st.sampled_from(["..", ".", "", "a", "é" * 500, "\\.."])).map("/".join))

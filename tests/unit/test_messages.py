@@ -1,6 +1,6 @@
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 
-from runner.messages import retry_wait_s, sqs_event
+from runner.messages.s3_events import retry_wait_s, sqs_event
 
 
 def test_the_wait_before_a_retry_doubles_up_to_half_a_minute():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from runner import reasons
-from runner.record import Failure
+from runner.messages import run_summary
+from runner.messages.run_record import Failure
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/x/pipelines/a/b.py", line 3, in f\n    g()\nE: e\n'
 
@@ -13,7 +13,7 @@ def failure(phase: str, message: str = "torn") -> Failure:
 
 
 def test_each_thing_is_said_once_and_the_place_comes_last():
-    assert reasons.told(failure("process", "torn\nLimit: /tmp is full\n")) == [
+    assert run_summary.told(failure("process", "torn\nLimit: /tmp is full\n")) == [
         "ValueError in phase process: torn",
         "  Limit: /tmp is full",
         "pipelines/a/b.py:3 in f",
@@ -23,7 +23,7 @@ def test_each_thing_is_said_once_and_the_place_comes_last():
 
 @pytest.mark.parametrize("phase", ["event", "route", "inspect"])
 def test_where_no_pipeline_ran_no_place_is_told(phase: str):
-    assert reasons.told(failure(phase)) == [f"ValueError in phase {phase}: torn"]
+    assert run_summary.told(failure(phase)) == [f"ValueError in phase {phase}: torn"]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_where_no_pipeline_ran_no_place_is_told(phase: str):
     ],
 )
 def test_each_phase_has_its_next_step(phase: str, text: str):
-    assert reasons.next_step(failure(phase)) == text
+    assert run_summary.next_step(failure(phase)) == text
 
 
 def test_an_empty_message_does_no_harm():
-    assert reasons.told({**failure("invoke", ""), "traceback": ""}) == ["ValueError in phase invoke: "]
+    assert run_summary.told({**failure("invoke", ""), "traceback": ""}) == ["ValueError in phase invoke: "]

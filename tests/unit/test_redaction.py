@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.record import new_record
-from runner.redaction import MARK, RedactingFilter, clean, redacted, secrets_of
+from runner.messages.redaction import MARK, RedactingFilter, clean, redacted, secrets_of
+from runner.messages.run_record import new_record
 from runner.rie import classify
 
 SECRET = st.text(string.ascii_letters + string.digits + "/+=_-", min_size=16, max_size=60).filter(

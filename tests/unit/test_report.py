@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from runner import report
-from runner.record import RunRecord, failure_of, new_record
+from runner.messages import run_summary
+from runner.messages.run_record import RunRecord, failure_of, new_record
 from runner.verdicts import Verdict
 
 
@@ -26,7 +26,7 @@ NEXT = "\n    next: mend it, then `runner retry`; `runner ingest FILE` runs it a
 
 
 def test_an_error_is_told_once_and_the_next_step_at_the_end(caplog: pytest.LogCaptureFixture):
-    teller = report.Teller()
+    teller = run_summary.Teller()
     with caplog.at_level(logging.INFO, "runs"):
         for attempt in (1, 2, 3):
             teller.tell(failed(ValueError("torn")), verdict(attempt))
@@ -41,7 +41,7 @@ def test_an_error_is_told_once_and_the_next_step_at_the_end(caplog: pytest.LogCa
 
 
 def test_another_error_is_told(caplog: pytest.LogCaptureFixture):
-    teller = report.Teller()
+    teller = run_summary.Teller()
     with caplog.at_level(logging.INFO, "runs"):
         teller.tell(failed(ValueError("torn")), verdict(2))
         teller.tell(failed(KeyError("no such column")), verdict(3))
@@ -51,7 +51,7 @@ def test_another_error_is_told(caplog: pytest.LogCaptureFixture):
 
 
 def test_after_a_success_the_same_error_is_news(caplog: pytest.LogCaptureFixture):
-    teller = report.Teller()
+    teller = run_summary.Teller()
     done = {**failed(ValueError("torn")), "status": "succeeded", "error": None, "durations_s": {"total": 1.0}}
     with caplog.at_level(logging.INFO, "runs"):
         teller.tell(failed(ValueError("torn")), verdict(1))

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runner import report, trigger
+from runner import trigger
 from runner.errors import SettingsError
-from runner.record import new_record
+from runner.messages import run_summary
+from runner.messages.run_record import new_record
+from runner.messages.schedule_events import iso
 from runner.rie import Answer
-from runner.scheduled import iso
 from runner.scheduler import Timetable
 from runner.schedules import Schedule
 from runner.verdicts import verdicts
@@ -77,6 +78,6 @@ def test_a_scheduled_run_is_called_by_its_schedule_and_window_also_when_it_could
     (verdict,) = verdicts([message], Answer("died", error="gone"), 3)
     (run,) = verdict.runs
     assert (run["schedule"], run["config"], run["inputs"]) == ("s", "c.yaml", [])
-    assert report.title(run) == "s 2026-03-01T11:00:00Z to 2026-03-01T12:00:00Z"
+    assert run_summary.title(run) == "s 2026-03-01T11:00:00Z to 2026-03-01T12:00:00Z"
     plain = new_record("failed", "id", inputs=[{"bucket": "b", "key": "k", "size": 1, "etag": None}])
-    assert report.title(plain) == "k"
+    assert run_summary.title(plain) == "k"

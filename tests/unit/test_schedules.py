@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runner import template
 from runner.errors import EventError, TemplateError
-from runner.scheduled import Window, iso, read
+from runner.messages.schedule_events import Window, iso, read
 from runner.schedules import Schedule
 
 TEXT = Path("template.yaml").read_text()

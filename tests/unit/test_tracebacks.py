@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.tracebacks import folded
+from runner.messages.tracebacks import folded
 
 READER = """
 import json

@@ -1,6 +1,6 @@
 import json
 
-from runner.record import new_record
+from runner.messages.run_record import new_record
 from runner.rie import Answer
 from runner.verdicts import verdicts
 

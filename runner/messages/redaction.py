@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from runner.record import Failure, RunRecord
+from runner.messages.run_record import Failure, RunRecord
 
 MARK = "[redacted]"
 # A shorter value of a variable is a word like "test", and taking it out would garble texts.

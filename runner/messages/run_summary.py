@@ -1,29 +1,59 @@
-"""Tells people what became of their files: a line for each run as it ends, and tables of the history."""
+"""Puts a failure into lines for people: what, in which phase, their own line first, and what to do next. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from runner import reasons
 from runner.history import Run
-from runner.messages import retry_wait_s
-from runner.record import RunRecord
+from runner.messages.run_record import Failure, RunRecord, Version
+from runner.messages.s3_events import retry_wait_s
+from runner.messages.tracebacks import folded
 from runner.verdicts import Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+_NEXT = {
+    "event": "find out who sends such messages to the queue",
+    "route": "correct the routes, then `runner retry`",
+    "download": "see that the object is there and may be read, then `runner retry`",
+    "inspect": "drop a mended archive, or change the limit, start again and `runner retry`",
+    "invoke": "mend it, or change the limit and start again; then `runner retry`",
+}
+
+
+def told(error: Failure) -> list[str]:
+    """A failure in lines, each thing once."""
+    first, *more = error["message"].strip().splitlines() or [""]
+    return [f"{error['type']} in phase {error['phase']}: {first}", *(f"  {line}" for line in more), *place(error)]
+
+
+def place(error: Failure) -> list[str]:
+    """Where it was raised; nothing for what is refused before a pipeline runs, where that is of no use."""
+    return [] if error["phase"] in ("event", "route", "inspect") else folded(error["traceback"])
+
+
+def next_step(error: Failure) -> str:
+    """What to do about it."""
+    advice = _NEXT.get(error["phase"], "mend it, then `runner retry`; `runner ingest FILE` runs it alone, in seconds")
+    return f"next: {advice}"
+
+
 log = logging.getLogger("runs")
+
 
 # Outcomes of runs, and what a file can be before it has one.
 MARKS = {
     "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
     "waiting": "…", "retried": "…",
 }  # fmt: skip
+
+
 COLOURS = {
     "succeeded": "green", "skipped": "yellow", "forgotten": "yellow", "failed": "red", "dead-lettered": "red",
     "refused": "red", "waiting": "cyan", "retried": "cyan",
@@ -84,12 +114,12 @@ class Teller:
 
     def _tell_failure(self, name: str, run: RunRecord, verdict: Verdict) -> None:
         error = run["error"]
-        lines = reasons.told(error) if error else []
+        lines = told(error) if error else []
         again = self._told.get(name) == lines
         shown = [] if again else lines
         if verdict.last:
             self._told.pop(name, None)
-            shown = [*shown, reasons.next_step(error)] if error else shown
+            shown = [*shown, next_step(error)] if error else shown
         else:
             self._told[name] = lines
         wait_s = retry_wait_s(verdict.attempt)
@@ -120,3 +150,8 @@ def text_of(run: Run) -> str:
         return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
     tries = f" (tried {run.attempt} times)" if run.attempt > 1 else ""
     return why(run.record) + tries
+
+
+def short_id(version: Version) -> str:
+    """How people call a version."""
+    return hashlib.sha256("\n".join(version).encode()).hexdigest()[:8]

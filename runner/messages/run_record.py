@@ -103,3 +103,20 @@ def failure_of(error: Exception, phase: str) -> Failure:
         "phase": phase,
         "traceback": text[-_LONGEST_TRACEBACK:],
     }
+
+
+# "failed" may be tried again and "retried" will be, for the reason in the record; the others are final.
+Outcome = Literal["succeeded", "skipped", "failed", "dead-lettered", "retried", "forgotten"]
+
+
+FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten")
+
+
+Version = tuple[str, str]
+"""Key and ETag of an object; of a message that names none, nothing and the MD5 of its body."""
+
+
+def versions(run: RunRecord) -> list[Version]:
+    """What a run was about: the versions it read, and those that its event named if they are others."""
+    found = [(item["key"], item["etag"] or "") for item in run["inputs"]]
+    return found + [(item["key"], item["named_etag"]) for item in run["inputs"] if "named_etag" in item]

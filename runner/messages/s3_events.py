@@ -11,21 +11,23 @@ or an EventBridge event ("EventBridge event message structure", same guide), who
     {"source": "aws.s3", "detail-type": "Object Created", "time": "…",
      "detail": {"bucket": {"name": "tsdat-pipeline-inputs"}, "object": {"key": "tide gauge/a.csv", "size": 5}}}
 
-SQS and SNS wrap either. What a schedule sends is in runner/scheduled.py. tests/events/ has a file for each form.
+SQS and SNS wrap either. What a schedule sends is in runner/messages/schedule_events.py. tests/events/ has a file for each form.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote, quote_plus, unquote_plus
 
-from runner import scheduled
+from runner import aws
 from runner.errors import EventError
-from runner.scheduled import Scheduled
+from runner.listing import Listed
+from runner.messages import schedule_events
+from runner.messages.schedule_events import Scheduled, iso
 
 _KNOWN_FORMS = (
     "Known forms: an S3 event notification (Records with eventSource aws:s3 and eventVersion 2.x), an s3:TestEvent, an "
@@ -110,8 +112,8 @@ def _read(payload: object, layers: int) -> Iterator[S3Object | Skip | Scheduled]
         yield from _read(payload["Message"], layers + 1)
     elif _is_eventbridge(payload):
         yield _from_eventbridge(payload)
-    elif payload.get("source") == scheduled.SOURCE:
-        yield scheduled.read(payload)
+    elif payload.get("source") == schedule_events.SOURCE:
+        yield schedule_events.read(payload)
     else:
         raise _unknown(payload)
 
@@ -210,3 +212,58 @@ def _excerpt(payload: object) -> str:
     except RecursionError:
         text = "(nested too deeply to show)"
     return text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}…"
+
+
+_RETRY_FIRST_S = 1
+
+
+_RETRY_MOST_S = 30
+
+
+def retry_wait_s(attempt: int) -> int:
+    """1, 2, 4 … seconds after the first, second, third … attempt."""
+    return min(_RETRY_MOST_S, _RETRY_FIRST_S << (attempt - 1))
+
+
+def sqs_event(batch: Sequence[Mapping[str, Any]], queue_name: str) -> dict[str, Any]:
+    """The event that Lambda makes of a batch of SQS messages ("Using Lambda with Amazon SQS")."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message.get("Attributes", {}),
+                "messageAttributes": {},
+                "md5OfBody": message.get("MD5OfBody", ""),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{queue_name}",
+                "awsRegion": aws.REGION,
+            }
+            for message in batch
+        ]
+    }
+
+
+def object_event(bucket: str, key: str, etag: str) -> str:
+    """The body of the message that S3 sends of a new object, for an object whose own message is gone."""
+    entity = {"bucket": {"name": bucket}, "object": {"key": quote(key), "eTag": etag}}
+    record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
+    return json.dumps({"Records": [record]})
+
+
+def event(bucket: str, item: Listed) -> dict[str, Any]:
+    """The notification that S3 sent when the object came, as far as the bucket still knows it."""
+    described = {"key": quote_plus(item.key, safe="/"), "size": item.size, "eTag": item.etag}
+    return {
+        "Records": [
+            {
+                "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+                "eventTime": iso(item.modified),
+                "s3": {
+                    "s3SchemaVersion": "1.0", "configurationId": "backfill",
+                    "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"}, "object": described,
+                },
+            }
+        ]
+    }  # fmt: skip
