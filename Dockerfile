@@ -32,8 +32,8 @@ RUN mv /packages /opt/python && python3 /prune.py /opt/python
 FROM ${LAMBDA_BASE} AS lambda-code
 WORKDIR /code
 # The handler and what it reaches; a test keeps the list whole.
-COPY runner/__init__.py runner/archive_limits.py runner/archives.py runner/aws.py runner/errors.py runner/messages/s3_events.py \
-    runner/handler.py runner/messages/object_keys.py runner/limits.py runner/listing.py runner/modules.py runner/phases.py runner/pipeline.py \
+COPY runner/__init__.py runner/archive_limits.py runner/archives.py runner/aws/clients.py runner/errors.py runner/messages/s3_events.py \
+    runner/handler.py runner/messages/object_keys.py runner/limits.py runner/aws/s3.py runner/modules.py runner/phases.py runner/pipeline.py \
     runner/messages/run_record.py runner/messages/redaction.py runner/routing.py runner/sandbox.py runner/messages/schedule_events.py runner/source.py \
     runner/storage.py runner/
 COPY pipelines pipelines

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from measured_stack import MeasuredStack
 
-from runner import aws, pipeline, routing, template
+from runner import pipeline, routing, template
+from runner.aws import clients
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data/samples/a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
@@ -131,11 +132,11 @@ def noop(work: Path, backend: str, count: int) -> dict[str, float]:
 def put_receive_delete(stack: MeasuredStack, count: int) -> None:
     """LocalStack's own share of the path and no more, by one client: an object in, its message out and deleted."""
     described = template.load(ROOT / "template.yaml")
-    s3, sqs = aws.local_s3(stack.endpoint_url), aws.local_sqs(stack.endpoint_url)
+    s3, sqs = clients.local_s3(stack.endpoint_url), clients.local_sqs(stack.endpoint_url)
     bucket, name = "bare", "bare"
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": clients.REGION})
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{name}"
+    arn = f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{name}"
     s3.put_bucket_notification_configuration(
         Bucket=bucket,
         NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},

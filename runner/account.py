@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner import aws
+from runner.aws import clients
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -27,5 +27,5 @@ def client(service: str, region: str) -> Any:
     """A service of the AWS account that the environment names, for what a person asks for there."""
     import boto3
 
-    made: Any = boto3.client(service, region_name=region, config=aws.config())  # type: ignore[call-overload]
+    made: Any = boto3.client(service, region_name=region, config=clients.config())  # type: ignore[call-overload]
     return made

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import account, aws, presence, routing, template
+from runner import account, presence, routing, template
+from runner.aws import clients
+from runner.aws.s3 import Listed
 from runner.enqueue import Progress, Request, send
 from runner.errors import SettingsError, StackError, StoppedError
-from runner.listing import Listed
 from runner.settings import Settings
 from runner.submit import default_key
 from runner.supervisor import Stop
@@ -45,9 +46,9 @@ def local(
     """
     endpoint_url = presence.require_running(settings)
     described = template.load(settings.root / "template.yaml")
-    s3, sqs = aws.local_s3(endpoint_url), aws.local_sqs(endpoint_url)
+    s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
     asked = request(settings, described.source_bucket, wanted, since, until)
-    where = f"local {aws.bucket_epoch(s3, described.source_bucket)}"
+    where = f"local {s3.bucket_epoch(s3, described.source_bucket)}"
     return _run(settings, where, asked, described.queue_name, s3, sqs, rate_per_s, ask=False)
 
 

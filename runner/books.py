@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import aws, uploads
+from runner.aws import clients
+from runner.aws.sqs import Message
 from runner.balance import Finding, Sheet, draw
 from runner.census import Backend, take
 from runner.history import History
@@ -15,7 +16,6 @@ from runner.inbox import Inbox
 from runner.ledger import Ledger
 from runner.messages.run_record import FINAL, Failure, Input, RunRecord, Version, new_record
 from runner.messages.s3_events import object_event
-from runner.queues import Message
 from runner.settings import Settings
 from runner.template import StackTemplate
 
@@ -64,12 +64,12 @@ class Books:
             return False
         s3, bucket = self.backend.s3, self.template.source_bucket
         path = self.file_of(key, etag)
-        with aws.answering():
-            if aws.object_etag(s3, bucket, key) == etag:
+        with clients.answering():
+            if s3.object_etag(s3, bucket, key) == etag:
                 self.backend.queues.send(object_event(bucket, key, etag))
                 return True
             if path:
-                uploads.upload(s3, bucket, key, path, uploads.sha256_of(path))
+                s3.upload(s3, bucket, key, path, s3.sha256_of(path))
         return path is not None
 
     def file_of(self, key: str, etag: str) -> Path | None:

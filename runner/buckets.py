@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, localstack, provision
+from runner import provision
+from runner.aws import clients, emulator_api
 from runner.supervisor import Child
 from runner.template import StackTemplate
 
@@ -16,7 +17,7 @@ class Buckets:
 
     def __init__(self, local: Child, endpoint_url: str, described: StackTemplate) -> None:
         self._local, self._endpoint_url, self._template = local, endpoint_url, described
-        self._s3, self._sqs = aws.local_s3(endpoint_url), aws.local_sqs(endpoint_url)
+        self._s3, self._sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
         self._made_in: object = None
 
     def tend(self) -> bool:
@@ -25,7 +26,7 @@ class Buckets:
         Waits for nothing: other children may have died too, and LocalStack itself may die again meanwhile.
         """
         process = self._local.process
-        if process is not self._made_in and localstack.is_healthy(self._endpoint_url):
+        if process is not self._made_in and emulator_api.is_healthy(self._endpoint_url):
             with suppress(BotoCoreError, ClientError):  # it went away again
                 provision.provision(self._s3, self._sqs, self._template)
                 self._made_in = process

@@ -11,7 +11,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner import aws
+from runner.aws import clients, s3
+from runner.aws.sqs import Queues
 from runner.balance import LastRun, World
 from runner.history import History, Run
 from runner.inbox import Inbox
@@ -20,7 +21,6 @@ from runner.messages import run_summary
 from runner.messages.object_keys import refused
 from runner.messages.run_record import Output, Version
 from runner.outputs import RESTORED, is_mirrored
-from runner.queues import Queues
 from runner.settings import Settings
 from runner.settling import Stamp
 from runner.template import StackTemplate
@@ -43,7 +43,7 @@ class Backend:
     @classmethod
     def at(cls, endpoint_url: str, template: StackTemplate) -> Backend:
         """Those that answer at an endpoint."""
-        return cls(aws.local_s3(endpoint_url), Queues(endpoint_url, template), template)
+        return cls(clients.local_s3(endpoint_url), Queues(endpoint_url, template), template)
 
 
 def take(
@@ -109,14 +109,14 @@ def _named(name: str, source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, 
 
 def _elsewhere(backend: Backend) -> tuple[str | None, set[Version], set[Version]]:
     """The source bucket's epoch, and what has a message in the queue and in the dead-letter queue."""
-    epoch = aws.bucket_epoch(backend.s3, backend.template.source_bucket)
+    epoch = s3.bucket_epoch(backend.s3, backend.template.source_bucket)
     queued = {version for message in backend.queues.waiting() for version in message.versions}
     return epoch, queued, {version for message in backend.queues.dead() for version in message.versions}
 
 
 def _objects(backend: Backend) -> Iterator[tuple[str, tuple[str, float]]]:
     """ETag and time of each object of the source bucket; S3 lists them in the order of their keys."""
-    with aws.answering():
+    with clients.answering():
         for page in backend.s3.get_paginator("list_objects_v2").paginate(Bucket=backend.template.source_bucket):
             for item in page.get("Contents", []):
                 yield item["Key"], (item["ETag"].strip('"'), item["LastModified"].timestamp())
@@ -166,6 +166,6 @@ def _missing(folder: Path, run: Run, backend: Backend | None, *, came: bool) -> 
 
 
 def _is_stored(s3: S3Client, output: Output) -> bool:
-    with aws.answering():
-        found = aws.head(s3, output["bucket"], output["key"])
+    with clients.answering():
+        found = s3.head(s3, output["bucket"], output["key"])
     return found is not None and RESTORED not in found["Metadata"]

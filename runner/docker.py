@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import aws, compose, routing, template
+from runner import compose, routing, template
+from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.presence import announced, only_one
 from runner.settings import Settings
@@ -65,7 +66,7 @@ def running(settings: Settings, say: Callable[[str], None], stop: Stop) -> Itera
         RunnerError: Docker is not there, template or routes are wrong, a service did not start, or it was stopped.
     """
     if settings.endpoint_url:
-        aws.require_local(settings.endpoint_url)
+        clients.require_local(settings.endpoint_url)
     reason = why_not()
     if reason:
         raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` needs none.")

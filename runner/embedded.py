@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import aws, debugging, lambdas, localstack, routing, template
+from runner import debugging, lambdas, localstack, routing, template
+from runner.aws import clients
 from runner.buckets import Buckets
 from runner.errors import StackError
 from runner.presence import announced, only_one
@@ -83,9 +84,9 @@ def running(
 
 def _own_endpoint(settings: Settings) -> str:
     given = settings.endpoint_url
-    if given is None or aws.in_compose_network(given):  # in a dev container, where that is the stack beside it
+    if given is None or clients.in_compose_network(given):  # in a dev container, where that is the stack beside it
         return f"http://127.0.0.1:{lambdas.free_port()}"
-    return aws.require_local(given)
+    return clients.require_local(given)
 
 
 def _start(
@@ -126,7 +127,7 @@ def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
         **terminal,
-        **aws.local_environment(endpoint_url),
+        **clients.local_environment(endpoint_url),
         **settings.to_env(),
     }
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.aws.s3 import Listed, listed
 from runner.errors import StackError
-from runner.listing import Listed, listed
 from runner.messages.s3_events import event
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws
+from runner.aws import clients
 from runner.errors import AwsError
 from runner.terminal import say
 
@@ -27,7 +27,7 @@ def notify(bucket: str) -> None:
         AwsError: the bucket is not there, or may not be changed.
     """
     try:
-        kept = switch_on(aws.s3(), bucket)
+        kept = switch_on(clients.s3(), bucket)
     except (ClientError, BotoCoreError) as error:
         raise AwsError(
             f"Notifications of bucket {bucket!r} cannot be changed: {error}. It takes the rights "

@@ -21,8 +21,10 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import archives, aws, limits, pipeline, routing, sandbox
+from runner import archives, limits, pipeline, routing, sandbox
 from runner.archive_limits import ArchiveLimits
+from runner.aws import clients
+from runner.aws.s3 import listed
 from runner.errors import (
     EventError,
     NothingStoredError,
@@ -31,7 +33,6 @@ from runner.errors import (
     RoutingError,
     UnroutableError,
 )
-from runner.listing import listed
 from runner.messages import object_keys, redaction, s3_events
 from runner.messages.run_record import Input, RunRecord, failure_of, new_record
 from runner.messages.schedule_events import Scheduled, Window
@@ -135,7 +136,7 @@ def _came(bucket: str, prefix: str, window: Window, route: routing.Route) -> lis
         s3_events.S3Object(
             bucket, found.key, found.size, found.etag, None, None, "Scheduled", found.modified.isoformat()
         )
-        for found in listed(aws.s3(), bucket, prefix, window.begin, window.end)
+        for found in listed(clients.s3(), bucket, prefix, window.begin, window.end)
         if route.matches(found.key)
     ]
 

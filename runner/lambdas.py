@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import aws
+from runner.aws import clients
 from runner.errors import StackError
 from runner.supervisor import Child
 from runner.template import StackTemplate
@@ -80,6 +80,6 @@ def environment(root: Path, tmp: Path, template: StackTemplate, endpoint_url: st
         "TMPDIR": str(tmp),
         "PYTHONPATH": str(root),
         **own,
-        **aws.local_environment(endpoint_url),
+        **clients.local_environment(endpoint_url),
         "LAMBDA_TASK_ROOT": str(root),
     }

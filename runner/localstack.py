@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import shutil
-import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from runner.errors import StackError
 from runner.supervisor import Child
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
+    pass
 
 _HERE = Path(__file__).resolve().parent
 
@@ -50,47 +47,3 @@ def child(state: Path, endpoint_url: str, log: Path) -> Child:
         _HERE / "localstack_main.py",
     ]
     return Child("LocalStack", argv, env, log=log, cwd=home)
-
-
-def is_healthy(endpoint_url: str) -> bool:
-    """Whether it answers that it is ready to serve."""
-    connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=2)
-    try:
-        connection.request("GET", "/_localstack/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def messages(endpoint_url: str, queue_url: str) -> list[dict[str, Any]]:
-    """All messages of a queue, also those in flight, without receiving them: a look changes nothing.
-
-    SQS has nothing like it; LocalStack's developer endpoint for SQS does.
-
-    Raises:
-        StackError: it does not answer.
-    """
-    path = f"/_aws/sqs/messages?QueueUrl={quote(queue_url, safe='')}&ShowInvisible=true&ShowDelayed=true"
-    connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=30)
-    try:
-        connection.request("GET", path, headers={"Accept": "application/json"})
-        answer = json.load(connection.getresponse())
-        result = answer["ReceiveMessageResponse"]["ReceiveMessageResult"] or {}
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-        raise StackError(f"LocalStack at {endpoint_url} does not tell what is in {queue_url}: {error!r}") from error
-    finally:
-        connection.close()
-    found = result.get("Message") or []
-    return [found] if isinstance(found, dict) else list(found)
-
-
-def answers(client: S3Client) -> bool:
-    """Whether anything listens at a client's endpoint; asked by connecting, because retries would take seconds."""
-    parts = urlsplit(client.meta.endpoint_url)
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1):
-            return True
-    except OSError:
-        return False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from runner import aws
+from runner.aws import clients
 from runner.errors import NothingStoredError
 from runner.messages.run_record import Output, VariableQC
 from runner.messages.schedule_events import Window
@@ -46,7 +46,7 @@ def warm_up() -> None:
 
     import runner.storage  # noqa: F401
 
-    aws.s3()
+    clients.s3()
     gc.enable()
     _keep_for_good()
 

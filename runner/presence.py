@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 
-from runner.aws import in_compose_network
+from runner.aws.clients import in_compose_network
 from runner.errors import StackError
 from runner.settings import Settings
 

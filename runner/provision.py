@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from runner import aws
+from runner.aws import clients
 from runner.template import StackTemplate
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
     LocalStack forgets everything when it stops; a watcher that meets a new epoch uploads again what was lost.
     """
     _make_queues(sqs, template)
-    incomplete = not aws.bucket_epoch(s3, template.source_bucket)
+    incomplete = not s3.bucket_epoch(s3, template.source_bucket)
     if _make_bucket(s3, template.destination_bucket) or incomplete:
         _configure(s3, template.destination_bucket, template)
     if _make_bucket(s3, template.source_bucket) or incomplete:
         _notify(s3, template)
-        _configure(s3, template.source_bucket, template, {"Key": aws.EPOCH_TAG, "Value": uuid.uuid4().hex})
+        _configure(s3, template.source_bucket, template, {"Key": s3.EPOCH_TAG, "Value": uuid.uuid4().hex})
 
 
 def _make_queues(sqs: SQSClient, template: StackTemplate) -> None:
@@ -43,7 +43,7 @@ def _make_queues(sqs: SQSClient, template: StackTemplate) -> None:
 
 
 def _arn(queue_name: str) -> str:
-    return f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{queue_name}"
+    return f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{queue_name}"
 
 
 def _make_bucket(s3: S3Client, name: str) -> bool:
@@ -51,7 +51,7 @@ def _make_bucket(s3: S3Client, name: str) -> bool:
     try:
         s3.head_bucket(Bucket=name)
     except ClientError:
-        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.REGION})  # type: ignore[typeddict-item]
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": clients.REGION})  # type: ignore[typeddict-item]
         return True
     return False
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 from runner import template
+from runner.aws.sqs import Message
 from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import Failure, failures
@@ -20,7 +21,6 @@ from runner.messages.run_record import FINAL, Outcome, Version, new_record
 from runner.messages.run_summary import title
 from runner.presence import running_at
 from runner.progress import Ticker
-from runner.queues import Message
 from runner.settings import Settings
 from runner.terminal import results, say
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from runner import aws, debugging, presence, template, trigger
+from runner import debugging, presence, template, trigger
+from runner.aws import clients
 from runner.errors import EventError, SettingsError
 from runner.history import History
 from runner.messages import run_summary, s3_events
@@ -92,9 +93,9 @@ def direct(settings: Settings, number: int, *, as_json: bool) -> int:
     event = _as_lambda_gets_it(_event(settings, number), described)
     endpoint_url = presence.require_running(settings)
     os.environ.update({name: value for name, value in described.environment.items() if not value.startswith("/tmp")})  # noqa: S108
-    for name in filter(aws.leads_away, list(os.environ)):
+    for name in filter(clients.leads_away, list(os.environ)):
         del os.environ[name]
-    os.environ.update(aws.local_environment(endpoint_url))
+    os.environ.update(clients.local_environment(endpoint_url))
     os.environ.update({"LAMBDA_TASK_ROOT": str(settings.root), "LOG_LEVEL": "CRITICAL"})  # the record is shown below
     sys.path.insert(0, str(settings.root))
     from runner.handler import handler
@@ -127,7 +128,7 @@ def _as_lambda_gets_it(event: Event, described: template.StackTemplate) -> dict[
     sent_ms = str(round(event.seen_at * 1000))
     attributes = {
         "ApproximateReceiveCount": "1", "SentTimestamp": sent_ms, "ApproximateFirstReceiveTimestamp": sent_ms,
-        "SenderId": aws.ACCOUNT,
+        "SenderId": clients.ACCOUNT,
     }  # fmt: skip
     message = {
         "MessageId": event.message_id, "ReceiptHandle": "replayed", "Body": event.body, "Attributes": attributes,

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from runner import aws, intrinsics, presence, template
+from runner import intrinsics, presence, template
+from runner.aws import clients
 from runner.errors import StackError, TemplateError
 from runner.settings import Settings
 
@@ -88,7 +89,7 @@ def refuse_stand_ins(said: Mapping[str, str]) -> None:
         StackError: .env or the shell names a stand-in.
     """
     base = said.get("LAMBDA_BASE", "")
-    if not base.startswith(_STAND_INS) or aws.is_local(said.get("AWS_ENDPOINT_URL")):
+    if not base.startswith(_STAND_INS) or clients.is_local(said.get("AWS_ENDPOINT_URL")):
         return
     raise StackError(
         f"LAMBDA_BASE={base} is a stand-in that was made for this machine, without Amazon Linux. Deploy only what is "
@@ -101,7 +102,7 @@ def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]
     built = settings.root / ".aws-sam/build/template.yaml"
     if not built.exists():
         raise StackError(f"{built} is not there: nothing is built yet. Run `scripts/sam build` first.")
-    local = aws.local_environment("http://localstack:4566")
+    local = clients.local_environment("http://localstack:4566")
     network = network_of(presence.running_at(settings))
     described = _written(own / "local.json", told_where_s3_is(intrinsics.tree(built), local))
     # For SAM a variable of the shell counts more than the template's, and HOME is such a one.

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import aws, debugging, localstack, presence, template
+from runner import debugging, presence, template
+from runner.aws import clients, emulator_api
 from runner.history import History
 from runner.ledger import Ledger
 from runner.messages import run_summary
@@ -75,11 +76,11 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
 
     stop = _stop_event()
     described = template.load(settings.root / "template.yaml")
-    s3, sqs = aws.local_s3(settings.endpoint_url), aws.local_sqs(settings.endpoint_url)
+    s3, sqs = clients.local_s3(settings.endpoint_url), clients.local_sqs(settings.endpoint_url)
     told = False
     while not stop.is_set():
-        answers = localstack.answers(s3)
-        there = answers and bool(aws.bucket_epoch(s3, described.source_bucket))
+        answers = emulator_api.answers(s3)
+        there = answers and bool(s3.bucket_epoch(s3, described.source_bucket))
         if answers and not there:
             with suppress(ClientError, BotoCoreError):  # it went away again; look again
                 make(s3, sqs, described)
@@ -97,7 +98,7 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
 
     _end_with_any_thread()
     described = template.load(settings.root / "template.yaml")
-    s3 = aws.local_s3(settings.endpoint_url)
+    s3 = clients.local_s3(settings.endpoint_url)
     with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
         watcher = Watcher(settings, s3, described.source_bucket, ledger, history)
         watcher.run(_stop_event(), lambda: _tell_ready(ready_file))
@@ -120,8 +121,8 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     stop = _stop_event()
     _end_with_any_thread()
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
-    sqs = aws.local_sqs(settings.endpoint_url)
-    mirror = Mirror(aws.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
+    sqs = clients.local_sqs(settings.endpoint_url)
+    mirror = Mirror(clients.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
     teller = run_summary.Teller()
 
     def on_run(run: RunRecord, verdict: Verdict) -> None:

@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner import aws, debugging, docker, embedded, routing, template
+from runner import debugging, docker, embedded, routing, template
+from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.history import History, Run
 from runner.messages import run_summary
@@ -96,7 +97,7 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
     try:
         with closing(History(settings.state)) as history, _stack(settings, stop) as endpoint_url:
-            ended = submit(aws.local_s3(endpoint_url), described, history, keyed, stop, say)
+            ended = submit(clients.local_s3(endpoint_url), described, history, keyed, stop, say)
             await_mirrored(ended.values(), settings.outputs)
     except StoppedError as request:
         say(str(request))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from runner import aws
+from runner.aws import clients, s3
 from runner.errors import GoneError, ReplacedError
 from runner.messages.run_record import Input
 from runner.messages.s3_events import S3Object
@@ -44,7 +44,7 @@ def download(bucket_name: str, key: str, path: Path) -> Found:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        found = aws.s3().get_object(Bucket=bucket_name, Key=key)
+        found = clients.s3().get_object(Bucket=bucket_name, Key=key)
     except ClientError as error:
         why = _GONE.get(error.response["Error"]["Code"])
         if why is None:
@@ -91,7 +91,7 @@ class Sources:
             ReplacedError: one was.
         """
         for item in self.inputs:
-            if aws.object_etag(aws.s3(), item["bucket"], item["key"]) not in (item["etag"], None):
+            if s3.object_etag(clients.s3(), item["bucket"], item["key"]) not in (item["etag"], None):
                 if len(self.inputs) > 1:  # the others were not, and nobody else runs them
                     raise ReplacedError(f"{item['key']} was replaced {_AMONG_OTHERS}", again=True)
                 raise ReplacedError(_WHILE_STORING if stored else _WHILE_RUNNING, again=stored)

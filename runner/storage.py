@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import PrivateAttr, field_validator
 from tsdat.io.storage import FileSystemS3
 
-from runner import aws
+from runner.aws import clients
 from runner.errors import ReplacedError
 from runner.messages.run_record import Output
 from runner.messages.schedule_events import Window
@@ -70,7 +70,7 @@ class OutputBucket(FileSystemS3):
 
     @property
     def _bucket(self) -> Any:
-        return self._uploads or aws.bucket(self.parameters.bucket)
+        return self._uploads or clients.bucket(self.parameters.bucket)
 
     def fetch_data(self, start: datetime, end: datetime, datastream: str, *more: Any, **named: Any) -> xr.Dataset:
         """Fetch what is stored, and note how many of its times are in the run's window: tsdat looks beyond it."""
@@ -99,7 +99,7 @@ class Uploads:
     def __init__(self, name: str, before_first: Callable[[], None]) -> None:
         self._name, self._before_first = name, before_first
         self._refusal: ReplacedError | None = None
-        self._bucket = aws.bucket(name)
+        self._bucket = clients.bucket(name)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="upload")
         self._started: list[tuple[Output, Future[Any] | None]] = []
         self.fetched: dict[str, int] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import aws, uploads
+from runner.aws import clients
 from runner.errors import StackError
 from runner.history import History, Run
 from runner.messages.run_record import FINAL
@@ -58,8 +58,8 @@ def submit(
     etags = {}
     for key, path in files.items():
         on_bytes = Progress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).more  # type: ignore[misc]
-        with aws.answering():
-            etags[key] = uploads.upload(s3, template.source_bucket, key, path, uploads.sha256_of(path), on_bytes)
+        with clients.answering():
+            etags[key] = s3.upload(s3, template.source_bucket, key, path, s3.sha256_of(path), on_bytes)
     ticker = Ticker(tell, WAITING_S)
     ended: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s
@@ -84,7 +84,7 @@ def submit_message(sqs: SQSClient, template: StackTemplate, history: History, bo
         StoppedError: somebody asked to end.
     """
     after_id = _last_id(history)
-    with aws.answering("The queue does"):
+    with clients.answering("The queue does"):
         url = sqs.get_queue_url(QueueName=template.queue_name)["QueueUrl"]
         message_id = sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]
     ended: list[Run] = []

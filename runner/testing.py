@@ -23,7 +23,8 @@ from typing import Any
 
 import pytest
 
-from runner import aws, docker, routing, template, uploads
+from runner import docker, routing, template
+from runner.aws import clients
 from runner.backends import DockerStack, EmbeddedStack, Stack
 from runner.datasets import assert_datasets_match
 from runner.messages.run_record import RunRecord
@@ -89,8 +90,8 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
     The event is a dict or a JSON file; `files` maps keys to files. Breakpoints in pipelines work as in any test.
     """
     described = template.load(Settings.from_env({}).root / "template.yaml")
-    variables = {**described.environment, **aws.local_environment(stack.endpoint_url), "HOME": os.environ["HOME"]}
-    for name in filter(aws.leads_away, list(os.environ)):
+    variables = {**described.environment, **clients.local_environment(stack.endpoint_url), "HOME": os.environ["HOME"]}
+    for name in filter(clients.leads_away, list(os.environ)):
         monkeypatch.delenv(name)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -99,9 +100,9 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
     def call(event: Mapping[str, Any] | str | Path, files: Mapping[str, str | Path]) -> dict[str, Any]:
         from runner.handler import handler
 
-        s3 = aws.local_s3(stack.endpoint_url)
+        s3 = clients.local_s3(stack.endpoint_url)
         for key, file in files.items():
-            uploads.upload(s3, described.source_bucket, key, Path(file), uploads.sha256_of(Path(file)))
+            s3.upload(s3, described.source_bucket, key, Path(file), s3.sha256_of(Path(file)))
         payload = json.loads(Path(event).read_text()) if isinstance(event, str | Path) else dict(event)
         return handler(payload, SimpleNamespace(aws_request_id="invoked-by-a-test"))
 

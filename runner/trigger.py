@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from runner import aws, debugging, presence, template
+from runner import debugging, presence, template
+from runner.aws import clients
 from runner.errors import SettingsError, StoppedError
 from runner.history import History
 from runner.messages import run_summary
@@ -95,7 +96,7 @@ def send(settings: Settings, described: template.StackTemplate, body: str, *, as
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     try:
         with closing(History(settings.state)) as history:
-            runs = submit_message(aws.local_sqs(endpoint_url), described, history, body, stop)
+            runs = submit_message(clients.local_sqs(endpoint_url), described, history, body, stop)
             await_mirrored(runs, settings.outputs)
     except StoppedError as request:
         say(str(request))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import aws, localstack, uploads
+from runner.aws import emulator_api, s3
 from runner.history import History
 from runner.inbox import FolderEvents, Happening, Inbox
 from runner.ledger import Ledger, Upload
@@ -105,7 +105,7 @@ class Watcher:
 
     def _scan(self) -> None:
         """Read the inbox in full; see whether the bucket is still the one that the ledger speaks of."""
-        epoch = aws.bucket_epoch(self._s3, self._bucket) if localstack.answers(self._s3) else None
+        epoch = s3.bucket_epoch(self._s3, self._bucket) if emulator_api.answers(self._s3) else None
         if epoch != self._epoch:
             self._done.clear()
             self._epoch = epoch
@@ -170,19 +170,19 @@ class Watcher:
 
     def _send(self, key: str, stamp: Stamp, known: Upload | None, epoch: str, *, ended: bool) -> _Sent:
         path, began_at = self._inbox.path(key), time.time()
-        sha256 = uploads.sha256_of(path)
+        sha256 = s3.sha256_of(path)
         touched = known if known and known.sha256 == sha256 else None
         if touched and ended:
             return _Sent(stamp, sha256, touched.etag, touched.epoch, None)
         # A watcher may have died before it entered an upload: of this content, or of another over it.
         if touched or (known is None and key in (self._found_at_start or ())):
-            etag = uploads.etag_of(self._s3, self._bucket, key, sha256)
+            etag = s3.etag_of(self._s3, self._bucket, key, sha256)
             if etag:
                 return _Sent(stamp, sha256, etag, epoch, None)
         if stamp.size >= _WORTH_ANNOUNCING_BYTES:
             log.info("↑ %s: uploading %s …", key, human_size(stamp.size))
         on_bytes = Progress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).more
-        etag = uploads.upload(self._s3, self._bucket, key, path, sha256, on_bytes)
+        etag = s3.upload(self._s3, self._bucket, key, path, sha256, on_bytes)
         return _Sent(stamp, sha256, etag, epoch, began_at)
 
     def _collect(self) -> None:

@@ -16,7 +16,8 @@ import pytest
 import scheduling
 from xdist.remote import Producer
 
-from runner import aws, template
+from runner import template
+from runner.aws import clients
 from runner.backends import DockerStack, EmbeddedStack, Stack, environment
 from runner.testing import require_docker
 
@@ -166,7 +167,7 @@ def described() -> template.StackTemplate:
 
 def queue_depths(stack: Stack, described: template.StackTemplate) -> dict[str, int]:
     """How many messages are in the queue (waiting and in flight) and in the dead-letter queue."""
-    sqs = aws.local_sqs(stack.endpoint_url)
+    sqs = clients.local_sqs(stack.endpoint_url)
     depths = {}
     for name in (described.queue_name, described.dead_letter_queue_name):
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from runner import aws
+from runner.aws import clients
+from runner.aws.s3 import Listed
 from runner.errors import EventError
-from runner.listing import Listed
 from runner.messages import schedule_events
 from runner.messages.schedule_events import Scheduled, iso
 
@@ -237,8 +237,8 @@ def sqs_event(batch: Sequence[Mapping[str, Any]], queue_name: str) -> dict[str, 
                 "messageAttributes": {},
                 "md5OfBody": message.get("MD5OfBody", ""),
                 "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:{aws.REGION}:{aws.ACCOUNT}:{queue_name}",
-                "awsRegion": aws.REGION,
+                "eventSourceARN": f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{queue_name}",
+                "awsRegion": clients.REGION,
             }
             for message in batch
         ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from conftest import ROOT
 
-from runner import aws
+from runner.aws import clients
 from runner.rie import Answer, Emulator
 
 
@@ -30,7 +30,7 @@ class Function:
 
     def __init__(self, emulator: Emulator, bucket: str, endpoint_url: str, timeout_s: float) -> None:
         self.emulator, self._bucket, self._timeout_s = emulator, bucket, timeout_s
-        self._s3 = aws.local_s3(endpoint_url)
+        self._s3 = clients.local_s3(endpoint_url)
 
     def run(self, name: str, content: bytes = b"x") -> Answer:
         """Have a file of that name processed."""

@@ -8,14 +8,15 @@ import pytest
 from conftest import Supervised
 from mypy_boto3_s3.client import S3Client
 
-from runner import aws, emptying
+from runner import emptying
+from runner.aws import clients
 from runner.emptying import Content
 
 
 @pytest.fixture
 def s3(embedded_stack: Supervised) -> S3Client:
     """S3 of the stack that all tests share."""
-    return aws.local_s3(embedded_stack.endpoint_url)
+    return clients.local_s3(embedded_stack.endpoint_url)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from conftest import Supervised, runner
 
-from runner import aws
+from runner.aws import clients
 
 BUCKET = "existing-bucket-of-others"
 ARN = "arn:aws:{}:us-west-2:000000000000:others"
@@ -30,15 +30,15 @@ OTHERS = {
 
 
 def notify(endpoint_url: str, bucket: str) -> subprocess.CompletedProcess[str]:
-    return runner("notify-eventbridge", bucket, **aws.local_environment(endpoint_url))
+    return runner("notify-eventbridge", bucket, **clients.local_environment(endpoint_url))
 
 
 @pytest.fixture
 def bucket(embedded_stack: Supervised) -> str:
     """A bucket that tells four others already."""
-    s3, sqs = aws.local_s3(embedded_stack.endpoint_url), aws.local_sqs(embedded_stack.endpoint_url)
+    s3, sqs = clients.local_s3(embedded_stack.endpoint_url), clients.local_sqs(embedded_stack.endpoint_url)
     sqs.create_queue(QueueName="others")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": clients.REGION})
     s3.put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration=OTHERS, SkipDestinationValidation=True
     )
@@ -46,7 +46,7 @@ def bucket(embedded_stack: Supervised) -> str:
 
 
 def test_whoever_was_told_is_told_on(embedded_stack: Supervised, bucket: str):
-    s3, sqs = aws.local_s3(embedded_stack.endpoint_url), aws.local_sqs(embedded_stack.endpoint_url)
+    s3, sqs = clients.local_s3(embedded_stack.endpoint_url), clients.local_sqs(embedded_stack.endpoint_url)
     before = s3.get_bucket_notification_configuration(Bucket=bucket)
     assert {name: before[name] for name in OTHERS} == OTHERS
     first = notify(embedded_stack.endpoint_url, bucket)

@@ -13,7 +13,8 @@ import noop
 import pytest
 from noop import Function
 
-from runner import aws, lambdas, localstack, provision
+from runner import lambdas, localstack, provision
+from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
 from runner.supervisor import Supervisor
@@ -47,9 +48,9 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
     supervisor.start(lambdas.child(1, port, project, state, short, endpoint_url))
     try:
-        eventually(lambda: localstack.is_healthy(endpoint_url), "LocalStack")
+        eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Function(Emulator(f"http://127.0.0.1:{port}"), described.source_bucket, endpoint_url, TIMEOUT_S)
-        provision.provision(aws.local_s3(endpoint_url), aws.local_sqs(endpoint_url), described)
+        provision.provision(clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url), described)
         yield made
     finally:
         supervisor.stop(at_once=["LocalStack"])

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from conftest import ROOT, SAMPLES
 
-from runner import aws, lambdas, localstack, provision
+from runner import lambdas, localstack, provision
+from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Answer, Emulator
 from runner.supervisor import Supervisor
@@ -28,7 +29,7 @@ class Lambda:
 
     def __init__(self, emulator: Emulator, described: StackTemplate, endpoint_url: str) -> None:
         self._emulator, self._described = emulator, described
-        self.s3 = aws.local_s3(endpoint_url)
+        self.s3 = clients.local_s3(endpoint_url)
 
     def put(self, key: str, content: bytes) -> dict[str, object]:
         """Store an object; gives its record in an S3 event."""
@@ -51,9 +52,9 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
     supervisor.start(lambdas.child(1, port, ROOT, state, described, endpoint_url))
     try:
-        eventually(lambda: localstack.is_healthy(endpoint_url), "LocalStack")
+        eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Lambda(Emulator(f"http://127.0.0.1:{port}"), described, endpoint_url)
-        provision.provision(made.s3, aws.local_sqs(endpoint_url), described)
+        provision.provision(made.s3, clients.local_sqs(endpoint_url), described)
         for sample in (SAMPLES / "a2e_buoy_ingest").glob("*/*.zip"):
             made.put(sample.relative_to(SAMPLES).as_posix(), sample.read_bytes())
         yield made
@@ -143,7 +144,7 @@ def test_a_missing_destination_bucket_is_an_error_and_is_not_made(function: Lamb
         assert run["outputs"] == []
         assert bucket not in [made["Name"] for made in function.s3.list_buckets()["Buckets"]]
     finally:
-        function.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+        function.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": clients.REGION})
 
 
 def test_what_is_no_event_raises_with_the_known_forms(function: Lambda):

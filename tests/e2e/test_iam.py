@@ -15,7 +15,8 @@ import pytest
 from conftest import ROOT, SAMPLES
 from expansion import REGION, expanded
 
-from runner import aws, lambdas, localstack, provision
+from runner import lambdas, localstack, provision
+from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.intrinsics import Template
 from runner.rie import Emulator
@@ -90,9 +91,9 @@ def asked(project: Path, tmp_path_factory: pytest.TempPathFactory, described: St
     supervisor.start(local)
     supervisor.start(lambdas.child(1, port, project, state, described, endpoint_url))
     try:
-        eventually(lambda: localstack.is_healthy(endpoint_url), "LocalStack")
-        s3 = aws.local_s3(endpoint_url)
-        provision.provision(s3, aws.local_sqs(endpoint_url), described)
+        eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
+        s3 = clients.local_s3(endpoint_url)
+        provision.provision(s3, clients.local_sqs(endpoint_url), described)
         keys = {path.name: path.read_bytes() for path in SAMPLES.rglob("*.*") if path.is_file()} | {"noop.x.txt": b"x"}
         assert len(keys) >= 4
         for key, content in keys.items():

@@ -17,7 +17,8 @@ import noop
 import pytest
 from noop import Function
 
-from runner import aws, lambdas, localstack, provision
+from runner import lambdas, localstack, provision
+from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
 from runner.supervisor import Supervisor
@@ -63,8 +64,8 @@ def endpoint_url(tmp_path_factory: pytest.TempPathFactory, described: StackTempl
     supervisor = Supervisor(print)
     supervisor.start(localstack.child(state, url, state / "logs" / "localstack.log"))
     try:
-        eventually(lambda: localstack.is_healthy(url), "LocalStack")
-        provision.provision(aws.local_s3(url), aws.local_sqs(url), described)
+        eventually(lambda: emulator_api.is_healthy(url), "LocalStack")
+        provision.provision(clients.local_s3(url), clients.local_sqs(url), described)
         yield url
     finally:
         supervisor.stop(at_once=["LocalStack"])

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from runner import aws
+from runner.aws import clients
+from runner.aws.s3 import listed
 from runner.backends import Stack
-from runner.listing import listed
 
 BUCKET = "long-lists"
 # More than a page of 1,000; and encoded for a URL these sort in another way than as they are.
@@ -18,16 +18,16 @@ KEYS = sorted(
 
 
 def test_a_long_list_of_odd_names_is_whole_and_in_order(stack: Stack, monkeypatch: pytest.MonkeyPatch):
-    s3 = aws.local_s3(stack.endpoint_url)
+    s3 = clients.local_s3(stack.endpoint_url)
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda key: s3.put_object(Bucket=BUCKET, Key=key, Body=b""), KEYS))
-    for name, value in aws.local_environment(stack.endpoint_url).items():
+    for name, value in clients.local_environment(stack.endpoint_url).items():
         monkeypatch.setenv(name, value)
-    aws.s3.cache_clear()
+    clients.s3.cache_clear()
     try:
-        for client in (s3, aws.s3()):  # a local process's and the Lambda's
+        for client in (s3, clients.s3()):  # a local process's and the Lambda's
             assert [found.key for found in listed(client, BUCKET, "")] == KEYS
             assert [found.key for found in listed(client, BUCKET, "é")] == KEYS[-250:]
     finally:
-        aws.s3.cache_clear()
+        clients.s3.cache_clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import Stack, eventually
 
 MOST = 2
@@ -13,7 +13,7 @@ MOST = 2
 
 def test_a_message_that_localstack_moved_goes_on_counting_its_receives(embedded_stack: Stack):
     """When this fails, runner/redrive.py can use StartMessageMoveTask: on AWS a moved message counts anew."""
-    sqs, name = aws.local_sqs(embedded_stack.endpoint_url), f"move-{uuid.uuid4().hex[:8]}"
+    sqs, name = clients.local_sqs(embedded_stack.endpoint_url), f"move-{uuid.uuid4().hex[:8]}"
 
     def arn(url: str) -> str:
         return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

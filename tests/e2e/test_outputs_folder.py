@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import aws, lambdas
+from runner import lambdas
+from runner.aws import clients, s3
 from runner.backends import Stack, eventually
 from runner.mirror import Mirror
 from runner.outputs import RESTORED
@@ -39,7 +40,7 @@ def test_a_file_of_the_same_second_and_size_is_told_apart(s3: S3Client, tmp_path
 
 @pytest.fixture
 def s3(stack: Stack) -> S3Client:
-    return aws.local_s3(stack.endpoint_url)
+    return clients.local_s3(stack.endpoint_url)
 
 
 def made(s3: S3Client, name: str) -> str:
@@ -69,7 +70,7 @@ def test_runs_may_read_when_all_is_back(s3: S3Client, tmp_path: Path, caplog: py
     restoring = threading.Thread(target=mirror.restore, args=(source, stop))
     restoring.start()
     try:
-        s3.put_bucket_tagging(Bucket=source, Tagging={"TagSet": [{"Key": aws.EPOCH_TAG, "Value": "1"}]})
+        s3.put_bucket_tagging(Bucket=source, Tagging={"TagSet": [{"Key": s3.EPOCH_TAG, "Value": "1"}]})
         eventually(lambda: mirror.is_complete(source), "all that the folder had", 10)
     finally:
         stop.set()
@@ -80,7 +81,7 @@ def test_runs_may_read_when_all_is_back(s3: S3Client, tmp_path: Path, caplog: py
     s3.delete_object(Bucket=bucket, Key=KEY)
     s3.delete_bucket(Bucket=bucket)
     assert mirror.is_complete(source)  # the run fails then, and says why
-    nobody = aws.local_s3(f"http://127.0.0.1:{lambdas.free_port()}")
+    nobody = clients.local_s3(f"http://127.0.0.1:{lambdas.free_port()}")
     assert not Mirror(nobody, bucket, tmp_path).is_complete(source)
 
 

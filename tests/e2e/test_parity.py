@@ -17,7 +17,7 @@ from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, running, running_i
 from containers import all_containers, containers, docker, owners, processes
 from expansion import REGION, TEMPLATE, expanded
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import DockerStack, Stack, eventually
 from runner.errors import StackError
 from runner.history import Run
@@ -75,7 +75,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Expected:
 
 def require_queues(endpoint_url: str, expected: Expected) -> None:
     """Each attribute of the template is the queue's, and each of the queue's is the template's or SQS's default."""
-    sqs = aws.local_sqs(endpoint_url)
+    sqs = clients.local_sqs(endpoint_url)
     for name, policy in (("IngestQueue", "QueuePolicy"), ("DeadLetterQueue", "DeadLetterQueuePolicy")):
         properties = expected.properties(name)
         url = sqs.get_queue_url(QueueName=properties.pop("QueueName"))["QueueUrl"]
@@ -97,7 +97,7 @@ def in_s3_words(node: Any) -> Any:
 
 def require_buckets(endpoint_url: str, expected: Expected) -> None:
     """Every property of both buckets."""
-    s3: Any = aws.local_s3(endpoint_url)
+    s3: Any = clients.local_s3(endpoint_url)
     for name in ("SourceBucket", "DestinationBucket"):
         properties = expected.properties(name)
         bucket = properties.pop("BucketName")
@@ -112,7 +112,7 @@ def require_buckets(endpoint_url: str, expected: Expected) -> None:
             for one in notifications
         ]
         tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if name == "SourceBucket" or "Tags" in properties else []
-        assert [tag for tag in tags if tag["Key"] != aws.EPOCH_TAG] == properties.pop("Tags", [])
+        assert [tag for tag in tags if tag["Key"] != s3.EPOCH_TAG] == properties.pop("Tags", [])
         versioning = properties.pop("VersioningConfiguration", {"Status": None})["Status"]
         assert s3.get_bucket_versioning(Bucket=bucket).get("Status") == versioning
         encryption = in_s3_words(properties.pop("BucketEncryption"))["ServerSideEncryptionConfiguration"]
@@ -226,9 +226,9 @@ def require_edited(stack: Stack, expected: Expected) -> Run:
     assert expected.bucket_names == ["buoys-raw", "buoys-standardized"]
     require_queues(stack.endpoint_url, expected)
     require_buckets(stack.endpoint_url, expected)
-    made = aws.local_s3(stack.endpoint_url).list_buckets()["Buckets"]
+    made = clients.local_s3(stack.endpoint_url).list_buckets()["Buckets"]
     assert sorted(bucket["Name"] for bucket in made) == sorted(expected.bucket_names)
-    urls = aws.local_sqs(stack.endpoint_url).list_queues()["QueueUrls"]
+    urls = clients.local_sqs(stack.endpoint_url).list_queues()["QueueUrls"]
     assert sorted(url.rsplit("/", 1)[1] for url in urls) == sorted(expected.queue_names)
     stack.put(TIDE, KEY)
     run = stack.final(KEY)

@@ -19,7 +19,7 @@ import xarray as xr
 from conftest import REAL, SAMPLES, queue_depths, runner
 from ledger import messages, objects_of
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import Stack, eventually
 from runner.history import Run
 from runner.template import StackTemplate
@@ -231,7 +231,7 @@ def test_a_large_file_goes_up_in_parts_and_arrives_whole(stack: Stack, described
     etag = stack.final("large/file.bin", patience_s=PATIENCE_S).record["inputs"][0]["etag"]
     assert etag is not None
     assert etag.endswith("-3")
-    stored = aws.local_s3(stack.endpoint_url).get_object(Bucket=described.source_bucket, Key="large/file.bin")
+    stored = clients.local_s3(stack.endpoint_url).get_object(Bucket=described.source_bucket, Key="large/file.bin")
     assert stored["Body"].read() == LARGE
     assert stored["Metadata"]["sha256"] == hashlib.sha256(LARGE).hexdigest()
 

@@ -17,13 +17,13 @@ import pytest
 from bookkeeping import BAD, TIDE, failures, paused, reconcile
 from conftest import ROOT, Supervised, runner
 
-from runner import aws, uploads
 from runner import reconcile as reconciling
+from runner.aws import clients
+from runner.aws.sqs import Message, Queues
 from runner.backends import Stack, eventually
 from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
 from runner.messages.s3_events import object_event
-from runner.queues import Message, Queues
 from runner.settings import Settings
 from runner.template import StackTemplate
 
@@ -77,7 +77,7 @@ def at_rest(stack: Stack, described: StackTemplate) -> None:
 def unnoticed(stack: Stack, described: StackTemplate) -> Iterator[None]:
     """S3 tells the queue nothing during the body."""
     at_rest(stack, described)
-    s3, bucket = aws.local_s3(stack.endpoint_url), described.source_bucket
+    s3, bucket = clients.local_s3(stack.endpoint_url), described.source_bucket
     told = s3.get_bucket_notification_configuration(Bucket=bucket)
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
     try:
@@ -89,7 +89,7 @@ def unnoticed(stack: Stack, described: StackTemplate) -> Iterator[None]:
 
 def of_both(stack: Stack, described: StackTemplate, keys: Iterable[str]) -> str:
     """The body of one message about new objects, of which S3 tells nothing."""
-    s3, bucket = aws.local_s3(stack.endpoint_url), described.source_bucket
+    s3, bucket = clients.local_s3(stack.endpoint_url), described.source_bucket
     with unnoticed(stack, described):
         etags = {key: s3.put_object(Bucket=bucket, Key=key, Body=BAD)["ETag"].strip('"') for key in keys}
     events = [json.loads(object_event(bucket, key, etag)) for key, etag in etags.items()]
@@ -100,7 +100,7 @@ def of_both(stack: Stack, described: StackTemplate, keys: Iterable[str]) -> str:
 def occupied(stack: Supervised, described: StackTemplate) -> Iterator[None]:
     """A message is in flight during the body, so that the stack does not look through everything."""
     at_rest(stack, described)
-    sqs = aws.local_sqs(stack.endpoint_url)
+    sqs = clients.local_sqs(stack.endpoint_url)
     url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
     with paused(stack, "runner poll"):
         sqs.send_message(QueueUrl=url, MessageBody=(ROOT / "tests" / "events" / "s3-test-event.json").read_text())
@@ -119,7 +119,7 @@ def kept(stack: Stack, key: str) -> list[bool]:
 def lose(stack: Stack, described: StackTemplate, key: str) -> Path:
     """Lose an output of a key as if LocalStack had died between the end of the run and the mirror."""
     lost = stack.mirrored(stack.ended(key)[-1])[0]
-    s3, name = aws.local_s3(stack.endpoint_url), lost.relative_to(stack.outputs).as_posix()
+    s3, name = clients.local_s3(stack.endpoint_url), lost.relative_to(stack.outputs).as_posix()
     s3.delete_object(Bucket=described.destination_bucket, Key=name)
     lost.unlink()
     return lost
@@ -127,7 +127,7 @@ def lose(stack: Stack, described: StackTemplate, key: str) -> Path:
 
 def leave_unseen(stack: Supervised, described: StackTemplate) -> None:
     """Use up the attempts of a file, of a message, and of two files in one, while nobody is there to see it."""
-    queues, sqs = Queues(stack.endpoint_url, described), aws.local_sqs(stack.endpoint_url)
+    queues, sqs = Queues(stack.endpoint_url, described), clients.local_sqs(stack.endpoint_url)
     url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
     at_rest(stack, described)
     with paused(stack, "runner poll"):
@@ -183,19 +183,19 @@ def test_every_end_is_accounted_for(stack: Stack):
 def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
     stack: Stack, described: StackTemplate, tmp_path: Path
 ):
-    key, s3 = f"tide_gauge/mcrl/touched/{TIDE.name}", aws.local_s3(stack.endpoint_url)
+    key, s3 = f"tide_gauge/mcrl/touched/{TIDE.name}", clients.local_s3(stack.endpoint_url)
     path = stack.put(TIDE, key)
     etag = stack.final(key).record["inputs"][0]["etag"]
     # What a watcher leaves that was killed before it entered its upload.
     (tmp_path / "other").write_bytes(TIDE.read_bytes() + b"\n")
-    other = uploads.upload(s3, described.source_bucket, key, tmp_path / "other", uploads.sha256_of(tmp_path / "other"))
-    assert aws.object_etag(s3, described.source_bucket, key) == other != etag
+    other = s3.upload(s3, described.source_bucket, key, tmp_path / "other", s3.sha256_of(tmp_path / "other"))
+    assert s3.object_etag(s3, described.source_bucket, key) == other != etag
     path.touch()
-    eventually(lambda: aws.object_etag(s3, described.source_bucket, key) == etag, "the inbox's version in the bucket")
+    eventually(lambda: s3.object_etag(s3, described.source_bucket, key) == etag, "the inbox's version in the bucket")
 
 
 def test_other_content_of_the_same_size_and_time_is_sent(stack: Stack, described: StackTemplate):
-    key, s3 = f"tide_gauge/mcrl/same/{TIDE.name}", aws.local_s3(stack.endpoint_url)
+    key, s3 = f"tide_gauge/mcrl/same/{TIDE.name}", clients.local_s3(stack.endpoint_url)
     path = stack.put(TIDE, key)
     stack.final(key)
     corrected = path.with_name(".corrected")  # not taken under this name
@@ -208,7 +208,7 @@ def test_other_content_of_the_same_size_and_time_is_sent(stack: Stack, described
     run = stack.final(key, count=2)
     etag = hashlib.md5(path.read_bytes()).hexdigest()
     assert (run.outcome, run.record["inputs"][0]["etag"]) == ("succeeded", etag)
-    assert aws.object_etag(s3, described.source_bucket, key) == etag
+    assert s3.object_etag(s3, described.source_bucket, key) == etag
 
 
 def test_an_object_whose_event_is_lost_is_found_and_processed(
@@ -371,7 +371,7 @@ def test_a_retry_has_all_its_attempts_again_and_a_mended_file_succeeds(
     assert late.record["inputs"][0]["named_etag"] == row["etag"]
     assert failures(stack, one) == []
     assert len(failures(stack, two)) == 1
-    s3 = aws.local_s3(stack.endpoint_url)
+    s3 = clients.local_s3(stack.endpoint_url)
     assert s3.head_object(Bucket=described.source_bucket, Key=one)["ContentLength"] == TIDE.stat().st_size
     assert reconcile(stack)[0] == 0
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import SAMPLES, Supervised, runner
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import environment, eventually
 from runner.history import Run
 from runner.testing import assert_datasets_match
@@ -97,7 +97,7 @@ def test_an_event_that_is_not_there(stack: Supervised):
 
 def fill(stack: Supervised, folder: str, count: int) -> list[str]:
     """Objects for which no pipeline is: each leads to a skipped run, and the second time only by a backfill."""
-    s3 = aws.local_s3(stack.endpoint_url)
+    s3 = clients.local_s3(stack.endpoint_url)
     keys = [f"{folder}/{number:03} ü+.x" for number in range(count)]
     for key in keys:
         s3.put_object(Bucket="tsdat-pipeline-inputs", Key=key, Body=b"x")
@@ -148,7 +148,9 @@ def list_of_second(stack: Supervised, keys: list[str]) -> list[str]:
 
 def test_the_road_to_aws_asks_names_and_agreement_first(stack: Supervised):
     keys = fill(stack, "lidar/d", 2)
-    account = {**aws.local_environment(stack.endpoint_url)}  # stands for a user's own credentials and AWS's endpoint
+    account = {
+        **clients.local_environment(stack.endpoint_url)
+    }  # stands for a user's own credentials and AWS's endpoint
     names = ("--aws", "--bucket", "tsdat-pipeline-inputs", "--queue", "tsdat-pipeline-lambda-queue")
     asked = runner("backfill", "lidar/d", *names, "--data", stack.data, **account)
     assert asked.returncode == 1
@@ -160,7 +162,7 @@ def test_the_road_to_aws_asks_names_and_agreement_first(stack: Supervised):
 
 
 def test_what_aws_refuses_is_said(stack: Supervised):
-    account = {**aws.local_environment(stack.endpoint_url)}
+    account = {**clients.local_environment(stack.endpoint_url)}
     names = ("--aws", "--yes", "--bucket", "nobody-s", "--queue", "tsdat-pipeline-lambda-queue")
     done = runner("backfill", "x", *names, "--data", stack.data, **account)
     assert done.returncode == 2

@@ -13,8 +13,8 @@ import pytest
 from bookkeeping import BAD, TIDE, failures, paused, reconcile
 from conftest import runner, running
 
+from runner.aws.sqs import Queues
 from runner.backends import eventually
-from runner.queues import Queues
 from runner.template import StackTemplate
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"

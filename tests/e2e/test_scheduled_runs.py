@@ -13,10 +13,11 @@ import pytest
 import xarray as xr
 from conftest import ROOT, SAMPLES, Supervised, runner, running_on
 
-from runner import aws, trigger
+from runner import trigger
+from runner.aws import clients
+from runner.aws.s3 import listed
 from runner.backends import Stack, eventually
 from runner.history import History, Run
-from runner.listing import listed
 from runner.messages.run_record import FINAL
 from runner.template import StackTemplate
 from runner.testing import assert_datasets_match
@@ -28,7 +29,7 @@ TOGETHER = [f"tide_gauge/mcrl/tide_20200{month}12000000.log" for month in (1, 2)
 
 
 def send(stack: Stack, described: StackTemplate, body: str) -> None:
-    sqs = aws.local_sqs(stack.endpoint_url)
+    sqs = clients.local_sqs(stack.endpoint_url)
     sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"], MessageBody=body)
 
 
@@ -144,12 +145,12 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 
 
 def test_a_vap_waits_until_what_it_reads_is_put_back(stack: Stack, described: StackTemplate):
-    s3, bucket = aws.local_s3(ingested(stack).endpoint_url), described.destination_bucket
+    s3, bucket = clients.local_s3(ingested(stack).endpoint_url), described.destination_bucket
     stored = [found.key for found in listed(s3, bucket, "data/") if "buoy_z0" in found.key]
     assert len(stored) >= 2
     assert all((stack.outputs / key).is_file() for key in stored)
     # What is so when LocalStack has come back, and the poller has not yet put back what is in the folder.
-    tags = [tag for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if tag["Key"] != aws.EPOCH_TAG]
+    tags = [tag for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if tag["Key"] != s3.EPOCH_TAG]
     for key in stored:
         s3.delete_object(Bucket=bucket, Key=key)
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
@@ -211,7 +212,7 @@ def test_the_command_runs_a_schedule_at_once_and_after_a_restart(minutely_embedd
     stack.stop()
     stack.start()  # LocalStack forgot it all, and the stack puts it back
     stack.history = History(data / "state")
-    s3, kept = aws.local_s3(stack.endpoint_url), [path for path in stack.outputs.rglob("*") if path.is_file()]
+    s3, kept = clients.local_s3(stack.endpoint_url), [path for path in stack.outputs.rglob("*") if path.is_file()]
     eventually(lambda: len(list(listed(s3, "tsdat-pipeline-outputs", ""))) == len(kept), "outputs in S3")
     second = runner(*shown)
     assert second.returncode == 0, second.stdout + second.stderr

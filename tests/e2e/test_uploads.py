@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import aws, lambdas, uploads
+from runner import lambdas
+from runner.aws import clients
 from runner.backends import Stack, eventually
 from runner.balance import Finding
 from runner.books import opened
@@ -42,15 +43,15 @@ def abort(s3: S3Client, bucket: str, key: str) -> bool:
 def test_a_large_upload_that_somebody_else_aborts_is_told(
     embedded_stack: Stack, described: StackTemplate, tmp_path: Path
 ):
-    path, s3, bucket = tmp_path / "large.bin", aws.local_s3(embedded_stack.endpoint_url), described.source_bucket
+    path, s3, bucket = tmp_path / "large.bin", clients.local_s3(embedded_stack.endpoint_url), described.source_bucket
     path.write_bytes(LARGE)
 
     def somebody(_: int) -> None:
         abort(s3, bucket, path.name)
 
     with pytest.raises(StackError, match=r"Failed to upload .*/large.bin to .*/large.bin: .*NoSuchUpload"):
-        uploads.upload(s3, bucket, path.name, path, uploads.sha256_of(path), somebody)
-    assert aws.object_etag(s3, bucket, path.name) is None
+        s3.upload(s3, bucket, path.name, path, s3.sha256_of(path), somebody)
+    assert s3.object_etag(s3, bucket, path.name) is None
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def refusing_the_next(s3: S3Client, bucket: str, key: str) -> Iterator[None]:
 
 def test_a_large_upload_that_is_refused_is_tried_again(embedded_stack: Stack, described: StackTemplate):
     stack, key = embedded_stack, "refused/large.bin"
-    with refusing_the_next(aws.local_s3(stack.endpoint_url), described.source_bucket, key):
+    with refusing_the_next(clients.local_s3(stack.endpoint_url), described.source_bucket, key):
         stack.put(LARGE, key)
         eventually(lambda: f"✗ {key}: not uploaded, trying again: Failed to upload" in stack.text, "refusal")
     assert stack.final(key).outcome == "skipped"  # it has no route
@@ -83,11 +84,11 @@ def test_a_retry_whose_large_upload_is_refused_is_taken_up_again(
 ):
     endpoint_url, bucket, key = embedded_stack.endpoint_url, described.source_bucket, "lost-and-refused.bin"
     settings = replace(Settings.from_env({}), data=tmp_path, endpoint_url=endpoint_url)
-    path, s3 = settings.inbox / key, aws.local_s3(endpoint_url)
+    path, s3 = settings.inbox / key, clients.local_s3(endpoint_url)
     settings.inbox.mkdir(parents=True)
     path.write_bytes(LARGE)
-    sha256, stamp = uploads.sha256_of(path), Inbox(settings.inbox, ()).stamp(key)
-    etag = uploads.upload(s3, bucket, key, path, sha256)
+    sha256, stamp = s3.sha256_of(path), Inbox(settings.inbox, ()).stamp(key)
+    etag = s3.upload(s3, bucket, key, path, sha256)
     s3.delete_object(Bucket=bucket, Key=key)
     assert stamp
     failed = new_record("failed", "", inputs=[{"bucket": bucket, "key": key, "size": stamp.size, "etag": etag}])
@@ -100,11 +101,11 @@ def test_a_retry_whose_large_upload_is_refused_is_taken_up_again(
 
         with refusing_the_next(s3, bucket, key), pytest.raises(StackError, match="Failed to upload .*NoSuchUpload"):
             books.mend(lost())
-        assert aws.object_etag(s3, bucket, key) is None
+        assert s3.object_etag(s3, bucket, key) is None
         (finding,) = lost()
         assert finding.problem.startswith("was uploaded and is not in the source bucket any more")
         assert books.mend([finding]) == [finding]
-        assert aws.object_etag(s3, bucket, key) == etag
+        assert s3.object_etag(s3, bucket, key) == etag
         assert lost() == []
     embedded_stack.final(key)  # it saw the object too
 
@@ -114,7 +115,7 @@ def test_without_an_answer_it_is_told_what_that_means(described: StackTemplate, 
     (tmp_path / "x").touch()
     after = r" not answer: Could not connect to the endpoint URL: .*\. Is the stack starting\? Try again\."
     with pytest.raises(StackError, match="^S3 does" + after):
-        submit(aws.local_s3(nobody), described, history, {"x": tmp_path / "x"}, Stop(), print)
+        submit(clients.local_s3(nobody), described, history, {"x": tmp_path / "x"}, Stop(), print)
     with pytest.raises(StackError, match="^The queue does" + after):
-        submit_message(aws.local_sqs(nobody), described, history, "{}", Stop())
+        submit_message(clients.local_sqs(nobody), described, history, "{}", Stop())
     history.close()

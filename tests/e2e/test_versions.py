@@ -9,7 +9,8 @@ from typing import Any
 import noop
 import pytest
 
-from runner import aws, lambdas, localstack, provision
+from runner import lambdas, localstack, provision
+from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
 from runner.supervisor import Supervisor
@@ -47,7 +48,7 @@ class Bench:
     """A Lambda, its buckets, and events made by hand."""
 
     def __init__(self, emulator: Emulator, described: StackTemplate, endpoint_url: str) -> None:
-        self.emulator, self.described, self.s3 = emulator, described, aws.local_s3(endpoint_url)
+        self.emulator, self.described, self.s3 = emulator, described, clients.local_s3(endpoint_url)
 
     def put(self, key: str, content: bytes) -> dict[str, Any]:
         """Store an object; gives its record in an S3 event."""
@@ -61,7 +62,7 @@ class Bench:
     def run(self, *records: dict[str, Any]) -> dict[str, Any]:
         """Deliver an event through SQS's envelope; gives the record of its only run."""
         message = {"messageId": "m", "receiptHandle": "h", "body": noop.body(*records), "eventSource": "aws:sqs",
-                   "attributes": {}, "messageAttributes": {}, "md5OfBody": "", "awsRegion": aws.REGION,
+                   "attributes": {}, "messageAttributes": {}, "md5OfBody": "", "awsRegion": clients.REGION,
                    "eventSourceARN": "arn:aws:sqs:us-west-2:000000000000:q"}  # fmt: skip
         answer = self.emulator.invoke({"Records": [message]}, 60)
         assert answer.payload is not None, answer
@@ -86,9 +87,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) ->
     supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
     supervisor.start(lambdas.child(1, port, project, state, replace(described, function_timeout_s=60), endpoint_url))
     try:
-        eventually(lambda: localstack.is_healthy(endpoint_url), "LocalStack")
+        eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Bench(Emulator(f"http://127.0.0.1:{port}"), described, endpoint_url)
-        provision.provision(made.s3, aws.local_sqs(endpoint_url), described)
+        provision.provision(made.s3, clients.local_sqs(endpoint_url), described)
         yield made
     finally:
         supervisor.stop(at_once=["LocalStack"])

@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import Stack, eventually
 from runner.errors import StackError
 from runner.settings import IGNORED_NAMES
@@ -54,7 +54,7 @@ def etag(content: bytes) -> str:
 
 def messages(stack: Stack, queue: str) -> list[str]:
     """The bodies of all messages in a queue, in flight and delayed ones included; looking changes nothing."""
-    address = f"{stack.endpoint_url}/_aws/sqs/messages/{aws.REGION}/{aws.ACCOUNT}/{urllib.parse.quote(queue)}"
+    address = f"{stack.endpoint_url}/_aws/sqs/messages/{clients.REGION}/{clients.ACCOUNT}/{urllib.parse.quote(queue)}"
     request = urllib.request.Request(
         f"{address}?ShowInvisible=true&ShowDelayed=true", headers={"Accept": "application/json"}
     )
@@ -66,7 +66,7 @@ def messages(stack: Stack, queue: str) -> list[str]:
 
 def in_flight(stack: Stack, queue: str) -> int:
     """How many messages of a queue somebody has received and not yet deleted or given back."""
-    sqs, name = aws.local_sqs(stack.endpoint_url), "ApproximateNumberOfMessagesNotVisible"
+    sqs, name = clients.local_sqs(stack.endpoint_url), "ApproximateNumberOfMessagesNotVisible"
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
@@ -105,7 +105,7 @@ class _Outputs:
     """The destination bucket and the folder that mirrors it."""
 
     def __init__(self, stack: Stack, described: StackTemplate) -> None:
-        self._s3, self._bucket = aws.local_s3(stack.endpoint_url), described.destination_bucket
+        self._s3, self._bucket = clients.local_s3(stack.endpoint_url), described.destination_bucket
         self._folder = stack.outputs
 
     def listed(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from digests import expected, project
 from gatekeeper import Gatekeeper
 from ledger import balanced
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import Stack, eventually
 from runner.template import StackTemplate
 
@@ -59,7 +59,7 @@ def test_a_denied_bucket(stack: Stack, keeper: Gatekeeper, described: StackTempl
 
 
 def test_a_missing_bucket(stack: Stack, described: StackTemplate):
-    bucket, s3 = described.destination_bucket, aws.local_s3(stack.endpoint_url)
+    bucket, s3 = described.destination_bucket, clients.local_s3(stack.endpoint_url)
     key, before = "missing/noop.txt", "missing/noop.before.txt"
     stack.put(before.encode(), before)
     assert stack.final(before).outcome == "succeeded"
@@ -73,7 +73,7 @@ def test_a_missing_bucket(stack: Stack, described: StackTemplate):
     stack.put(key.encode(), key)
     run = stack.final(key)
     assert (run.outcome, run.attempt, run.record["outputs"]) == ("dead-lettered", 3, [])
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.REGION})
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": clients.REGION})
     for name, content in held.items():
         s3.put_object(Bucket=bucket, Key=name, Body=content)
     assert balanced(stack, described, expected).outcomes[key] == "dead-lettered"

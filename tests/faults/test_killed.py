@@ -16,7 +16,7 @@ from commands import agrees
 from digests import expected, open_gate
 from ledger import balanced, etag, in_flight, messages
 
-from runner import aws, uploads
+from runner.aws import clients
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.messages.s3_events import object_event
 from runner.rie import Emulator
@@ -65,7 +65,7 @@ def test_the_watcher_in_the_middle_of_an_upload(
 ):
     key = "killed/noop.large.txt"
     (tmp_path / "large").write_bytes(random.Random(1).randbytes(LARGE_BYTES))
-    s3, watcher = aws.local_s3(stack.endpoint_url), killing.the(stack, "watcher")
+    s3, watcher = clients.local_s3(stack.endpoint_url), killing.the(stack, "watcher")
 
     def under_way() -> bool:
         uploads = s3.list_multipart_uploads(Bucket=described.source_bucket).get("Uploads", [])
@@ -77,7 +77,7 @@ def test_the_watcher_in_the_middle_of_an_upload(
     assert under_way()
     eventually(lambda: f"↑ {key}: uploading 100.7 MB …" in stack.text, "word of the upload", 5)
     killing.kill(stack, watcher)
-    assert uploads.etag_of(s3, described.source_bucket, key, uploads.sha256_of(tmp_path / "large")) is None
+    assert s3.etag_of(s3, described.source_bucket, key, s3.sha256_of(tmp_path / "large")) is None
     killing.successor(stack, "watcher", watcher)
     assert stack.final(key).outcome == "succeeded"
     assert stack.runs_of(key)[0].record["inputs"][0]["size"] == LARGE_BYTES
@@ -99,7 +99,7 @@ def test_the_poller_inside_its_long_poll(stack: Stack, described: StackTemplate,
     stack.put(polled.encode(), polled)
     stack.final(polled)
     balance()  # nothing is left to do for it but to poll
-    poller, sqs = killing.the(stack, "poller"), aws.local_sqs(stack.endpoint_url)
+    poller, sqs = killing.the(stack, "poller"), clients.local_sqs(stack.endpoint_url)
     url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
     event = object_event(described.source_bucket, polled, etag(polled.encode()))
 

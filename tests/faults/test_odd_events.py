@@ -12,7 +12,7 @@ from commands import agrees, failures
 from digests import expected
 from ledger import balanced, etag, in_flight, messages, objects_of
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import Stack, eventually
 from runner.template import StackTemplate
 
@@ -33,7 +33,7 @@ class Queue:
 
     def __init__(self, stack: Stack, described: StackTemplate) -> None:
         self._stack, self._name, self._bucket = stack, described.queue_name, described.source_bucket
-        self._sqs = aws.local_sqs(stack.endpoint_url)
+        self._sqs = clients.local_sqs(stack.endpoint_url)
         self._url = self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
 
     def event(self, key: str, content: bytes, **about: Any) -> dict[str, Any]:

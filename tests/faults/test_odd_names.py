@@ -9,7 +9,7 @@ from commands import agrees
 from digests import expected
 from ledger import balanced, etag
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import Stack, eventually
 from runner.template import StackTemplate
 
@@ -65,7 +65,7 @@ def test_a_part_of_a_key_may_be_longer_than_a_file_name(stack: Stack, described:
     prefix, suffix = f"other/{letter}/noop.", ".txt"
     key = prefix + letter * ((1024 - len((prefix + suffix).encode())) // len(letter.encode())) + suffix
     content = key.encode()
-    aws.local_s3(stack.endpoint_url).put_object(Bucket=described.source_bucket, Key=key, Body=content)
+    clients.local_s3(stack.endpoint_url).put_object(Bucket=described.source_bucket, Key=key, Body=content)
     run = stack.final(key)
     assert run.outcome == "succeeded", run.record["error"]
     output, made = next(iter(expected(key, content).items()))

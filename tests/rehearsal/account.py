@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from runner import aws
+from runner.aws import clients
 from runner.backends import environment, eventually
 from runner.lambdas import free_port
 from runner.rie import Emulator
@@ -45,12 +45,12 @@ class Account:
 
     def client(self, service: str) -> Any:
         """A client of one of its services."""
-        return aws.local_client(service, self.endpoint_url)
+        return clients.local_client(service, self.endpoint_url)
 
     @property
     def environment(self) -> dict[str, str]:
         """What a shell would hold that is logged in."""
-        local = aws.local_environment(self.endpoint_url)
+        local = clients.local_environment(self.endpoint_url)
         return environment(**local, AWS_ENDPOINT_URL_ECR=self.ecr.url, SAM_CLI_POLL_DELAY="0.5")
 
     def run(self, *command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:

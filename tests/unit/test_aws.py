@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import aws
+from runner.aws import clients
 from runner.errors import LocalOnlyError
 
 
@@ -21,7 +21,7 @@ from runner.errors import LocalOnlyError
     ],
 )
 def test_local_endpoints_are_accepted(url: str):
-    assert aws.require_local(url) == url
+    assert clients.require_local(url) == url
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_local_endpoints_are_accepted(url: str):
 )
 def test_any_other_endpoint_is_refused(url: str | None):
     with pytest.raises(LocalOnlyError) as caught:
-        aws.require_local(url)
+        clients.require_local(url)
     assert str(caught.value) == (
         f"AWS_ENDPOINT_URL={url!r} is not on this machine, and the local stack never talks to real AWS. "
         "Unset it, or set it to a local address such as http://127.0.0.1:4566."
@@ -65,7 +65,7 @@ def test_any_other_endpoint_is_refused(url: str | None):
 def test_local_clients_ignore_the_developers_credentials(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
-    client = aws.local_s3("http://127.0.0.1:9")
+    client = clients.local_s3("http://127.0.0.1:9")
     credentials = client._request_signer._credentials  # no public way to ask a client
     assert (credentials.access_key, credentials.secret_key) == ("test", "test")
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
@@ -78,7 +78,7 @@ def test_local_clients_read_no_profile_no_file_and_use_no_proxy(monkeypatch: pyt
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.us-west-2.amazonaws.com")
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
-    client = aws.local_s3("http://127.0.0.1:9")
+    client = clients.local_s3("http://127.0.0.1:9")
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
     assert client.meta.config.proxies == {}
 
@@ -89,7 +89,7 @@ def test_threads_make_local_clients_at_the_same_time_and_each_is_its_own():
     def make(number: int) -> tuple[str, str]:
         begin.wait()
         service = "s3" if number % 2 else "sqs"
-        client = aws.local_client(service, f"http://127.0.0.1:{number + 1}")
+        client = clients.local_client(service, f"http://127.0.0.1:{number + 1}")
         return client.meta.service_model.service_name, client.meta.endpoint_url
 
     with ThreadPoolExecutor(8) as threads:
@@ -99,14 +99,14 @@ def test_threads_make_local_clients_at_the_same_time_and_each_is_its_own():
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_CONFIG_FILE", "HTTP_PROXY", "https_proxy"])
 def test_variables_that_lead_a_client_away_are_known(name: str):
-    assert aws.leads_away(name)
-    assert not any(map(aws.leads_away, ("PATH", "HOME", "TSDAT_S3_BUCKET_NAME")))
+    assert clients.leads_away(name)
+    assert not any(map(clients.leads_away, ("PATH", "HOME", "TSDAT_S3_BUCKET_NAME")))
 
 
 def test_children_get_fake_credentials_only():
-    environment = aws.local_environment("http://127.0.0.1:9")
+    environment = clients.local_environment("http://127.0.0.1:9")
     assert environment["AWS_ACCESS_KEY_ID"] == "test"
     assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
     with pytest.raises(LocalOnlyError):
-        aws.local_environment("https://sqs.us-west-2.amazonaws.com")
+        clients.local_environment("https://sqs.us-west-2.amazonaws.com")

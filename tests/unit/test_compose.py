@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import aws, compose, debugging, lambda_start, lambdas, template
+from runner import compose, debugging, lambda_start, lambdas, template
+from runner.aws import clients
 from runner.backends import environment
 from runner.settings import Settings
 
@@ -33,11 +34,11 @@ DEBUG = yaml.safe_load(Path("compose.debug.yaml").read_text())["services"]
 
 def test_the_lambda_is_given_fake_credentials_and_nothing_of_the_template():
     given = {name: str(value) for name, value in LAMBDA["environment"].items()}
-    assert given == aws.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
+    assert given == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
 
 
 def test_our_services_are_given_fake_credentials():
-    assert SERVICES["watcher"]["environment"].items() >= {**aws.FAKE_IDENTITY, "RUNNER_DATA": "/data"}.items()
+    assert SERVICES["watcher"]["environment"].items() >= {**clients.FAKE_IDENTITY, "RUNNER_DATA": "/data"}.items()
 
 
 def test_the_lambda_starts_the_images_handler():

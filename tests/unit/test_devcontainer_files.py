@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from runner import aws
+from runner.aws import clients
 
 FOLDER = Path(".devcontainer")
 DESCRIBED = json.loads((FOLDER / "devcontainer.json").read_text())
@@ -33,8 +33,8 @@ def test_it_opens_no_port_and_reaches_the_local_endpoint_only():
     assert not DESCRIBED.keys() & {"appPort", "forwardPorts", "runArgs", "features"}
     assert not DEV.keys() & {"ports", "network_mode", "privileged", "cap_add"}
     given = {name: value for name, value in DEV["environment"].items() if name.startswith("AWS_")}
-    assert given == aws.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566"}
-    assert aws.require_local(given["AWS_ENDPOINT_URL"])
+    assert given == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566"}
+    assert clients.require_local(given["AWS_ENDPOINT_URL"])
 
 
 def test_the_base_is_that_of_the_project_and_can_be_replaced():

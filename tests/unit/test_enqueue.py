@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.aws.s3 import Listed
 from runner.enqueue import Progress, Request
-from runner.listing import Listed
 from runner.messages import s3_events
 from runner.messages.s3_events import event
 

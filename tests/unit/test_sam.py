@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from runner import aws, sam
+from runner import sam
+from runner.aws import clients
 from runner.errors import StackError, TemplateError
 from runner.intrinsics import tree
 
 TEMPLATE = Path("template.yaml")
 FUNCTION = "PipelineFunction"
-LOCAL = aws.local_environment("http://localstack:4566")
+LOCAL = clients.local_environment("http://localstack:4566")
 
 
 def test_sam_build_is_told_the_names_of_what_env_says_and_no_value():

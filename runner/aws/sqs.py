@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runner import aws, localstack
+from runner.aws import clients, emulator_api
 from runner.errors import EventError
 from runner.messages import s3_events
 from runner.messages.run_record import Version
@@ -57,10 +57,10 @@ class Queues:
 
     def __init__(self, endpoint_url: str, template: StackTemplate) -> None:
         self._endpoint_url, self._template = endpoint_url, template
-        self._sqs = aws.local_sqs(endpoint_url)
+        self._sqs = clients.local_sqs(endpoint_url)
 
     def _url(self, name: str) -> str:
-        with aws.answering("The queues do"):
+        with clients.answering("The queues do"):
             return self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
 
     def depths(self) -> tuple[int, int]:
@@ -68,7 +68,7 @@ class Queues:
         found = []
         for name in (self._template.queue_name, self._template.dead_letter_queue_name):
             url = self._url(name)
-            with aws.answering("The queues do"):
+            with clients.answering("The queues do"):
                 known = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
             found.append(
                 int(known["ApproximateNumberOfMessages"]) + int(known["ApproximateNumberOfMessagesNotVisible"])
@@ -84,12 +84,12 @@ class Queues:
         return self._look(self._template.dead_letter_queue_name)
 
     def _look(self, name: str) -> list[Message]:
-        return [read(message) for message in localstack.messages(self._endpoint_url, self._url(name))]
+        return [read(message) for message in emulator_api.messages(self._endpoint_url, self._url(name))]
 
     def send(self, body: str) -> None:
         """Put a message into the queue."""
         url = self._url(self._template.queue_name)
-        with aws.answering("The queues do"):
+        with clients.answering("The queues do"):
             self._sqs.send_message(QueueUrl=url, MessageBody=body)
 
     def take_dead(self, wanted: Callable[[Message], bool], handle: Callable[[Message], bool]) -> int:
@@ -102,7 +102,7 @@ class Queues:
         """
         url, deleted = self._url(self._template.dead_letter_queue_name), 0
         passed: dict[str, str] = {}  # by message id, the receipt handles of those that stay
-        with aws.answering("The queues do"), contextlib.ExitStack() as stack:
+        with clients.answering("The queues do"), contextlib.ExitStack() as stack:
             stack.callback(lambda: self._show_again(url, list(passed.values())))
             while True:
                 found = self._sqs.receive_message(

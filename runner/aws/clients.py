@@ -16,13 +16,10 @@ from runner.errors import LocalOnlyError, StackError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
     from mypy_boto3_sqs.client import SQSClient
 
 REGION = "us-west-2"
 ACCOUNT = "000000000000"
-# A tag on the source bucket that names its life: LocalStack forgets everything, and a new bucket gets a new epoch.
-EPOCH_TAG = "epoch"
 _COMPOSE_SERVICE = "localstack"
 # Nothing else may be in it: what parsers of URLs read differently, such as "http://a\\@b", is no endpoint.
 _ENDPOINT = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?/?", re.IGNORECASE)
@@ -177,32 +174,3 @@ def answering(what: str = "S3 does") -> Iterator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         raise StackError(f"{what} not answer: {error}. Is the stack starting? Try again.") from error
-
-
-def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
-    """The life of a local bucket, or None when it is not there or not yet complete."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        tags = client.get_bucket_tagging(Bucket=bucket_name)["TagSet"]
-    except (ClientError, BotoCoreError):
-        return None
-    return next((tag["Value"] for tag in tags if tag["Key"] == EPOCH_TAG), None)
-
-
-def object_etag(client: S3Client, bucket_name: str, key: str) -> str | None:
-    """The ETag of an object; None when there is none."""
-    found = head(client, bucket_name, key)
-    return found["ETag"].strip('"') if found else None
-
-
-def head(client: S3Client, bucket_name: str, key: str) -> HeadObjectOutputTypeDef | None:
-    """What S3 tells of an object without its content; None when there is none."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return client.head_object(Bucket=bucket_name, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "403"):  # without the right to list, a missing object gives 403
-            return None
-        raise
