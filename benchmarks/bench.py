@@ -21,8 +21,9 @@ from pathlib import Path
 
 from measured_stack import MeasuredStack
 
-from runner import pipeline, routing, template
+from runner import pipeline, routing
 from runner.aws import clients
+from runner.template import stack_template
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data/samples/a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
@@ -131,7 +132,7 @@ def noop(work: Path, backend: str, count: int) -> dict[str, float]:
 
 def put_receive_delete(stack: MeasuredStack, count: int) -> None:
     """LocalStack's own share of the path and no more, by one client: an object in, its message out and deleted."""
-    described = template.load(ROOT / "template.yaml")
+    described = stack_template.load(ROOT / "template.yaml")
     s3, sqs = clients.local_s3(stack.endpoint_url), clients.local_sqs(stack.endpoint_url)
     bucket, name = "bare", "bare"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": clients.REGION})

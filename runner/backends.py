@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from runner import compose, template
+from runner import compose
 from runner.errors import StackError
 from runner.history import History, Run
 from runner.lambdas import free_port
 from runner.messages.run_record import FINAL
 from runner.outputs import is_mirrored
+from runner.template import stack_template
 
 T = TypeVar("T")
 # How this machine reaches packages, for the environments that scripts make at their first use.
@@ -176,7 +177,7 @@ class DockerStack(Stack):
             "COMPOSE_PROJECT_NAME": self.project,
             "RUNNER_DATA": str(data),
             "LOCALSTACK_PORT": str(free_port()),
-            **compose.variables(template.load(Path(variables.get("RUNNER_ROOT", root), "template.yaml"))),
+            **compose.variables(stack_template.load(Path(variables.get("RUNNER_ROOT", root), "template.yaml"))),
             **variables,
         }
         self._env_file = data / "compose.env"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import account, presence, routing, template
+from runner import account, presence, routing
 from runner.aws import clients
 from runner.aws.s3 import Listed
 from runner.enqueue import Progress, Request, send
@@ -18,6 +18,7 @@ from runner.errors import SettingsError, StackError, StoppedError
 from runner.settings import Settings
 from runner.submit import default_key
 from runner.supervisor import Stop
+from runner.template import stack_template
 from runner.terminal import progress, results, say
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def local(
         StackError: no stack runs on the data folder.
     """
     endpoint_url = presence.require_running(settings)
-    described = template.load(settings.root / "template.yaml")
+    described = stack_template.load(settings.root / "template.yaml")
     s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
     asked = request(settings, described.source_bucket, wanted, since, until)
     where = f"local {s3.bucket_epoch(s3, described.source_bucket)}"

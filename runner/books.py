@@ -17,7 +17,7 @@ from runner.ledger import Ledger
 from runner.messages.run_record import FINAL, Failure, Input, RunRecord, Version, new_record
 from runner.messages.s3_events import object_event
 from runner.settings import Settings
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 @dataclass

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from runner import provision
 from runner.aws import clients, emulator_api
 from runner.supervisor import Child
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 class Buckets:

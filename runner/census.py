@@ -23,7 +23,7 @@ from runner.messages.run_record import Output, Version
 from runner.outputs import RESTORED, is_mirrored
 from runner.settings import Settings
 from runner.settling import Stamp
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

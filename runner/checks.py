@@ -7,9 +7,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import embedded, pipeline, presence, routing, template
+from runner import embedded, pipeline, presence, routing
 from runner.errors import RunnerError
 from runner.settings import Settings
+from runner.template import stack_template
 from runner.terminal import results
 
 
@@ -29,7 +30,7 @@ def problems(settings: Settings) -> Iterator[str]:
     """Everything that is wrong, one line each."""
     described = None
     try:
-        described = template.load(settings.root / "template.yaml")
+        described = stack_template.load(settings.root / "template.yaml")
     except RunnerError as error:
         yield from str(error).splitlines()
     try:

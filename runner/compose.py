@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner import lambda_start
 from runner.errors import StackError
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 def variables(template: StackTemplate) -> dict[str, str]:

@@ -5,23 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runner.settings import Settings
-from runner.template import StackTemplate
-
-_TIMEOUT_S = 3600
-"""For a person at a breakpoint; the emulator would else end the run after the template's seconds."""
 
 
 def prepared(settings: Settings) -> Settings:
     """The settings to go by: there is one port to attach to, so there is one Lambda."""
     return replace(settings, concurrency=1) if settings.debug else settings
-
-
-def patient(template: StackTemplate, settings: Settings) -> StackTemplate:
-    """The template to go by: all who know the function's timeout have to take the same one.
-
-    The queue needs no change, because the poller renews its hold on a message for as long as a run takes.
-    """
-    return replace(template, function_timeout_s=_TIMEOUT_S) if settings.debug else template
 
 
 def interpreter(settings: Settings) -> list[str]:

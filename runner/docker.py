@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import compose, routing, template
+from runner import compose, routing
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.presence import announced, only_one
 from runner.settings import Settings
 from runner.supervisor import Child, Stop, Supervisor
+from runner.template import stack_template
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _OLDEST_COMPOSE = (2, 26)
@@ -70,7 +71,7 @@ def running(settings: Settings, say: Callable[[str], None], stop: Stop) -> Itera
     reason = why_not()
     if reason:
         raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` needs none.")
-    described = template.load(settings.root / "template.yaml")
+    described = stack_template.load(settings.root / "template.yaml")
     routing.load(settings.root)
     # What Docker mounts it would make as root where it is missing.
     for folder in (settings.data, *(settings.root / name for name in ("pipelines", "shared", "utils"))):
@@ -88,7 +89,7 @@ def running(settings: Settings, say: Callable[[str], None], stop: Stop) -> Itera
 class Stack:
     """A compose project and those who read its logs."""
 
-    def __init__(self, settings: Settings, described: template.StackTemplate, supervisor: Supervisor) -> None:
+    def __init__(self, settings: Settings, described: stack_template.StackTemplate, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._env = environment(settings) | compose.variables(described)
         files = ["compose.yaml", *(["compose.debug.yaml"] if settings.debug else [])]

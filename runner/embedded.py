@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import debugging, lambdas, localstack, routing, template
+from runner import debugging, lambdas, localstack, routing
 from runner.aws import clients
 from runner.buckets import Buckets
 from runner.errors import StackError
 from runner.presence import announced, only_one
 from runner.settings import Settings
 from runner.supervisor import Child, Stop, Supervisor, python
+from runner.template import stack_template
 
 DEFAULT_PORT = 4566
 _PATIENCE_S = 120.0  # a slow machine that is busy with other things takes one minute
@@ -29,7 +30,7 @@ class Stack:
     """A running stack."""
 
     settings: Settings
-    template: template.StackTemplate
+    template: stack_template.StackTemplate
     supervisor: Supervisor
     endpoint_url: str
     buckets: Buckets
@@ -57,7 +58,7 @@ def running(
         RunnerError: template or routes are wrong, the port is taken, a part did not start, or it was stopped.
     """
     settings = debugging.prepared(settings)
-    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
     routing.load(settings.root)
     endpoint_url = _own_endpoint(settings)
     settings = replace(settings, endpoint_url=endpoint_url)
@@ -91,7 +92,7 @@ def _own_endpoint(settings: Settings) -> str:
 
 def _start(
     settings: Settings,
-    described: template.StackTemplate,
+    described: stack_template.StackTemplate,
     supervisor: Supervisor,
     tell_warm: int,
     *,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runner import template
 from runner.books import opened
 from runner.history import History, Run
 from runner.messages import run_summary
@@ -18,6 +17,7 @@ from runner.messages.run_record import Version, versions
 from runner.messages.run_summary import short_id
 from runner.presence import running_at
 from runner.settings import Settings
+from runner.template import stack_template
 from runner.terminal import results
 
 # Columns; a narrower terminal would break each name into many lines.
@@ -51,7 +51,7 @@ def _in_order(run: Run, about: Iterable[Version]) -> tuple[Version, ...]:
 
 def show(settings: Settings, *, as_json: bool) -> None:
     """Print what failed, as a table or as JSON."""
-    with opened(settings, template.load(settings.root / "template.yaml"), running_at(settings)) as books:
+    with opened(settings, stack_template.load(settings.root / "template.yaml"), running_at(settings)) as books:
         dead = None
         if books.backend:
             dead = {version for message in books.backend.queues.dead() for version in message.versions}

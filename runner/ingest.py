@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from runner import archives, pipeline, routing, template
+from runner import archives, pipeline, routing
 from runner.archive_limits import ArchiveLimits
 from runner.errors import RoutingError, UnroutableError
 from runner.messages import run_summary
@@ -16,6 +16,7 @@ from runner.messages.run_record import Failure, failure_of
 from runner.messages.schedule_events import Window
 from runner.sandbox import contained
 from runner.settings import Settings
+from runner.template import stack_template
 from runner.terminal import results
 
 
@@ -55,7 +56,7 @@ def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch:
 def _archive_limits(settings: Settings) -> ArchiveLimits:
     """Those of the function, so that a file fails here as it does there; tsdat alone needs no template."""
     file = settings.root / "template.yaml"
-    return ArchiveLimits.from_env(template.load(file).environment if file.exists() else {})
+    return ArchiveLimits.from_env(stack_template.load(file).environment if file.exists() else {})
 
 
 def vap(settings: Settings, config: Path, begin: datetime, end: datetime) -> int:

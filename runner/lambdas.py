@@ -14,7 +14,7 @@ from pathlib import Path
 from runner.aws import clients
 from runner.errors import StackError
 from runner.supervisor import Child
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 HANDLER = "runner.handler.handler"
 

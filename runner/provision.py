@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from runner.aws import clients
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -10,7 +10,6 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from runner import template
 from runner.aws import s3
 from runner.balance import Remedy, Sheet
 from runner.books import Books, opened
@@ -21,7 +20,8 @@ from runner.messages.run_summary import short_id
 from runner.presence import running_at
 from runner.progress import WAITING_S, Ticker, backlog
 from runner.settings import Settings
-from runner.template import StackTemplate
+from runner.template import stack_template
+from runner.template.stack_template import StackTemplate
 from runner.terminal import results, say
 
 log = logging.getLogger("balance")
@@ -40,7 +40,7 @@ def reconcile(settings: Settings, *, as_json: bool, wait_s: float) -> int:
     Args:
         wait_s: so long wait for what is in progress; what then still is counts as unaccounted for.
     """
-    described = template.load(settings.root / "template.yaml")
+    described = stack_template.load(settings.root / "template.yaml")
     deadline, ticker = time.monotonic() + wait_s, Ticker(say, WAITING_S)
     while True:
         endpoint_url = running_at(settings)

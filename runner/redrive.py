@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from runner import template
 from runner.aws.sqs import Message
 from runner.books import Books, opened
 from runner.errors import StackError
@@ -22,6 +21,7 @@ from runner.messages.run_summary import title
 from runner.presence import running_at
 from runner.progress import Ticker
 from runner.settings import Settings
+from runner.template import stack_template
 from runner.terminal import results, say
 
 # What has used up its attempts comes into the dead-letter queue when somebody receives it the next time.
@@ -37,7 +37,7 @@ def retry(settings: Settings, ids: Sequence[str], *, everything: bool) -> int:
     endpoint_url = running_at(settings)
     if endpoint_url is None:
         raise StackError(f"No stack runs on {settings.data}, so nothing can be tried. `runner up`, then this again.")
-    with opened(settings, template.load(settings.root / "template.yaml"), endpoint_url) as books:
+    with opened(settings, stack_template.load(settings.root / "template.yaml"), endpoint_url) as books:
         chosen = _chosen(books, ids, everything=everything)
         _await_dead_letters(books, chosen)
         for failure in chosen:  # before the messages move: else a quick run would end before this is entered
@@ -65,7 +65,7 @@ def forget(settings: Settings, ids: Sequence[str], why: str) -> None:
     """
     if not why.strip():
         raise StackError("--why is empty. Say why these files are not needed: it is kept in the history.")
-    with opened(settings, template.load(settings.root / "template.yaml"), running_at(settings)) as books:
+    with opened(settings, stack_template.load(settings.root / "template.yaml"), running_at(settings)) as books:
         chosen = _chosen(books, ids, everything=False)
         given_up = {version for failure in chosen for version in failure.versions}
         if books.backend:  # else LocalStack has forgotten it already

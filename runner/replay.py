@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from runner import debugging, presence, template, trigger
+from runner import presence, trigger
 from runner.aws import clients
 from runner.errors import EventError, SettingsError
 from runner.history import History
@@ -22,6 +22,7 @@ from runner.messages.run_record import RunRecord
 from runner.messages.s3_events import sqs_event
 from runner.seen import Event, Seen
 from runner.settings import Settings
+from runner.template import stack_template
 from runner.terminal import results
 
 
@@ -64,7 +65,7 @@ def save(settings: Settings, number: int, path: Path) -> None:
     if path.exists():
         raise SettingsError(f"{path} is there already. Remove it, or choose another name.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    event = _as_lambda_gets_it(_event(settings, number), template.load(settings.root / "template.yaml"))
+    event = _as_lambda_gets_it(_event(settings, number), stack_template.load(settings.root / "template.yaml"))
     path.write_text(json.dumps(event, indent=2) + "\n", encoding="utf-8")
     results.print(f"saved {path}", markup=False)
 
@@ -76,7 +77,7 @@ def replay(settings: Settings, number: int, *, as_json: bool) -> int:
         SettingsError: there is no such event.
         StackError: no stack runs on the data folder.
     """
-    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
     return trigger.send(settings, described, _event(settings, number).body or "", as_json=as_json)
 
 
@@ -89,7 +90,7 @@ def direct(settings: Settings, number: int, *, as_json: bool) -> int:
         SettingsError: there is no such event.
         StackError: no stack runs on the data folder.
     """
-    described = template.load(settings.root / "template.yaml")
+    described = stack_template.load(settings.root / "template.yaml")
     event = _as_lambda_gets_it(_event(settings, number), described)
     endpoint_url = presence.require_running(settings)
     os.environ.update({name: value for name, value in described.environment.items() if not value.startswith("/tmp")})  # noqa: S108
@@ -123,7 +124,7 @@ def _event(settings: Settings, number: int) -> Event:
     return event
 
 
-def _as_lambda_gets_it(event: Event, described: template.StackTemplate) -> dict[str, Any]:
+def _as_lambda_gets_it(event: Event, described: stack_template.StackTemplate) -> dict[str, Any]:
     """As the poller makes it, with the attributes of a first attempt."""
     sent_ms = str(round(event.seen_at * 1000))
     attributes = {

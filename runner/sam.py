@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from runner import intrinsics, presence, template
+from runner import presence
 from runner.aws import clients
 from runner.errors import StackError, TemplateError
 from runner.settings import Settings
+from runner.template import intrinsics, stack_template
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SAM = _CHECKOUT / ".venv-sam/bin/sam"
@@ -106,7 +107,7 @@ def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]
     network = network_of(presence.running_at(settings))
     described = _written(own / "local.json", told_where_s3_is(intrinsics.tree(built), local))
     # For SAM a variable of the shell counts more than the template's, and HOME is such a one.
-    own_variables = template.load(settings.root / "template.yaml").environment
+    own_variables = stack_template.load(settings.root / "template.yaml").environment
     overrides = _written(own / "environment.json", {"Parameters": {**own_variables, **local}})
     added = ["--template", described, "--docker-network", network, "--env-vars", overrides]
     return [*added, "--config-file", _config(settings.root)], local

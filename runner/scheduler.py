@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.messages.schedule_events import iso
-from runner.schedules import Schedule
+from runner.template.schedules import Schedule
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient

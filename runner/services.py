@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import debugging, presence, template
+from runner import presence
 from runner.aws import clients, emulator_api
 from runner.history import History
 from runner.ledger import Ledger
@@ -23,6 +23,7 @@ from runner.messages import run_summary
 from runner.messages.run_record import RunRecord
 from runner.messages.schedule_events import SOURCE
 from runner.settings import Settings
+from runner.template import stack_template
 from runner.verdicts import Verdict
 from runner.worker import Batch
 
@@ -75,7 +76,7 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
     from runner.provision import provision as make
 
     stop = _stop_event()
-    described = template.load(settings.root / "template.yaml")
+    described = stack_template.load(settings.root / "template.yaml")
     s3, sqs = clients.local_s3(settings.endpoint_url), clients.local_sqs(settings.endpoint_url)
     told = False
     while not stop.is_set():
@@ -97,7 +98,7 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
     from runner.watcher import Watcher
 
     _end_with_any_thread()
-    described = template.load(settings.root / "template.yaml")
+    described = stack_template.load(settings.root / "template.yaml")
     s3 = clients.local_s3(settings.endpoint_url)
     with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
         watcher = Watcher(settings, s3, described.source_bucket, ledger, history)
@@ -120,7 +121,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
     stop = _stop_event()
     _end_with_any_thread()
-    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
     sqs = clients.local_sqs(settings.endpoint_url)
     mirror = Mirror(clients.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
     teller = run_summary.Teller()
@@ -156,7 +157,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
 
 def _beside_the_poller(
-    settings: Settings, described: template.StackTemplate, sqs: SQSClient, mirror: Mirror
+    settings: Settings, described: stack_template.StackTemplate, sqs: SQSClient, mirror: Mirror
 ) -> dict[str, Callable[[threading.Event], None]]:
     """What runs in threads of its process.
 

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner import debugging, docker, embedded, routing, template
+from runner import debugging, docker, embedded, routing
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.history import History, Run
@@ -24,6 +24,7 @@ from runner.presence import running_at
 from runner.settings import Settings
 from runner.submit import default_key, submit
 from runner.supervisor import Stop
+from runner.template import stack_template
 from runner.terminal import results, say
 
 _SAMPLES = Path("data/samples")
@@ -94,7 +95,7 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
             raise StackError(f"{keyed[key]} and {path} would get the same key, {key}. Run one after the other.")
         if reason := refused(key):
             raise StackError(f"{printable(key)} cannot be sent: {reason}")
-    described = debugging.patient(template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
     try:
         with closing(History(settings.state)) as history, _stack(settings, stop) as endpoint_url:
             ended = submit(clients.local_s3(endpoint_url), described, history, keyed, stop, say)

@@ -13,7 +13,7 @@ from runner.history import History, Run
 from runner.messages.run_record import FINAL
 from runner.progress import WAITING_S, Progress, Ticker
 from runner.supervisor import Stop
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

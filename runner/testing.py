@@ -23,13 +23,14 @@ from typing import Any
 
 import pytest
 
-from runner import docker, routing, template
+from runner import docker, routing
 from runner.aws import clients
 from runner.backends import DockerStack, EmbeddedStack, Stack
 from runner.datasets import assert_datasets_match
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
 from runner.submit import default_key
+from runner.template import stack_template
 
 __all__ = ["assert_datasets_match"]  # for tests to import from here
 
@@ -89,7 +90,7 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
 
     The event is a dict or a JSON file; `files` maps keys to files. Breakpoints in pipelines work as in any test.
     """
-    described = template.load(Settings.from_env({}).root / "template.yaml")
+    described = stack_template.load(Settings.from_env({}).root / "template.yaml")
     variables = {**described.environment, **clients.local_environment(stack.endpoint_url), "HOME": os.environ["HOME"]}
     for name in filter(clients.leads_away, list(os.environ)):
         monkeypatch.delenv(name)

@@ -10,17 +10,18 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from runner import debugging, presence, template
+from runner import presence
 from runner.aws import clients
 from runner.errors import SettingsError, StoppedError
 from runner.history import History
 from runner.messages import run_summary
 from runner.messages.schedule_events import Window, iso
 from runner.outputs import await_mirrored
-from runner.schedules import Schedule
 from runner.settings import Settings
 from runner.submit import submit_message
 from runner.supervisor import Stop
+from runner.template import stack_template
+from runner.template.schedules import Schedule
 from runner.terminal import results, say
 
 _SHOWN = 3
@@ -61,7 +62,7 @@ def trigger(settings: Settings, name: str, begin: datetime | None, end: datetime
         SettingsError: there is no such schedule, or only one of the times was given.
         StackError: no stack runs on the data folder.
     """
-    described = debugging.patient(_load(settings), settings)
+    described = stack_template.patient(_load(settings), settings)
     body = message(described.schedules, name, begin, end, datetime.now(UTC))
     return send(settings, described, body, as_json=as_json)
 
@@ -86,7 +87,7 @@ def message(
     return json.dumps({**json.loads(body), "window": Window(begin, end).as_json()})
 
 
-def send(settings: Settings, described: template.StackTemplate, body: str, *, as_json: bool) -> int:
+def send(settings: Settings, described: stack_template.StackTemplate, body: str, *, as_json: bool) -> int:
     """Send a message to the running stack's queue and show the runs that it led to; gives the exit code.
 
     Raises:
@@ -112,5 +113,5 @@ def send(settings: Settings, described: template.StackTemplate, body: str, *, as
     return 0 if all(run.outcome == "succeeded" for run in runs) else 1
 
 
-def _load(settings: Settings) -> template.StackTemplate:
-    return template.load(settings.root / "template.yaml")
+def _load(settings: Settings) -> stack_template.StackTemplate:
+    return stack_template.load(settings.root / "template.yaml")

@@ -16,9 +16,9 @@ import pytest
 import scheduling
 from xdist.remote import Producer
 
-from runner import template
 from runner.aws import clients
 from runner.backends import DockerStack, EmbeddedStack, Stack, environment
+from runner.template import stack_template
 from runner.testing import require_docker
 
 ROOT = Path.cwd()
@@ -160,12 +160,12 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[accounts.Accou
 
 
 @pytest.fixture(scope="session")
-def described() -> template.StackTemplate:
+def described() -> stack_template.StackTemplate:
     """What template.yaml says."""
-    return template.load(ROOT / "template.yaml")
+    return stack_template.load(ROOT / "template.yaml")
 
 
-def queue_depths(stack: Stack, described: template.StackTemplate) -> dict[str, int]:
+def queue_depths(stack: Stack, described: stack_template.StackTemplate) -> dict[str, int]:
     """How many messages are in the queue (waiting and in flight) and in the dead-letter queue."""
     sqs = clients.local_sqs(stack.endpoint_url)
     depths = {}

@@ -11,7 +11,7 @@ from runner.aws import clients, emulator_api
 from runner.errors import EventError
 from runner.messages import s3_events
 from runner.messages.run_record import Version
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 # How long a dead letter is hidden from others while it is looked for.
 _SEARCH_S = 30

@@ -18,7 +18,7 @@ from runner.aws import clients, emulator_api
 from runner.backends import Stack, eventually
 from runner.rie import Emulator
 from runner.supervisor import Supervisor
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 NAME = "buoy.z05.00.20201201.000000"
 UNSAFE = "It is not read; make it again"

@@ -13,7 +13,7 @@ from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Answer, Emulator
 from runner.supervisor import Supervisor
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 EVENTS = ROOT / "tests" / "events"
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

@@ -18,10 +18,10 @@ from expansion import REGION, expanded
 from runner import lambdas, localstack, provision
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
-from runner.intrinsics import Template
 from runner.rie import Emulator
 from runner.supervisor import Supervisor
-from runner.template import StackTemplate
+from runner.template.intrinsics import Template
+from runner.template.stack_template import StackTemplate
 
 # Stores a file that is large enough to go in parts, and reads back what is stored, as pipelines of pipelines do.
 PIPELINE = """

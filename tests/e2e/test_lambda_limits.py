@@ -22,7 +22,7 @@ from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
 from runner.supervisor import Supervisor
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 from runner.testing import require_docker
 from runner.worker import Worker
 

@@ -21,7 +21,7 @@ from runner.aws import clients
 from runner.backends import DockerStack, Stack, eventually
 from runner.errors import StackError
 from runner.history import Run
-from runner.intrinsics import Template
+from runner.template.intrinsics import Template
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEY = f"tide_gauge/mcrl/{TIDE.name}"

@@ -22,7 +22,7 @@ from ledger import messages, objects_of
 from runner.aws import clients
 from runner.backends import Stack, eventually
 from runner.history import Run
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 from runner.testing import assert_datasets_match
 
 SAMPLE_BUOYS = sorted((SAMPLES / "a2e_buoy_ingest").glob("*/*.zip"))

@@ -25,7 +25,7 @@ from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
 from runner.messages.s3_events import object_event
 from runner.settings import Settings
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 TOLD = "failures/buoy.z05.00.20201201.000000.zip"
 RETRIED = [f"tide_gauge/mcrl/retry/tide_20210{n}01000000.log" for n in (1, 2)]

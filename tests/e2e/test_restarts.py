@@ -15,7 +15,7 @@ from conftest import runner, running
 
 from runner.aws.sqs import Queues
 from runner.backends import eventually
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 KEPT, GONE, CHANGED = LOST = [f"lost/buoy.z05.00.2020120{n}.000000.zip" for n in (1, 2, 3)]

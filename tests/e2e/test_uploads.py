@@ -24,7 +24,7 @@ from runner.messages.run_record import new_record
 from runner.settings import Settings
 from runner.submit import submit, submit_message
 from runner.supervisor import Stop
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -14,7 +14,7 @@ from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
 from runner.supervisor import Supervisor
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 # Stores what it reads, and does what else the file's name says; "replaced" is the newer version.
 PIPELINE = """

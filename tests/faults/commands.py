@@ -10,7 +10,7 @@ from typing import Any
 import ledger
 
 from runner.backends import Stack, environment
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 def _ask(stack: Stack, command: str, *options: str) -> tuple[int, Any]:

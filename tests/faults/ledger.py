@@ -23,7 +23,7 @@ from runner.aws import clients
 from runner.backends import Stack, eventually
 from runner.errors import StackError
 from runner.settings import IGNORED_NAMES
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 _PART_BYTES = 16 * 1024 * 1024
 Expected = Callable[[str, bytes], dict[str, bytes]]

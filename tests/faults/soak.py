@@ -23,11 +23,11 @@ import digests
 import killing
 import ledger
 
-from runner import template
 from runner.backends import EmbeddedStack, eventually
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.settings import Settings
+from runner.template import stack_template
 
 KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
 # So many files may be under way; a flood of all at once would hide what a kill does to files at other stages.
@@ -63,7 +63,7 @@ class Soak:
         stack = EmbeddedStack(self.folder / "data", "--concurrency", "2", RUNNER_ROOT=str(root))
         try:
             self._stress(stack)
-            described = template.load(Settings.from_env({}).root / "template.yaml")
+            described = stack_template.load(Settings.from_env({}).root / "template.yaml")
             self.sheet = ledger.balanced(stack, described, digests.expected, lost=True, patience_s=120)
             self.runs = len(stack.history.runs())
         finally:

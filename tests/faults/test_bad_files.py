@@ -14,7 +14,7 @@ from halves import write_in_two
 from ledger import balanced, etag, messages, objects_of
 
 from runner.backends import Stack, eventually
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 

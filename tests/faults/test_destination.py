@@ -14,7 +14,7 @@ from ledger import balanced
 
 from runner.aws import clients
 from runner.backends import Stack, eventually
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from ledger import balanced
 
 from runner import docker
 from runner.backends import DockerStack, Stack, eventually
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 from runner.testing import require_docker
 
 # Long enough for the init phase, which counts against it.

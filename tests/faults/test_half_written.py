@@ -8,7 +8,7 @@ from halves import write_in_two
 from ledger import balanced, etag
 
 from runner.backends import Stack, eventually
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 @pytest.fixture(params=["embedded", "docker"])

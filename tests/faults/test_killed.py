@@ -20,7 +20,7 @@ from runner.aws import clients
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.messages.s3_events import object_event
 from runner.rie import Emulator
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 LARGE_BYTES = 96 * 1024 * 1024
 

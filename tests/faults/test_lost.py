@@ -17,7 +17,7 @@ from ledger import Sheet, balanced, etag, messages
 
 from runner.aws import clients, emulator_api, s3
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from ledger import balanced, etag
 
 from runner.aws import clients
 from runner.backends import Stack, eventually
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 CAFE = "café"
 NAMES = [

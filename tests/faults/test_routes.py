@@ -8,7 +8,7 @@ from digests import expected
 from ledger import balanced
 
 from runner.backends import Stack
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 @pytest.fixture(params=["embedded", "docker"])

@@ -14,7 +14,7 @@ from commands import failures
 from ledger import balanced
 
 from runner.backends import Stack
-from runner.template import StackTemplate
+from runner.template.stack_template import StackTemplate
 
 
 @pytest.fixture(params=["embedded", "docker"])

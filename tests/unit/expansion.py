@@ -13,7 +13,7 @@ import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from runner.intrinsics import Template
+from runner.template.intrinsics import Template
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 REGION = "us-west-2"

@@ -25,7 +25,7 @@ from runner.ledger import Ledger, Upload
 from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, new_record
 from runner.settings import Settings
 from runner.settling import Stamp
-from runner.template import load
+from runner.template.stack_template import load
 
 KEYS = st.sampled_from(["a.csv", "b/é.csv", "c d.csv"])
 TEMPLATE = load(Path("template.yaml"))

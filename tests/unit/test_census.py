@@ -8,7 +8,7 @@ from runner.history import History
 from runner.ledger import Ledger, Upload
 from runner.messages.run_record import new_record
 from runner.settings import Settings
-from runner.template import load
+from runner.template.stack_template import load
 
 TEMPLATE = load(Path("template.yaml"))
 FILES = 2000

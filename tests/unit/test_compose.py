@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import compose, debugging, lambda_start, lambdas, template
+from runner import compose, lambda_start, lambdas
 from runner.aws import clients
 from runner.backends import environment
 from runner.settings import Settings
+from runner.template import stack_template
 
 COMPOSE = yaml.safe_load(Path("compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 TEMPLATE = Path("template.yaml").read_text()
-DESCRIBED = template.load(Path("template.yaml"))
+DESCRIBED = stack_template.load(Path("template.yaml"))
 
 
 def resolved(node: object) -> object:
@@ -122,7 +123,7 @@ def test_only_folders_are_mounted():
 
 def test_under_the_debugger_emulator_and_poller_wait_alike():
     given = DEBUG["poller"]["environment"]
-    patient = debugging.patient(DESCRIBED, Settings.from_env(given))
+    patient = stack_template.patient(DESCRIBED, Settings.from_env(given))
     assert given == {"RUNNER_DEBUG": "true"}
     assert DEBUG["lambda"]["environment"]["AWS_LAMBDA_FUNCTION_TIMEOUT"] == str(patient.function_timeout_s) == "3600"
     assert DEBUG["lambda"]["scale"] == 1

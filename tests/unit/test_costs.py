@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import template
+from runner.template import stack_template
 
 TEXT = Path("docs/costs.md").read_text(encoding="utf-8")
-DESCRIBED = template.load(Path("template.yaml"))
+DESCRIBED = stack_template.load(Path("template.yaml"))
 ROWS = re.findall(r"^\| ([^|*]+) \| ([\d.,]+)[^|]*\| \$([\d.]+) \| \$([\d.]+) \|$", TEXT, re.MULTILINE)
 
 

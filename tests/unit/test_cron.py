@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.cron import Cron
+from runner.template.cron import Cron
 
 DAYS = [date(2023, 12, 1) + timedelta(days=n) for n in range(900)]
 

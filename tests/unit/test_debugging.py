@@ -1,24 +1,25 @@
 from pathlib import Path
 
-from runner import debugging, template
+from runner import debugging
 from runner.settings import Settings
+from runner.template import stack_template
 
-DESCRIBED = template.load(Path("template.yaml"))
+DESCRIBED = stack_template.load(Path("template.yaml"))
 PLAIN = Settings.from_env({"LAMBDA_CONCURRENCY": "3"})
 DEBUG = Settings.from_env({"LAMBDA_CONCURRENCY": "3", "RUNNER_DEBUG": "true", "RUNNER_DEBUG_PORT": "5679"})
 
 
 def test_without_a_debugger_nothing_changes():
     assert debugging.prepared(PLAIN) == PLAIN
-    assert debugging.patient(DESCRIBED, PLAIN) == DESCRIBED
+    assert stack_template.patient(DESCRIBED, PLAIN) == DESCRIBED
     assert debugging.interpreter(PLAIN) == ["-m"]
     assert debugging.hint(PLAIN) == ""
 
 
 def test_with_one_there_is_one_lambda_and_time_for_it():
     assert debugging.prepared(DEBUG).concurrency == 1
-    assert debugging.patient(DESCRIBED, DEBUG).function_timeout_s == 3600
-    assert debugging.patient(DESCRIBED, DEBUG).visibility_timeout_s == DESCRIBED.visibility_timeout_s
+    assert stack_template.patient(DESCRIBED, DEBUG).function_timeout_s == 3600
+    assert stack_template.patient(DESCRIBED, DEBUG).visibility_timeout_s == DESCRIBED.visibility_timeout_s
 
 
 def test_the_debugger_listens_on_this_machine_only_and_the_user_is_told_where():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from expansion import REGION, TEMPLATE, VARIANTS, expanded, references
 
-from runner.intrinsics import Template
+from runner.template.intrinsics import Template
 
 # Lists of keys, and the streams of one log group.
 WILDCARDS = {

@@ -7,7 +7,7 @@ import pytest
 from runner import sam
 from runner.aws import clients
 from runner.errors import StackError, TemplateError
-from runner.intrinsics import tree
+from runner.template.intrinsics import tree
 
 TEMPLATE = Path("template.yaml")
 FUNCTION = "PipelineFunction"

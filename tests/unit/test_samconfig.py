@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import template
+from runner.template import stack_template
 
 CONFIG = tomllib.loads(Path("samconfig.toml").read_text(encoding="utf-8"))
 ENVIRONMENTS = ("default", "dev", "prod")
@@ -66,7 +66,7 @@ def test_production_is_asked_for():
 
 
 def test_environments_share_nothing():
-    described = [template.load(Path("template.yaml"), overrides(name)) for name in ENVIRONMENTS]
+    described = [stack_template.load(Path("template.yaml"), overrides(name)) for name in ENVIRONMENTS]
     for names in (
         [one.source_bucket for one in described] + [one.destination_bucket for one in described],
         [one.function_name for one in described],

@@ -11,7 +11,7 @@ from runner.messages.run_record import new_record
 from runner.messages.schedule_events import iso
 from runner.rie import Answer
 from runner.scheduler import Timetable
-from runner.schedules import Schedule
+from runner.template.schedules import Schedule
 from runner.verdicts import verdicts
 
 START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)

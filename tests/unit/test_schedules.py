@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import template
 from runner.errors import EventError, TemplateError
 from runner.messages.schedule_events import Window, iso, read
-from runner.schedules import Schedule
+from runner.template import stack_template
+from runner.template.schedules import Schedule
 
 TEXT = Path("template.yaml").read_text()
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -82,7 +82,7 @@ def test_nothing_is_due_before_the_start_or_after_the_end():
 
 
 def test_the_shipped_schedule_asks_for_the_day_before():
-    (schedule,) = template.load(Path("template.yaml")).schedules
+    (schedule,) = stack_template.load(Path("template.yaml")).schedules
     asked = schedule.asks(datetime(2020, 12, 2, 2, 30, tzinfo=UTC))
     assert str(asked.window) == "2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z"
     assert (asked.schedule, asked.bucket, asked.prefix) == ("buoy-wind-hourly", None, "")
@@ -173,7 +173,7 @@ def test_what_is_wrong_with_a_schedule_shows_at_the_start(tmp_path: Path, old: s
     assert old in TEXT
     (tmp_path / "template.yaml").write_text(TEXT.replace(old, new))
     with pytest.raises(TemplateError) as caught:
-        template.load(tmp_path / "template.yaml")
+        stack_template.load(tmp_path / "template.yaml")
     assert str(caught.value).startswith(f"template.yaml: {text}")
 
 
@@ -183,10 +183,10 @@ def test_a_schedule_for_another_queue_is_not_ours(tmp_path: Path):
     )
     assert changed != TEXT
     (tmp_path / "template.yaml").write_text(changed)
-    assert template.load(tmp_path / "template.yaml").schedules == ()
+    assert stack_template.load(tmp_path / "template.yaml").schedules == ()
 
 
 def test_the_state_comes_from_the_parameter():
-    (schedule,) = template.load(Path("template.yaml"), {"ScheduleState": "ENABLED"}).schedules
+    (schedule,) = stack_template.load(Path("template.yaml"), {"ScheduleState": "ENABLED"}).schedules
     assert schedule.enabled
     assert json.loads(schedule.input)["schedule"] == schedule.name == "buoy-wind-hourly"

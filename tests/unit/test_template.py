@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from runner.errors import TemplateError
-from runner.intrinsics import Template
-from runner.schedules import Schedule
-from runner.template import StackTemplate, load
+from runner.template.intrinsics import Template
+from runner.template.schedules import Schedule
+from runner.template.stack_template import StackTemplate, load
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 TEXT = TEMPLATE.read_text(encoding="utf-8")

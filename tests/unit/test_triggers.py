@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import TemplateError
-from runner.template import load
+from runner.template.stack_template import load
 
 TEMPLATE = Path("template.yaml")
 TEXT = TEMPLATE.read_text(encoding="utf-8")

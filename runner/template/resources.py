@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.errors import TemplateError
-from runner.intrinsics import Template, as_text, is_intrinsic
+from runner.template.intrinsics import Template, as_text, is_intrinsic
 
 _FUNCTION, _QUEUE = "AWS::Serverless::Function", "AWS::SQS::Queue"
 

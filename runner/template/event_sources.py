@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from runner.intrinsics import Template
-from runner.parts import Part, parts
+from runner.template.intrinsics import Template
+from runner.template.resources import Part, parts
 
 _BUCKET = "AWS::S3::Bucket"
 _CREATED = "s3:ObjectCreated:*"

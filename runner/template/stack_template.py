@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner import triggers
 from runner.errors import TemplateError
-from runner.intrinsics import Template, as_text
-from runner.parts import Part, function_of_queue, parts, policy_of, queue_with
-from runner.schedules import Schedule, find
+from runner.settings import Settings
+from runner.template import event_sources
+from runner.template.intrinsics import Template, as_text
+from runner.template.resources import Part, function_of_queue, parts, policy_of, queue_with
+from runner.template.schedules import Schedule, find
 
 # CloudFormation and SQS call them the same.
 _QUEUE_ATTRIBUTES = (
@@ -91,7 +92,7 @@ def _described(template: Template) -> StackTemplate:
     redrive = queue.part("RedrivePolicy")
     dead_arn = redrive.text("deadLetterTargetArn", "Add a dead-letter queue: it keeps what cannot be processed.")
     dead = queue_with(template, dead_arn, redrive.at)
-    source = triggers.find(template, queue_arn, event.at)
+    source = event_sources.find(template, queue_arn, event.at)
     scaling = event.part("ScalingConfig")
     environment = function.part("Environment").part("Variables")
     destination = environment.text("TSDAT_S3_BUCKET_NAME", "tsdat stores there: !Ref the destination bucket.")
@@ -164,3 +165,15 @@ def _architecture(function: Part) -> str:
     if value not in (["x86_64"], ["arm64"]):
         raise function.error("Architectures", f"{value!r} must be [x86_64] or [arm64].")
     return str(value[0])
+
+
+_TIMEOUT_S = 3600
+"""For a person at a breakpoint; the emulator would else end the run after the template's seconds."""
+
+
+def patient(template: StackTemplate, settings: Settings) -> StackTemplate:
+    """The template to go by: all who know the function's timeout have to take the same one.
+
+    The queue needs no change, because the poller renews its hold on a message for as long as a run takes.
+    """
+    return replace(template, function_timeout_s=_TIMEOUT_S) if settings.debug else template

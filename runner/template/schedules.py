@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from runner.cron import Cron
 from runner.errors import EventError
-from runner.intrinsics import Template
 from runner.messages import s3_events
 from runner.messages.schedule_events import SOURCE, Scheduled, iso
+from runner.template.cron import Cron
+from runner.template.intrinsics import Template
 
 _KIND = "AWS::Scheduler::Schedule"
 _FORMS = "Write rate(5 minutes), cron(30 2 * * ? *) or at(2026-12-01T02:30:00)."
