@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from runner.history import History, Run
-from runner.ledger import Ledger
 from runner.messages.run_record import FINAL
-from runner.outputs import is_mirrored
+from runner.state.outputs import is_mirrored
+from runner.state.runs import History, Run
+from runner.state.uploads import Ledger
 
 _PATIENCE_S = 300.0
 

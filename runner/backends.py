@@ -16,10 +16,10 @@ from typing import ClassVar, TypeVar
 
 from runner import compose
 from runner.errors import StackError
-from runner.history import History, Run
 from runner.lambdas import free_port
 from runner.messages.run_record import FINAL
-from runner.outputs import is_mirrored
+from runner.state.outputs import is_mirrored
+from runner.state.runs import History, Run
 from runner.template import stack_template
 
 T = TypeVar("T")

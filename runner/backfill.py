@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import account, presence, routing
+from runner import account, routing
 from runner.aws import clients
 from runner.aws.s3 import Listed
 from runner.enqueue import Progress, Request, send
 from runner.errors import SettingsError, StackError, StoppedError
 from runner.settings import Settings
+from runner.state import stack_lock
 from runner.submit import default_key
 from runner.supervisor import Stop
 from runner.template import stack_template
@@ -45,7 +46,7 @@ def local(
     Raises:
         StackError: no stack runs on the data folder.
     """
-    endpoint_url = presence.require_running(settings)
+    endpoint_url = stack_lock.require_running(settings)
     described = stack_template.load(settings.root / "template.yaml")
     s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
     asked = request(settings, described.source_bucket, wanted, since, until)

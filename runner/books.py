@@ -11,12 +11,12 @@ from runner.aws import clients
 from runner.aws.sqs import Message
 from runner.balance import Finding, Sheet, draw
 from runner.census import Backend, take
-from runner.history import History
 from runner.inbox import Inbox
-from runner.ledger import Ledger
 from runner.messages.run_record import FINAL, Failure, Input, RunRecord, Version, new_record
 from runner.messages.s3_events import object_event
 from runner.settings import Settings
+from runner.state.runs import History
+from runner.state.uploads import Ledger
 from runner.template.stack_template import StackTemplate
 
 

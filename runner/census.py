@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 from runner.aws import clients, s3
 from runner.aws.sqs import Queues
 from runner.balance import LastRun, World
-from runner.history import History, Run
 from runner.inbox import Inbox
-from runner.ledger import Ledger, Upload
 from runner.messages import run_summary
 from runner.messages.object_keys import refused
 from runner.messages.run_record import Output, Version
-from runner.outputs import RESTORED, is_mirrored
 from runner.settings import Settings
-from runner.settling import Stamp
+from runner.state.outputs import RESTORED, is_mirrored
+from runner.state.runs import History, Run
+from runner.state.uploads import Ledger, Stamp, Upload
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:

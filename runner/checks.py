@@ -7,9 +7,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import embedded, pipeline, presence, routing
+from runner import embedded, pipeline, routing
 from runner.errors import RunnerError
 from runner.settings import Settings
+from runner.state import stack_lock
 from runner.template import stack_template
 from runner.terminal import results
 
@@ -39,7 +40,7 @@ def problems(settings: Settings) -> Iterator[str]:
         yield from str(error).splitlines()
     else:
         yield from _config_problems(settings.root, routes, described.destination_bucket if described else "unknown")
-    if not presence.running_at(settings) and _listens(embedded.DEFAULT_PORT):
+    if not stack_lock.running_at(settings) and _listens(embedded.DEFAULT_PORT):
         yield (
             f"port {embedded.DEFAULT_PORT} is in use by something else. "
             "Stop it, or choose another: runner up --port 4567"

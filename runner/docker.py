@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from runner import compose, routing
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
-from runner.presence import announced, only_one
 from runner.settings import Settings
+from runner.state.stack_lock import announced, only_one
 from runner.supervisor import Child, Stop, Supervisor
 from runner.template import stack_template
 

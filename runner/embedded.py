@@ -16,8 +16,8 @@ from runner import debugging, lambdas, localstack, routing
 from runner.aws import clients
 from runner.buckets import Buckets
 from runner.errors import StackError
-from runner.presence import announced, only_one
 from runner.settings import Settings
+from runner.state.stack_lock import announced, only_one
 from runner.supervisor import Child, Stop, Supervisor, python
 from runner.template import stack_template
 

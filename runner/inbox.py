@@ -17,7 +17,7 @@ from watchdog.events import DirCreatedEvent, DirMovedEvent, FileSystemEvent, Fil
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from runner.settling import Stamp
+from runner.state.uploads import Stamp
 
 Happening = Literal["changed", "closed", "arrived", "folder", "wake"]
 

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.aws import s3
 from runner.messages.object_keys import refused
-from runner.outputs import RESTORED
+from runner.state.outputs import RESTORED
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

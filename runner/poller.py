@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner.history import History
 from runner.messages.run_record import RunRecord
 from runner.messages.s3_events import retry_wait_s, sqs_event
 from runner.rie import Answer, Emulator
+from runner.state.runs import History
 from runner.template.stack_template import StackTemplate
 from runner.verdicts import Verdict, verdicts
 from runner.worker import Batch, Worker

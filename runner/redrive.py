@@ -13,14 +13,14 @@ from runner.aws.sqs import Message
 from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import Failure, failures
-from runner.history import Run
 from runner.inbox import Inbox
 from runner.messages.object_keys import printable
 from runner.messages.run_record import FINAL, Outcome, Version, new_record
 from runner.messages.run_summary import title
-from runner.presence import running_at
 from runner.progress import Ticker
 from runner.settings import Settings
+from runner.state.runs import Run
+from runner.state.stack_lock import running_at
 from runner.template import stack_template
 from runner.terminal import results, say
 

@@ -11,17 +11,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from runner import presence, trigger
+from runner import trigger
 from runner.aws import clients
 from runner.errors import EventError, SettingsError
-from runner.history import History
 from runner.messages import run_summary, s3_events
 from runner.messages.object_keys import printable
 from runner.messages.redaction import redacted
 from runner.messages.run_record import RunRecord
 from runner.messages.s3_events import sqs_event
-from runner.seen import Event, Seen
 from runner.settings import Settings
+from runner.state import stack_lock
+from runner.state.received_events import Event, Seen
+from runner.state.runs import History
 from runner.template import stack_template
 from runner.terminal import results
 
@@ -92,7 +93,7 @@ def direct(settings: Settings, number: int, *, as_json: bool) -> int:
     """
     described = stack_template.load(settings.root / "template.yaml")
     event = _as_lambda_gets_it(_event(settings, number), described)
-    endpoint_url = presence.require_running(settings)
+    endpoint_url = stack_lock.require_running(settings)
     os.environ.update({name: value for name, value in described.environment.items() if not value.startswith("/tmp")})  # noqa: S108
     for name in filter(clients.leads_away, list(os.environ)):
         del os.environ[name]

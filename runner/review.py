@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 from runner import routing
 from runner.errors import SettingsError
-from runner.history import History, Run
 from runner.inbox import Inbox
-from runner.ledger import Ledger
 from runner.messages import run_summary
 from runner.messages.object_keys import printable, refused
 from runner.settings import Settings
+from runner.state.runs import History, Run
+from runner.state.uploads import Ledger
 from runner.terminal import results, say
 
 

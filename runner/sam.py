@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from runner import presence
 from runner.aws import clients
 from runner.errors import StackError, TemplateError
 from runner.settings import Settings
+from runner.state import stack_lock
 from runner.template import intrinsics, stack_template
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -104,7 +104,7 @@ def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]
     if not built.exists():
         raise StackError(f"{built} is not there: nothing is built yet. Run `scripts/sam build` first.")
     local = clients.local_environment("http://localstack:4566")
-    network = network_of(presence.running_at(settings))
+    network = network_of(stack_lock.running_at(settings))
     described = _written(own / "local.json", told_where_s3_is(intrinsics.tree(built), local))
     # For SAM a variable of the shell counts more than the template's, and HOME is such a one.
     own_variables = stack_template.load(settings.root / "template.yaml").environment

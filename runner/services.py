@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import presence
 from runner.aws import clients, emulator_api
-from runner.history import History
-from runner.ledger import Ledger
 from runner.messages import run_summary
 from runner.messages.run_record import RunRecord
 from runner.messages.schedule_events import SOURCE
 from runner.settings import Settings
+from runner.state import stack_lock
+from runner.state.runs import History
+from runner.state.uploads import Ledger
 from runner.template import stack_template
 from runner.verdicts import Verdict
 from runner.worker import Batch
@@ -117,7 +117,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     from runner.mirror import Mirror
     from runner.poller import Poller
     from runner.rie import Emulator, replicas
-    from runner.seen import Seen
+    from runner.state.received_events import Seen
 
     stop = _stop_event()
     _end_with_any_thread()
@@ -136,11 +136,11 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
     with ExitStack() as stack:
         if announce:
-            stack.enter_context(presence.only_one(settings))
+            stack.enter_context(stack_lock.only_one(settings))
 
         def on_ready() -> None:
             if announce:
-                stack.enter_context(presence.announced(settings, announce))
+                stack.enter_context(stack_lock.announced(settings, announce))
             _tell_ready(ready_file)
 
         history = stack.enter_context(closing(History(settings.state)))

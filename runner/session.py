@@ -15,13 +15,13 @@ from pathlib import Path
 from runner import debugging, docker, embedded, routing
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
-from runner.history import History, Run
 from runner.messages import run_summary
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL
-from runner.outputs import await_mirrored
-from runner.presence import running_at
 from runner.settings import Settings
+from runner.state.outputs import await_mirrored
+from runner.state.runs import History, Run
+from runner.state.stack_lock import running_at
 from runner.submit import default_key, submit
 from runner.supervisor import Stop
 from runner.template import stack_template

@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-
-class Stamp(NamedTuple):
-    """What tells two states of a file apart: size in bytes, mtime and ctime in ns.
-
-    Unpacking and copying give other content the mtime of the old, often in whole seconds; nobody can choose a ctime.
-    """
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
+from runner.state.uploads import Stamp
 
 # A file that is closed again within this time has a writer that appends.
 _APPENDING_S = 10.0

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from runner.aws import clients
 from runner.errors import StackError
-from runner.history import History, Run
 from runner.messages.run_record import FINAL
 from runner.progress import WAITING_S, Progress, Ticker
+from runner.state.runs import History, Run
 from runner.supervisor import Stop
 from runner.template.stack_template import StackTemplate
 

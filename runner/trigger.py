@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from runner import presence
 from runner.aws import clients
 from runner.errors import SettingsError, StoppedError
-from runner.history import History
 from runner.messages import run_summary
 from runner.messages.schedule_events import Window, iso
-from runner.outputs import await_mirrored
 from runner.settings import Settings
+from runner.state import stack_lock
+from runner.state.outputs import await_mirrored
+from runner.state.runs import History
 from runner.submit import submit_message
 from runner.supervisor import Stop
 from runner.template import stack_template
@@ -93,7 +93,7 @@ def send(settings: Settings, described: stack_template.StackTemplate, body: str,
     Raises:
         StackError: no stack runs on the data folder, or it does not answer.
     """
-    endpoint_url = presence.require_running(settings)
+    endpoint_url = stack_lock.require_running(settings)
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     try:
         with closing(History(settings.state)) as history:

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.aws import emulator_api, s3
-from runner.history import History
 from runner.inbox import FolderEvents, Happening, Inbox
-from runner.ledger import Ledger, Upload
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL, RunRecord
-from runner.outputs import is_mirrored
 from runner.progress import Progress, human_size
 from runner.settings import Settings
-from runner.settling import Settler, Stamp
+from runner.settling import Settler
+from runner.state.outputs import is_mirrored
+from runner.state.runs import History
+from runner.state.uploads import Ledger, Stamp, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from runner.history import Run
 from runner.messages.run_record import Failure, RunRecord, Version
 from runner.messages.s3_events import retry_wait_s
 from runner.messages.tracebacks import folded
+from runner.state.runs import Run
 from runner.verdicts import Verdict
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from dap import Debugger
 from listening import LOOPBACK, listeners
 
 from runner.backends import DockerStack, Stack, eventually
-from runner.history import Run
 from runner.lambdas import free_port
 from runner.messages.run_record import FINAL
+from runner.state.runs import Run
 
 SAMPLE = SAMPLES / "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
 KEY = SAMPLE.relative_to(SAMPLES).as_posix()

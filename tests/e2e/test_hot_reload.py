@@ -12,7 +12,7 @@ import xarray as xr
 from conftest import ROOT, SAMPLES, running_on
 
 from runner.backends import Stack
-from runner.history import Run
+from runner.state.runs import Run
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 TIDE_GAUGE = "pipelines/tide_gauge"

@@ -15,7 +15,7 @@ from runner import lambdas
 from runner.aws import clients, s3
 from runner.backends import Stack, eventually
 from runner.mirror import Mirror
-from runner.outputs import RESTORED
+from runner.state.outputs import RESTORED
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -20,7 +20,7 @@ from expansion import REGION, TEMPLATE, expanded
 from runner.aws import clients
 from runner.backends import DockerStack, Stack, eventually
 from runner.errors import StackError
-from runner.history import Run
+from runner.state.runs import Run
 from runner.template.intrinsics import Template
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

@@ -21,7 +21,7 @@ from ledger import messages, objects_of
 
 from runner.aws import clients
 from runner.backends import Stack, eventually
-from runner.history import Run
+from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
 from runner.testing import assert_datasets_match
 

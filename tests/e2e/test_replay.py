@@ -15,7 +15,7 @@ from conftest import SAMPLES, Supervised, runner
 
 from runner.aws import clients
 from runner.backends import environment, eventually
-from runner.history import Run
+from runner.state.runs import Run
 from runner.testing import assert_datasets_match
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

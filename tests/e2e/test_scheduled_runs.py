@@ -17,8 +17,8 @@ from runner import trigger
 from runner.aws import clients
 from runner.aws.s3 import listed
 from runner.backends import Stack, eventually
-from runner.history import History, Run
 from runner.messages.run_record import FINAL
+from runner.state.runs import History, Run
 from runner.template.stack_template import StackTemplate
 from runner.testing import assert_datasets_match
 from tests.unit import buoy_csv

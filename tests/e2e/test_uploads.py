@@ -17,11 +17,11 @@ from runner.backends import Stack, eventually
 from runner.balance import Finding
 from runner.books import opened
 from runner.errors import StackError
-from runner.history import History
 from runner.inbox import Inbox
-from runner.ledger import Upload
 from runner.messages.run_record import new_record
 from runner.settings import Settings
+from runner.state.runs import History
+from runner.state.uploads import Upload
 from runner.submit import submit, submit_message
 from runner.supervisor import Stop
 from runner.template.stack_template import StackTemplate

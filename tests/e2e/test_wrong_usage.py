@@ -11,8 +11,8 @@ import pytest
 from conftest import SAMPLES, runner
 
 from runner.backends import environment
-from runner.history import History
 from runner.messages.run_record import new_record
+from runner.state.runs import History
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 

@@ -19,12 +19,11 @@ from hypothesis import strategies as st
 from runner.balance import Finding, World, balance, draw, unaccounted
 from runner.census import take
 from runner.failures import Failure, failures
-from runner.history import History
 from runner.inbox import Inbox
-from runner.ledger import Ledger, Upload
 from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, new_record
 from runner.settings import Settings
-from runner.settling import Stamp
+from runner.state.runs import History
+from runner.state.uploads import Ledger, Stamp, Upload
 from runner.template.stack_template import load
 
 KEYS = st.sampled_from(["a.csv", "b/é.csv", "c d.csv"])

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from runner.balance import draw
 from runner.census import take
-from runner.history import History
-from runner.ledger import Ledger, Upload
 from runner.messages.run_record import new_record
 from runner.settings import Settings
+from runner.state.runs import History
+from runner.state.uploads import Ledger, Upload
 from runner.template.stack_template import load
 
 TEMPLATE = load(Path("template.yaml"))

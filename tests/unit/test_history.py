@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.history import History
 from runner.messages.run_record import FINAL, Outcome, RunRecord, new_record
+from runner.state.runs import History
 
 
 def a_run(key: str, etag: str, **fields: object) -> RunRecord:

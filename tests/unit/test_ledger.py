@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from runner.database import database
-from runner.ledger import Ledger, Upload
+from runner.state.database import database
+from runner.state.uploads import Ledger, Upload
 
 BEFORE = """
 CREATE TABLE uploads (

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import presence
 from runner.errors import StackError
 from runner.settings import Settings
+from runner.state import stack_lock
 
 
 @pytest.fixture
@@ -14,25 +14,25 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_running_stack_is_found_once_it_is_announced(settings: Settings):
-    assert presence.running_at(settings) is None
-    with presence.only_one(settings):
-        assert presence.running_at(settings) is None
-        with presence.announced(settings, "http://127.0.0.1:4566"):
-            assert presence.running_at(settings) == "http://127.0.0.1:4566"
+    assert stack_lock.running_at(settings) is None
+    with stack_lock.only_one(settings):
+        assert stack_lock.running_at(settings) is None
+        with stack_lock.announced(settings, "http://127.0.0.1:4566"):
+            assert stack_lock.running_at(settings) == "http://127.0.0.1:4566"
             inside = replace(settings, endpoint_url="http://localstack:4566")
-            assert presence.running_at(inside) == "http://localstack:4566"
-        assert presence.running_at(settings) is None
+            assert stack_lock.running_at(inside) == "http://localstack:4566"
+        assert stack_lock.running_at(settings) is None
 
 
 def test_what_a_killed_stack_left_is_not_believed(settings: Settings):
-    with presence.only_one(settings):
+    with stack_lock.only_one(settings):
         pass
     (settings.state / "stack.json").write_text('{"endpoint_url": "http://127.0.0.1:4566"}')
-    assert presence.running_at(settings) is None
+    assert stack_lock.running_at(settings) is None
 
 
 def test_a_second_stack_is_refused(settings: Settings):
-    with presence.only_one(settings), pytest.raises(StackError) as caught, presence.only_one(settings):
+    with stack_lock.only_one(settings), pytest.raises(StackError) as caught, stack_lock.only_one(settings):
         pass
     assert str(caught.value) == (
         f"A stack already runs on {settings.data}. Use it, stop it, or give this one a folder: --data DIR."

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.replay import told
-from runner.seen import Seen
+from runner.state.received_events import Seen
 
 
 def message(number: int, body: str = "{}") -> dict[str, str]:

@@ -1,4 +1,5 @@
-from runner.settling import Settler, Stamp
+from runner.settling import Settler
+from runner.state.uploads import Stamp
 
 A, B = Stamp(10, 1, 1), Stamp(20, 2, 2)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from runner.database import database
-from runner.settling import Stamp
+from runner.state.database import database
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -70,3 +70,14 @@ class Ledger:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+class Stamp(NamedTuple):
+    """What tells two states of a file apart: size in bytes, mtime and ctime in ns.
+
+    Unpacking and copying give other content the mtime of the old, often in whole seconds; nobody can choose a ctime.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from runner.history import Run
+from runner.state.runs import Run
 
 # Metadata of an object that was put back from the folder into a new bucket: the mtime of its file, in ns. What was in
 # the old bucket may have been newer.

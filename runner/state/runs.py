@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.database import database
 from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, Version, versions
+from runner.state.database import database
 
 _RUNS = """
 CREATE TABLE IF NOT EXISTS runs (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.database import database
+from runner.state.database import database
 
 log = logging.getLogger("events")
 
