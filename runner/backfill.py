@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import account, routing
 from runner.aws import clients
-from runner.aws.s3 import Listed
+from runner.aws.s3 import Listed, bucket_epoch
 from runner.enqueue import Progress, Request, send
 from runner.errors import SettingsError, StackError, StoppedError
 from runner.settings import Settings
@@ -50,7 +50,7 @@ def local(
     described = stack_template.load(settings.root / "template.yaml")
     s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
     asked = request(settings, described.source_bucket, wanted, since, until)
-    where = f"local {s3.bucket_epoch(s3, described.source_bucket)}"
+    where = f"local {bucket_epoch(s3, described.source_bucket)}"
     return _run(settings, where, asked, described.queue_name, s3, sqs, rate_per_s, ask=False)
 
 

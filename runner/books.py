@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.aws import clients
+from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message
 from runner.balance import Finding, Sheet, draw
 from runner.census import Backend, take
@@ -65,11 +66,11 @@ class Books:
         s3, bucket = self.backend.s3, self.template.source_bucket
         path = self.file_of(key, etag)
         with clients.answering():
-            if s3.object_etag(s3, bucket, key) == etag:
+            if object_etag(s3, bucket, key) == etag:
                 self.backend.queues.send(object_event(bucket, key, etag))
                 return True
             if path:
-                s3.upload(s3, bucket, key, path, s3.sha256_of(path))
+                upload(s3, bucket, key, path, sha256_of(path))
         return path is not None
 
     def file_of(self, key: str, etag: str) -> Path | None:

@@ -11,7 +11,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.aws import clients, s3
+from runner.aws import clients
+from runner.aws.s3 import bucket_epoch, head
 from runner.aws.sqs import Queues
 from runner.balance import LastRun, World
 from runner.inbox import Inbox
@@ -108,7 +109,7 @@ def _named(name: str, source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, 
 
 def _elsewhere(backend: Backend) -> tuple[str | None, set[Version], set[Version]]:
     """The source bucket's epoch, and what has a message in the queue and in the dead-letter queue."""
-    epoch = s3.bucket_epoch(backend.s3, backend.template.source_bucket)
+    epoch = bucket_epoch(backend.s3, backend.template.source_bucket)
     queued = {version for message in backend.queues.waiting() for version in message.versions}
     return epoch, queued, {version for message in backend.queues.dead() for version in message.versions}
 
@@ -166,5 +167,5 @@ def _missing(folder: Path, run: Run, backend: Backend | None, *, came: bool) -> 
 
 def _is_stored(s3: S3Client, output: Output) -> bool:
     with clients.answering():
-        found = s3.head(s3, output["bucket"], output["key"])
+        found = head(s3, output["bucket"], output["key"])
     return found is not None and RESTORED not in found["Metadata"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner.aws import s3
+from runner.aws.s3 import EPOCH_TAG, bucket_epoch
 from runner.messages.object_keys import refused
 from runner.state.outputs import RESTORED
 
@@ -47,10 +47,10 @@ class Mirror:
         """
         while not stop.wait(_NEW_BUCKET_INTERVAL_S):
             try:
-                complete = s3.bucket_epoch(self._s3, source_bucket)
-                if complete and not s3.bucket_epoch(self._s3, self._bucket):
+                complete = bucket_epoch(self._s3, source_bucket)
+                if complete and not bucket_epoch(self._s3, self._bucket):
                     self._put_back()
-                    tags: Any = [*self._tags(), {"Key": s3.EPOCH_TAG, "Value": uuid.uuid4().hex}]
+                    tags: Any = [*self._tags(), {"Key": EPOCH_TAG, "Value": uuid.uuid4().hex}]
                     self._s3.put_bucket_tagging(Bucket=self._bucket, Tagging={"TagSet": tags})
             except (ClientError, BotoCoreError, OSError) as error:
                 log.debug("the outputs are not back in %s yet: %s", self._bucket, error)
@@ -58,9 +58,9 @@ class Mirror:
     def is_complete(self, source_bucket: str) -> bool:
         """Whether a run may read what is stored: all is back, or there is no bucket, which the run will tell."""
         try:
-            if s3.bucket_epoch(self._s3, source_bucket) is None:
+            if bucket_epoch(self._s3, source_bucket) is None:
                 return False
-            return any(tag["Key"] == s3.EPOCH_TAG for tag in self._tags())
+            return any(tag["Key"] == EPOCH_TAG for tag in self._tags())
         except ClientError as error:
             return error.response["Error"]["Code"] == "NoSuchBucket"
         except BotoCoreError:

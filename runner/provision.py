@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from runner.aws import clients
+from runner.aws.s3 import EPOCH_TAG, bucket_epoch
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
     LocalStack forgets everything when it stops; a watcher that meets a new epoch uploads again what was lost.
     """
     _make_queues(sqs, template)
-    incomplete = not s3.bucket_epoch(s3, template.source_bucket)
+    incomplete = not bucket_epoch(s3, template.source_bucket)
     if _make_bucket(s3, template.destination_bucket) or incomplete:
         _configure(s3, template.destination_bucket, template)
     if _make_bucket(s3, template.source_bucket) or incomplete:
         _notify(s3, template)
-        _configure(s3, template.source_bucket, template, {"Key": s3.EPOCH_TAG, "Value": uuid.uuid4().hex})
+        _configure(s3, template.source_bucket, template, {"Key": EPOCH_TAG, "Value": uuid.uuid4().hex})
 
 
 def _make_queues(sqs: SQSClient, template: StackTemplate) -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from runner.aws import s3
+from runner.aws.s3 import bucket_epoch
 from runner.balance import Remedy, Sheet
 from runner.books import Books, opened
 from runner.errors import StackError
@@ -174,7 +174,7 @@ class _Marks:
 
 def _marks(books: Books) -> _Marks | None:
     """None while there is no complete backend."""
-    epoch = books.backend and s3.bucket_epoch(books.backend.s3, books.template.source_bucket)
+    epoch = books.backend and bucket_epoch(books.backend.s3, books.template.source_bucket)
     if not books.backend or not epoch:
         return None
     return _Marks(epoch, *books.backend.queues.depths(), books.history.last_id(), books.ledger.last_at())

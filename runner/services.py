@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.aws import clients, emulator_api
+from runner.aws.s3 import bucket_epoch
 from runner.messages import run_summary
 from runner.messages.run_record import RunRecord
 from runner.messages.schedule_events import SOURCE
@@ -81,7 +82,7 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
     told = False
     while not stop.is_set():
         answers = emulator_api.answers(s3)
-        there = answers and bool(s3.bucket_epoch(s3, described.source_bucket))
+        there = answers and bool(bucket_epoch(s3, described.source_bucket))
         if answers and not there:
             with suppress(ClientError, BotoCoreError):  # it went away again; look again
                 make(s3, sqs, described)

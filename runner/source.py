@@ -14,7 +14,8 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from runner.aws import clients, s3
+from runner.aws import clients
+from runner.aws.s3 import object_etag
 from runner.errors import GoneError, ReplacedError
 from runner.messages.run_record import Input
 from runner.messages.s3_events import S3Object
@@ -91,7 +92,7 @@ class Sources:
             ReplacedError: one was.
         """
         for item in self.inputs:
-            if s3.object_etag(clients.s3(), item["bucket"], item["key"]) not in (item["etag"], None):
+            if object_etag(clients.s3(), item["bucket"], item["key"]) not in (item["etag"], None):
                 if len(self.inputs) > 1:  # the others were not, and nobody else runs them
                     raise ReplacedError(f"{item['key']} was replaced {_AMONG_OTHERS}", again=True)
                 raise ReplacedError(_WHILE_STORING if stored else _WHILE_RUNNING, again=stored)

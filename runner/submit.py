@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.aws import clients
+from runner.aws.s3 import sha256_of, upload
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.progress import WAITING_S, Progress, Ticker
@@ -59,7 +60,7 @@ def submit(
     for key, path in files.items():
         on_bytes = Progress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).more  # type: ignore[misc]
         with clients.answering():
-            etags[key] = s3.upload(s3, template.source_bucket, key, path, s3.sha256_of(path), on_bytes)
+            etags[key] = upload(s3, template.source_bucket, key, path, sha256_of(path), on_bytes)
     ticker = Ticker(tell, WAITING_S)
     ended: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s

@@ -25,6 +25,7 @@ import pytest
 
 from runner import docker, routing
 from runner.aws import clients
+from runner.aws.s3 import sha256_of, upload
 from runner.backends import DockerStack, EmbeddedStack, Stack
 from runner.datasets import assert_datasets_match
 from runner.messages.run_record import RunRecord
@@ -103,7 +104,7 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
 
         s3 = clients.local_s3(stack.endpoint_url)
         for key, file in files.items():
-            s3.upload(s3, described.source_bucket, key, Path(file), s3.sha256_of(Path(file)))
+            upload(s3, described.source_bucket, key, Path(file), sha256_of(Path(file)))
         payload = json.loads(Path(event).read_text()) if isinstance(event, str | Path) else dict(event)
         return handler(payload, SimpleNamespace(aws_request_id="invoked-by-a-test"))
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.aws import emulator_api, s3
+from runner.aws import emulator_api
+from runner.aws.s3 import bucket_epoch, etag_of, sha256_of, upload
 from runner.inbox import FolderEvents, Happening, Inbox
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL, RunRecord
@@ -105,7 +106,7 @@ class Watcher:
 
     def _scan(self) -> None:
         """Read the inbox in full; see whether the bucket is still the one that the ledger speaks of."""
-        epoch = s3.bucket_epoch(self._s3, self._bucket) if emulator_api.answers(self._s3) else None
+        epoch = bucket_epoch(self._s3, self._bucket) if emulator_api.answers(self._s3) else None
         if epoch != self._epoch:
             self._done.clear()
             self._epoch = epoch
@@ -170,19 +171,19 @@ class Watcher:
 
     def _send(self, key: str, stamp: Stamp, known: Upload | None, epoch: str, *, ended: bool) -> _Sent:
         path, began_at = self._inbox.path(key), time.time()
-        sha256 = s3.sha256_of(path)
+        sha256 = sha256_of(path)
         touched = known if known and known.sha256 == sha256 else None
         if touched and ended:
             return _Sent(stamp, sha256, touched.etag, touched.epoch, None)
         # A watcher may have died before it entered an upload: of this content, or of another over it.
         if touched or (known is None and key in (self._found_at_start or ())):
-            etag = s3.etag_of(self._s3, self._bucket, key, sha256)
+            etag = etag_of(self._s3, self._bucket, key, sha256)
             if etag:
                 return _Sent(stamp, sha256, etag, epoch, None)
         if stamp.size >= _WORTH_ANNOUNCING_BYTES:
             log.info("↑ %s: uploading %s …", key, human_size(stamp.size))
         on_bytes = Progress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).more
-        etag = s3.upload(self._s3, self._bucket, key, path, sha256, on_bytes)
+        etag = upload(self._s3, self._bucket, key, path, sha256, on_bytes)
         return _Sent(stamp, sha256, etag, epoch, began_at)
 
     def _collect(self) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner import lambdas
-from runner.aws import clients, s3
+from runner.aws import clients
+from runner.aws.s3 import EPOCH_TAG
 from runner.backends import Stack, eventually
 from runner.mirror import Mirror
 from runner.state.outputs import RESTORED
@@ -70,7 +71,7 @@ def test_runs_may_read_when_all_is_back(s3: S3Client, tmp_path: Path, caplog: py
     restoring = threading.Thread(target=mirror.restore, args=(source, stop))
     restoring.start()
     try:
-        s3.put_bucket_tagging(Bucket=source, Tagging={"TagSet": [{"Key": s3.EPOCH_TAG, "Value": "1"}]})
+        s3.put_bucket_tagging(Bucket=source, Tagging={"TagSet": [{"Key": EPOCH_TAG, "Value": "1"}]})
         eventually(lambda: mirror.is_complete(source), "all that the folder had", 10)
     finally:
         stop.set()

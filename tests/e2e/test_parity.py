@@ -18,6 +18,7 @@ from containers import all_containers, containers, docker, owners, processes
 from expansion import REGION, TEMPLATE, expanded
 
 from runner.aws import clients
+from runner.aws.s3 import EPOCH_TAG
 from runner.backends import DockerStack, Stack, eventually
 from runner.errors import StackError
 from runner.state.runs import Run
@@ -112,7 +113,7 @@ def require_buckets(endpoint_url: str, expected: Expected) -> None:
             for one in notifications
         ]
         tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if name == "SourceBucket" or "Tags" in properties else []
-        assert [tag for tag in tags if tag["Key"] != s3.EPOCH_TAG] == properties.pop("Tags", [])
+        assert [tag for tag in tags if tag["Key"] != EPOCH_TAG] == properties.pop("Tags", [])
         versioning = properties.pop("VersioningConfiguration", {"Status": None})["Status"]
         assert s3.get_bucket_versioning(Bucket=bucket).get("Status") == versioning
         encryption = in_s3_words(properties.pop("BucketEncryption"))["ServerSideEncryptionConfiguration"]

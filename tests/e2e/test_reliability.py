@@ -19,6 +19,7 @@ from conftest import ROOT, Supervised, runner
 
 from runner import reconcile as reconciling
 from runner.aws import clients
+from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message, Queues
 from runner.backends import Stack, eventually
 from runner.messages.run_record import Version
@@ -188,10 +189,10 @@ def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
     etag = stack.final(key).record["inputs"][0]["etag"]
     # What a watcher leaves that was killed before it entered its upload.
     (tmp_path / "other").write_bytes(TIDE.read_bytes() + b"\n")
-    other = s3.upload(s3, described.source_bucket, key, tmp_path / "other", s3.sha256_of(tmp_path / "other"))
-    assert s3.object_etag(s3, described.source_bucket, key) == other != etag
+    other = upload(s3, described.source_bucket, key, tmp_path / "other", sha256_of(tmp_path / "other"))
+    assert object_etag(s3, described.source_bucket, key) == other != etag
     path.touch()
-    eventually(lambda: s3.object_etag(s3, described.source_bucket, key) == etag, "the inbox's version in the bucket")
+    eventually(lambda: object_etag(s3, described.source_bucket, key) == etag, "the inbox's version in the bucket")
 
 
 def test_other_content_of_the_same_size_and_time_is_sent(stack: Stack, described: StackTemplate):
@@ -208,7 +209,7 @@ def test_other_content_of_the_same_size_and_time_is_sent(stack: Stack, described
     run = stack.final(key, count=2)
     etag = hashlib.md5(path.read_bytes()).hexdigest()
     assert (run.outcome, run.record["inputs"][0]["etag"]) == ("succeeded", etag)
-    assert s3.object_etag(s3, described.source_bucket, key) == etag
+    assert object_etag(s3, described.source_bucket, key) == etag
 
 
 def test_an_object_whose_event_is_lost_is_found_and_processed(

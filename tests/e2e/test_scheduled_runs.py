@@ -15,7 +15,7 @@ from conftest import ROOT, SAMPLES, Supervised, runner, running_on
 
 from runner import trigger
 from runner.aws import clients
-from runner.aws.s3 import listed
+from runner.aws.s3 import EPOCH_TAG, listed
 from runner.backends import Stack, eventually
 from runner.messages.run_record import FINAL
 from runner.state.runs import History, Run
@@ -150,7 +150,7 @@ def test_a_vap_waits_until_what_it_reads_is_put_back(stack: Stack, described: St
     assert len(stored) >= 2
     assert all((stack.outputs / key).is_file() for key in stored)
     # What is so when LocalStack has come back, and the poller has not yet put back what is in the folder.
-    tags = [tag for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if tag["Key"] != s3.EPOCH_TAG]
+    tags = [tag for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"] if tag["Key"] != EPOCH_TAG]
     for key in stored:
         s3.delete_object(Bucket=bucket, Key=key)
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})

@@ -13,6 +13,7 @@ import pytest
 
 from runner import lambdas
 from runner.aws import clients
+from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.backends import Stack, eventually
 from runner.balance import Finding
 from runner.books import opened
@@ -50,8 +51,8 @@ def test_a_large_upload_that_somebody_else_aborts_is_told(
         abort(s3, bucket, path.name)
 
     with pytest.raises(StackError, match=r"Failed to upload .*/large.bin to .*/large.bin: .*NoSuchUpload"):
-        s3.upload(s3, bucket, path.name, path, s3.sha256_of(path), somebody)
-    assert s3.object_etag(s3, bucket, path.name) is None
+        upload(s3, bucket, path.name, path, sha256_of(path), somebody)
+    assert object_etag(s3, bucket, path.name) is None
 
 
 @contextmanager
@@ -87,8 +88,8 @@ def test_a_retry_whose_large_upload_is_refused_is_taken_up_again(
     path, s3 = settings.inbox / key, clients.local_s3(endpoint_url)
     settings.inbox.mkdir(parents=True)
     path.write_bytes(LARGE)
-    sha256, stamp = s3.sha256_of(path), Inbox(settings.inbox, ()).stamp(key)
-    etag = s3.upload(s3, bucket, key, path, sha256)
+    sha256, stamp = sha256_of(path), Inbox(settings.inbox, ()).stamp(key)
+    etag = upload(s3, bucket, key, path, sha256)
     s3.delete_object(Bucket=bucket, Key=key)
     assert stamp
     failed = new_record("failed", "", inputs=[{"bucket": bucket, "key": key, "size": stamp.size, "etag": etag}])
@@ -101,11 +102,11 @@ def test_a_retry_whose_large_upload_is_refused_is_taken_up_again(
 
         with refusing_the_next(s3, bucket, key), pytest.raises(StackError, match="Failed to upload .*NoSuchUpload"):
             books.mend(lost())
-        assert s3.object_etag(s3, bucket, key) is None
+        assert object_etag(s3, bucket, key) is None
         (finding,) = lost()
         assert finding.problem.startswith("was uploaded and is not in the source bucket any more")
         assert books.mend([finding]) == [finding]
-        assert s3.object_etag(s3, bucket, key) == etag
+        assert object_etag(s3, bucket, key) == etag
         assert lost() == []
     embedded_stack.final(key)  # it saw the object too
 

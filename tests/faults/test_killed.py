@@ -17,6 +17,7 @@ from digests import expected, open_gate
 from ledger import balanced, etag, in_flight, messages
 
 from runner.aws import clients
+from runner.aws.s3 import etag_of, sha256_of
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.messages.s3_events import object_event
 from runner.rie import Emulator
@@ -77,7 +78,7 @@ def test_the_watcher_in_the_middle_of_an_upload(
     assert under_way()
     eventually(lambda: f"↑ {key}: uploading 100.7 MB …" in stack.text, "word of the upload", 5)
     killing.kill(stack, watcher)
-    assert s3.etag_of(s3, described.source_bucket, key, s3.sha256_of(tmp_path / "large")) is None
+    assert etag_of(s3, described.source_bucket, key, sha256_of(tmp_path / "large")) is None
     killing.successor(stack, "watcher", watcher)
     assert stack.final(key).outcome == "succeeded"
     assert stack.runs_of(key)[0].record["inputs"][0]["size"] == LARGE_BYTES

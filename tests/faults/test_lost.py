@@ -15,7 +15,8 @@ from conftest import running_on
 from digests import expected, open_gate, project
 from ledger import Sheet, balanced, etag, messages
 
-from runner.aws import clients, emulator_api, s3
+from runner.aws import clients, emulator_api
+from runner.aws.s3 import bucket_epoch, object_etag
 from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.template.stack_template import StackTemplate
 
@@ -71,7 +72,7 @@ def in_the_way(stack: Stack, key: str) -> Path:
 
 def stored(stack: Stack, described: StackTemplate, key: str, path: Path | None = None) -> bool:
     """Whether there is an object, with the content of a file if one is given."""
-    found = s3.object_etag(clients.local_s3(stack.endpoint_url), described.source_bucket, key)
+    found = object_etag(clients.local_s3(stack.endpoint_url), described.source_bucket, key)
     return found is not None if path is None else found == etag(path.read_bytes())
 
 
@@ -92,12 +93,12 @@ def came_through(stack: Stack, described: StackTemplate, keys: dict[str, str]) -
 
 def test_localstack_is_killed_and_comes_back_empty(stack: Stack, described: StackTemplate, root: Path):
     keys, local = in_every_state(stack, described, "localstack"), killing.the(stack, "localstack")
-    before = s3.bucket_epoch(clients.local_s3(stack.endpoint_url), described.source_bucket)
+    before = bucket_epoch(clients.local_s3(stack.endpoint_url), described.source_bucket)
     assert before
     killing.kill(stack, local)
     killing.successor(stack, "localstack", local)
     s3 = clients.local_s3(stack.endpoint_url)
-    after = eventually(lambda: emulator_api.answers(s3) and s3.bucket_epoch(s3, described.source_bucket), "new buckets")
+    after = eventually(lambda: emulator_api.answers(s3) and bucket_epoch(s3, described.source_bucket), "new buckets")
     assert after != before
     assert not stored(stack, described, keys["ended"])
     in_the_way(stack, keys["older"]).rmdir()
