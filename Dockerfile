@@ -32,10 +32,10 @@ RUN mv /packages /opt/python && python3 /prune.py /opt/python
 FROM ${LAMBDA_BASE} AS lambda-code
 WORKDIR /code
 # The handler and what it reaches; a test keeps the list whole.
-COPY runner/__init__.py runner/archive_limits.py runner/archives.py runner/aws/clients.py runner/errors.py runner/messages/s3_events.py \
-    runner/handler.py runner/messages/object_keys.py runner/limits.py runner/aws/s3.py runner/modules.py runner/phases.py runner/pipeline.py \
-    runner/messages/run_record.py runner/messages/redaction.py runner/routing.py runner/sandbox.py runner/messages/schedule_events.py runner/source.py \
-    runner/storage.py runner/
+COPY runner/__init__.py runner/function/archive_limits.py runner/function/archives.py runner/aws/clients.py runner/errors.py runner/messages/s3_events.py \
+    runner/function/handler.py runner/messages/object_keys.py runner/function/lambda_limits.py runner/aws/s3.py runner/function/user_modules.py runner/function/phase_timer.py runner/function/pipeline.py \
+    runner/messages/run_record.py runner/messages/redaction.py runner/function/routing.py runner/function/isolation.py runner/messages/schedule_events.py runner/function/inputs.py \
+    runner/function/storage.py runner/
 COPY pipelines pipelines
 # Brackets, because a project may have neither.
 COPY share[d] shared
@@ -63,4 +63,4 @@ ENV USER=sbx_user1051
 # Written into each file too; there is no git here to ask, as tsdat does elsewhere.
 ARG CODE_VERSION=N/A
 ENV CODE_VERSION=${CODE_VERSION}
-CMD ["runner.handler.handler"]
+CMD ["runner.function.handler.handler"]

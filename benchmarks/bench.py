@@ -21,8 +21,8 @@ from pathlib import Path
 
 from measured_stack import MeasuredStack
 
-from runner import pipeline, routing
 from runner.aws import clients
+from runner.function import pipeline, routing
 from runner.template import stack_template
 
 ROOT = Path(__file__).resolve().parent.parent

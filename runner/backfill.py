@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import account, routing
+from runner import account
 from runner.aws import clients
 from runner.aws.s3 import Listed, bucket_epoch
 from runner.enqueue import Progress, Request, send
 from runner.errors import SettingsError, StackError, StoppedError
+from runner.function import routing
 from runner.settings import Settings
 from runner.state import stack_lock
 from runner.submit import default_key

@@ -7,8 +7,9 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import embedded, pipeline, routing
+from runner import embedded
 from runner.errors import RunnerError
+from runner.function import pipeline, routing
 from runner.settings import Settings
 from runner.state import stack_lock
 from runner.template import stack_template

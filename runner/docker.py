@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import compose, routing
+from runner import compose
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
+from runner.function import routing
 from runner.settings import Settings
 from runner.state.stack_lock import announced, only_one
 from runner.supervisor import Child, Stop, Supervisor

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import debugging, lambdas, localstack, routing
+from runner import debugging, lambdas, localstack
 from runner.aws import clients
 from runner.buckets import Buckets
 from runner.errors import StackError
+from runner.function import routing
 from runner.settings import Settings
 from runner.state.stack_lock import announced, only_one
 from runner.supervisor import Child, Stop, Supervisor, python

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from runner import archives, pipeline, routing
-from runner.archive_limits import ArchiveLimits
 from runner.errors import RoutingError, UnroutableError
+from runner.function import archives, pipeline, routing
+from runner.function.archive_limits import ArchiveLimits
+from runner.function.isolation import contained
+from runner.function.lambda_limits import failure_of
 from runner.messages import run_summary
 from runner.messages.redaction import cleaned, redacted, secrets_of
-from runner.messages.run_record import Failure, failure_of
+from runner.messages.run_record import Failure
 from runner.messages.schedule_events import Window
-from runner.sandbox import contained
 from runner.settings import Settings
 from runner.template import stack_template
 from runner.terminal import results

@@ -100,7 +100,7 @@ def direct(settings: Settings, number: int, *, as_json: bool) -> int:
     os.environ.update(clients.local_environment(endpoint_url))
     os.environ.update({"LAMBDA_TASK_ROOT": str(settings.root), "LOG_LEVEL": "CRITICAL"})  # the record is shown below
     sys.path.insert(0, str(settings.root))
-    from runner.handler import handler
+    from runner.function.handler import handler
 
     runs: list[RunRecord] = handler(event, SimpleNamespace(aws_request_id="replayed"))["runs"]
     if as_json:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 
-from runner import routing
 from runner.errors import SettingsError
+from runner.function import routing
 from runner.inbox import Inbox
 from runner.messages import run_summary
 from runner.messages.object_keys import printable, refused

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from runner import limits
+from runner.function import lambda_limits
 from runner.messages.redaction import redacted
 
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
@@ -97,12 +97,12 @@ def classify(status: int, body: bytes, timeout_s: float | None = None, memory_mb
         payload = None
     if isinstance(payload, dict) and "errorMessage" in payload:
         if "signal: killed" in str(payload["errorMessage"]):
-            return Answer("died", error=limits.killed(memory_mb))
+            return Answer("died", error=lambda_limits.killed(memory_mb))
         message = f"{payload.get('errorType', 'Error')}: {payload['errorMessage']}"
         return Answer("raised", error=redacted(message), traceback=redacted("".join(payload.get("stackTrace") or [])))
     if status == http.client.OK and (isinstance(payload, dict) or text == "null"):
         return Answer("answered", payload=payload or {})
     if text.startswith("Task timed out"):
-        return Answer("timed out", error=limits.timed_out(text, timeout_s))
+        return Answer("timed out", error=lambda_limits.timed_out(text, timeout_s))
     said = redacted(text[:200]) or "no text"
     return Answer("died", error=f"The Lambda's runtime died during the run (status {status}: {said}).")

@@ -12,9 +12,10 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner import debugging, docker, embedded, routing
+from runner import debugging, docker, embedded
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
+from runner.function import routing
 from runner.messages import run_summary
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL

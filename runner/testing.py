@@ -23,11 +23,12 @@ from typing import Any
 
 import pytest
 
-from runner import docker, routing
+from runner import docker
 from runner.aws import clients
 from runner.aws.s3 import sha256_of, upload
 from runner.backends import DockerStack, EmbeddedStack, Stack
 from runner.datasets import assert_datasets_match
+from runner.function import routing
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
 from runner.submit import default_key
@@ -100,7 +101,7 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
     monkeypatch.chdir(Settings.from_env({}).root)
 
     def call(event: Mapping[str, Any] | str | Path, files: Mapping[str, str | Path]) -> dict[str, Any]:
-        from runner.handler import handler
+        from runner.function.handler import handler
 
         s3 = clients.local_s3(stack.endpoint_url)
         for key, file in files.items():

@@ -15,13 +15,9 @@ A skipped run has a `reason`; a failed one an `error` with type, message, phase 
 
 from __future__ import annotations
 
-import traceback
 from typing import Any, Literal, NotRequired, TypedDict
 
-from runner import limits
-
 Status = Literal["succeeded", "skipped", "failed"]
-_LONGEST_TRACEBACK = 20_000
 
 
 class Input(TypedDict):
@@ -92,17 +88,6 @@ def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
     }  # fmt: skip
     record.update(fields)  # type: ignore[typeddict-item]
     return record
-
-
-def failure_of(error: Exception, phase: str) -> Failure:
-    """What a record keeps of an exception, with the limit of Lambda's that it met."""
-    text = "".join(traceback.format_exception(error))
-    return {
-        "type": type(error).__name__,
-        "message": "\n".join(filter(None, (str(error) or repr(error), limits.noted(error)))),
-        "phase": phase,
-        "traceback": text[-_LONGEST_TRACEBACK:],
-    }
 
 
 # "failed" may be tried again and "retried" will be, for the reason in the record; the others are final.

@@ -17,9 +17,9 @@ from bad_archives import MIB, PACKERS, encrypted, many, tarred, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner import archives
-from runner.archive_limits import ArchiveLimits
 from runner.errors import ArchiveError, SettingsError
+from runner.function import archives
+from runner.function.archive_limits import ArchiveLimits
 
 CSV = ("day/wind.csv", b"time,speed\n0,4.5\n" * 500)
 ZIP, TAR = zipped(CSV, ("day/rh.csv", b"1")), tarred(CSV, ("day/rh.csv", b"1"))

@@ -3,8 +3,8 @@ import tempfile
 
 import pytest
 
-from runner import limits
-from runner.sandbox import Folder, contained
+from runner.function import lambda_limits
+from runner.function.isolation import Folder, contained
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_each_limit_is_told_with_its_key(error: Exception, free: int, text: str 
     outer = KeyError("tsdat's own")
     outer.__cause__ = error
     for shown in (error, outer):
-        reached = limits.reached(shown, "/tmp", free, "2048")
+        reached = lambda_limits.reached(shown, "/tmp", free, "2048")
         assert (reached is None) if text is None else (text in (reached or ""))
 
 
@@ -32,13 +32,13 @@ def test_a_limit_is_kept_with_the_exception_once_though_folders_nest():
     with pytest.raises(MemoryError) as raised, Folder(), contained([]), tempfile.TemporaryDirectory():
         raise MemoryError
     assert [text.partition(" ")[0] for text in raised.value.__notes__] == ["Limit:"]
-    assert "MemorySize" in limits.noted(raised.value)
+    assert "MemorySize" in lambda_limits.noted(raised.value)
     assert tempfile.TemporaryDirectory is not Folder
 
 
 def test_only_a_run_that_grew_beyond_its_memory_is_warned_of():
-    assert limits.memory_warning(100, 2100.4, 2048) == (
+    assert lambda_limits.memory_warning(100, 2100.4, 2048) == (
         "used 2100 MB; MemorySize in template.yaml is 2048 MB: on AWS this run is killed."
     )
-    assert limits.memory_warning(2100, 2100, 2048) is None
-    assert limits.memory_warning(100, 2000, 2048) is None
+    assert lambda_limits.memory_warning(2100, 2100, 2048) is None
+    assert lambda_limits.memory_warning(100, 2000, 2048) is None

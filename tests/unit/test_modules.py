@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.modules import NAMES, UserModules
+from runner.function.user_modules import NAMES, UserModules
 
 Project = tuple[UserModules, Callable[[str, str], Path]]
 

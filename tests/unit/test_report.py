@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
+from runner.function.lambda_limits import failure_of
 from runner.messages import run_summary
-from runner.messages.run_record import RunRecord, failure_of, new_record
+from runner.messages.run_record import RunRecord, new_record
 from runner.verdicts import Verdict
 
 

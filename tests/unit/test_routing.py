@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import routing
 from runner.errors import AmbiguousRouteError, RoutingError, UnroutableError
+from runner.function import routing
 
 SEED = r"""
 pipelines:  {a2e_buoy_ingest: 'buoy\..*\.(?:csv|zip|tar|tar\.gz)'}

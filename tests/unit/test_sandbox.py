@@ -8,7 +8,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from runner.sandbox import contained
+from runner.function.isolation import contained
 
 
 def world() -> tuple[object, ...]:

@@ -87,9 +87,9 @@ def test_a_syntax_error_is_the_readers_own_line(tmp_path: Path):
 
 
 FRAMES = """Traceback (most recent call last):
-  File "/var/task/runner/handler.py", line 116, in _run
+  File "/var/task/runner/function/handler.py", line 116, in _run
     pipeline.run(Path(route.config), files, phases, result)
-  File "/var/task/runner/pipeline.py", line 147, in run
+  File "/var/task/runner/function/pipeline.py", line 147, in run
     dataset = pipeline.run(list(uris))
   File "/opt/python/tsdat/pipeline/pipelines/ingest.py", line 28, in run
     dataset = self.retriever.retrieve(

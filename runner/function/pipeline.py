@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from runner.aws import clients
 from runner.errors import NothingStoredError
+from runner.function.isolation import contained
+from runner.function.phase_timer import Phases
+from runner.function.user_modules import Stamp, UserModules, stamp
 from runner.messages.run_record import Output, VariableQC
 from runner.messages.schedule_events import Window
-from runner.modules import Stamp, UserModules, stamp
-from runner.phases import Phases
-from runner.sandbox import contained
 
 _Fingerprint = dict[Path, Stamp]
 # Pipelines as built from their configs, never run: each run gets a copy, so nothing leaks into the next.
@@ -44,7 +44,7 @@ def warm_up() -> None:
     import netCDF4  # noqa: F401
     import tsdat  # noqa: F401
 
-    import runner.storage  # noqa: F401
+    import runner.function.storage  # noqa: F401
 
     clients.s3()
     gc.enable()

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from runner.archive_limits import ArchiveLimits, Tally
 from runner.errors import ArchiveError
+from runner.function.archive_limits import ArchiveLimits, Tally
 
 _MIB = 1 << 20
 # Of a tar, tarfile holds one header at a time in memory, a long name included; of a zip, zipfile holds the directory.

@@ -21,8 +21,6 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from runner import archives, limits, pipeline, routing, sandbox
-from runner.archive_limits import ArchiveLimits
 from runner.aws import clients
 from runner.aws.s3 import listed
 from runner.errors import (
@@ -33,11 +31,14 @@ from runner.errors import (
     RoutingError,
     UnroutableError,
 )
+from runner.function import archives, isolation, lambda_limits, pipeline, routing
+from runner.function.archive_limits import ArchiveLimits
+from runner.function.inputs import Sources, named
+from runner.function.lambda_limits import failure_of
+from runner.function.phase_timer import Phases
 from runner.messages import object_keys, redaction, s3_events
-from runner.messages.run_record import Input, RunRecord, failure_of, new_record
+from runner.messages.run_record import Input, RunRecord, new_record
 from runner.messages.schedule_events import Scheduled, Window
-from runner.phases import Phases
-from runner.source import Sources, named
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
 MEMORY_MB = float(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or "inf")
@@ -155,7 +156,7 @@ def _run(
     phases, result, before_mb = Phases(), pipeline.Result(location=route.location), _peak_mb()
     sources = Sources()
     try:
-        with sandbox.Folder(prefix="inputs-") as folder:
+        with isolation.Folder(prefix="inputs-") as folder:
             phases.enter("download")
             files = {
                 sources.fetch(item, object_keys.local_path(item.key, Path(folder, str(number)))):
@@ -179,7 +180,7 @@ def _run(
         run["error"] = failure_of(error, phases.current)
     run["location"] = result.location or route.location
     run["outputs"], run["qc"], run["warnings"] = result.outputs, result.qc, result.warnings
-    if warning := limits.memory_warning(before_mb, _peak_mb(), MEMORY_MB):
+    if warning := lambda_limits.memory_warning(before_mb, _peak_mb(), MEMORY_MB):
         run["warnings"].append(warning)
     run["durations_s"] = phases.finish()
     return run

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from types import TracebackType
 
-from runner import limits
+from runner.function import lambda_limits
 
 _MOST_WARNINGS = 20
 
@@ -43,7 +43,7 @@ class Folder(tempfile.TemporaryDirectory[str]):
             tmp = tempfile.gettempdir()
             disk = shutil.disk_usage(tmp)
             memory_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "?")
-            limits.note(value, limits.reached(value, tmp, disk.free, memory_mb))
+            lambda_limits.note(value, lambda_limits.reached(value, tmp, disk.free, memory_mb))
         super().__exit__(kind, value, at)
 
 

@@ -15,9 +15,9 @@ from tsdat.io.storage import FileSystemS3
 
 from runner.aws import clients
 from runner.errors import ReplacedError
+from runner.function.phase_timer import Phases
 from runner.messages.run_record import Output
 from runner.messages.schedule_events import Window
-from runner.phases import Phases
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import traceback
 from collections.abc import Iterator
+
+from runner.messages.run_record import Failure
 
 # With less than this a file cannot grow by a block.
 _FULL_BYTES = 64 * 1024
@@ -86,3 +89,17 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+_LONGEST_TRACEBACK = 20_000
+
+
+def failure_of(error: Exception, phase: str) -> Failure:
+    """What a record keeps of an exception, with the limit of Lambda's that it met."""
+    text = "".join(traceback.format_exception(error))
+    return {
+        "type": type(error).__name__,
+        "message": "\n".join(filter(None, (str(error) or repr(error), noted(error)))),
+        "phase": phase,
+        "traceback": text[-_LONGEST_TRACEBACK:],
+    }

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from runner.errors import AmbiguousRouteError, RoutingError, UnroutableError
-from runner.modules import Stamp, stamp
+from runner.function.user_modules import Stamp, stamp
 
 ROUTES_FILE = "pipelines/routes.yaml"
 
