@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import provision
 from runner.aws import clients, emulator_api
+from runner.services import provisioner
 from runner.supervisor import Child
 from runner.template.stack_template import StackTemplate
 
@@ -28,6 +28,6 @@ class Buckets:
         process = self._local.process
         if process is not self._made_in and emulator_api.is_healthy(self._endpoint_url):
             with suppress(BotoCoreError, ClientError):  # it went away again
-                provision.provision(self._s3, self._sqs, self._template)
+                provisioner.provision(self._s3, self._sqs, self._template)
                 self._made_in = process
         return process is not None and process is self._made_in

@@ -28,12 +28,12 @@ def _log_to_terminal() -> None:
 @app.command(hidden=True)
 def provision(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
     """The process that makes buckets and queues, again whenever they are lost."""
-    from runner import services
+    from runner.services import entrypoints
 
     _log_to_terminal()
     if become_owner:
-        services.become_owner(Settings.from_env().data)
-    services.provision(Settings.from_env(), ready_file)
+        entrypoints.become_owner(Settings.from_env().data)
+    entrypoints.provision(Settings.from_env(), ready_file)
 
 
 @app.command(hidden=True)
@@ -48,12 +48,12 @@ def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="What 
 @app.command(hidden=True)
 def watch(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
     """The watcher's process."""
-    from runner import services
+    from runner.services import entrypoints
 
     _log_to_terminal()
     if become_owner:
-        services.become_owner(Settings.from_env().data)
-    services.watch(Settings.from_env(), ready_file)
+        entrypoints.become_owner(Settings.from_env().data)
+    entrypoints.watch(Settings.from_env(), ready_file)
 
 
 @app.command(hidden=True)
@@ -64,12 +64,12 @@ def poll(
     announce: Annotated[str, typer.Option(help="Keep other stacks off the data folder, and note this endpoint.")] = "",
 ) -> None:
     """The poller's process."""
-    from runner import services
+    from runner.services import entrypoints
 
     _log_to_terminal()
     if become_owner:
-        services.become_owner(Settings.from_env().data)
-    services.poll(Settings.from_env(), lambda_url, ready_file, announce)
+        entrypoints.become_owner(Settings.from_env().data)
+    entrypoints.poll(Settings.from_env(), lambda_url, ready_file, announce)
 
 
 @app.command(

@@ -17,7 +17,7 @@ from runner.errors import StackError
 from runner.messages.object_keys import printable
 from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
-from runner.progress import WAITING_S, Ticker, backlog
+from runner.services.progress import WAITING_S, Ticker, backlog
 from runner.settings import Settings
 from runner.state.stack_lock import running_at
 from runner.template import stack_template

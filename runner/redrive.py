@@ -17,7 +17,7 @@ from runner.inbox import Inbox
 from runner.messages.object_keys import printable
 from runner.messages.run_record import FINAL, Outcome, Version, new_record
 from runner.messages.run_summary import title
-from runner.progress import Ticker
+from runner.services.progress import Ticker
 from runner.settings import Settings
 from runner.state.runs import Run
 from runner.state.stack_lock import running_at

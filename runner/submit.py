@@ -11,7 +11,7 @@ from runner.aws import clients
 from runner.aws.s3 import sha256_of, upload
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
-from runner.progress import WAITING_S, Progress, Ticker
+from runner.services.progress import WAITING_S, Progress, Ticker
 from runner.state.runs import History, Run
 from runner.supervisor import Stop
 from runner.template.stack_template import StackTemplate

@@ -18,7 +18,7 @@ from runner.aws.s3 import bucket_epoch, etag_of, sha256_of, upload
 from runner.inbox import FolderEvents, Happening, Inbox
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL, RunRecord
-from runner.progress import Progress, human_size
+from runner.services.progress import Progress, human_size
 from runner.settings import Settings
 from runner.settling import Settler
 from runner.state.outputs import is_mirrored

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from runner.messages.run_record import Failure, RunRecord, Version
-from runner.messages.s3_events import retry_wait_s
 from runner.messages.tracebacks import folded
 from runner.state.runs import Run
-from runner.verdicts import Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,9 +39,6 @@ def next_step(error: Failure) -> str:
     """What to do about it."""
     advice = _NEXT.get(error["phase"], "mend it, then `runner retry`; `runner ingest FILE` runs it alone, in seconds")
     return f"next: {advice}"
-
-
-log = logging.getLogger("runs")
 
 
 # Outcomes of runs, and what a file can be before it has one.
@@ -90,42 +84,6 @@ def where(run: RunRecord) -> str:
     """The pipeline of a run and its location, after an arrow; empty when it came to none."""
     names = "/".join(filter(None, (run["pipeline"], run["location"])))
     return f" → {names}" if names else ""
-
-
-class Teller:
-    """Logs a line about each run that ends; an error that comes again at the next attempt is not told again."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, list[str]] = {}
-
-    def tell(self, run: RunRecord, verdict: Verdict) -> None:
-        """Log what became of a run."""
-        if not run["inputs"] and not run.get("schedule") and run["status"] == "skipped":
-            return  # S3 only tested that it may send
-        name = title(run) + where(run)
-        if run["status"] == "failed":
-            self._tell_failure(name, run, verdict)
-            return
-        self._told.pop(name, None)
-        if run["status"] == "succeeded":
-            log.info("✔ %s: %s in %.2f s", name, made(run), run["durations_s"]["total"])
-        else:
-            log.info("– %s skipped: %s", name, why(run))
-
-    def _tell_failure(self, name: str, run: RunRecord, verdict: Verdict) -> None:
-        error = run["error"]
-        lines = told(error) if error else []
-        again = self._told.get(name) == lines
-        shown = [] if again else lines
-        if verdict.last:
-            self._told.pop(name, None)
-            shown = [*shown, next_step(error)] if error else shown
-        else:
-            self._told[name] = lines
-        wait_s = retry_wait_s(verdict.attempt)
-        fate = "now in the dead-letter queue" if verdict.last else f"will be tried again in {wait_s} s"
-        text = "".join(f"\n    {line}" for line in shown)
-        log.error("✗ %s failed%s (attempt %d, %s)%s", name, " again" if again else "", verdict.attempt, fate, text)
 
 
 def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Table:

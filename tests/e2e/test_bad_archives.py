@@ -13,10 +13,11 @@ import pytest
 from bad_archives import MIB, PACKERS, encrypted, many, tarred, zipped
 from noop import Function
 
-from runner import lambdas, localstack, provision
+from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import Stack, eventually
 from runner.rie import Emulator
+from runner.services import provisioner
 from runner.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 
@@ -89,7 +90,7 @@ def function(tmp_path: Path, described: StackTemplate) -> Iterator[Function]:
     supervisor.start(lambdas.child(1, port, project, state, limited, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
-        provision.provision(clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url), described)
+        provisioner.provision(clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url), described)
         yield Function(Emulator(f"http://127.0.0.1:{port}"), described.source_bucket, endpoint_url, 60)
     finally:
         supervisor.stop(at_once=["LocalStack"])

@@ -13,10 +13,11 @@ import noop
 import pytest
 from noop import Function
 
-from runner import lambdas, localstack, provision
+from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
+from runner.services import provisioner
 from runner.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 
@@ -50,7 +51,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Function(Emulator(f"http://127.0.0.1:{port}"), described.source_bucket, endpoint_url, TIMEOUT_S)
-        provision.provision(clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url), described)
+        provisioner.provision(clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url), described)
         yield made
     finally:
         supervisor.stop(at_once=["LocalStack"])

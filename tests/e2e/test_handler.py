@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 from conftest import ROOT, SAMPLES
 
-from runner import lambdas, localstack, provision
+from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Answer, Emulator
+from runner.services import provisioner
 from runner.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 
@@ -54,7 +55,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Lambda(Emulator(f"http://127.0.0.1:{port}"), described, endpoint_url)
-        provision.provision(made.s3, clients.local_sqs(endpoint_url), described)
+        provisioner.provision(made.s3, clients.local_sqs(endpoint_url), described)
         for sample in (SAMPLES / "a2e_buoy_ingest").glob("*/*.zip"):
             made.put(sample.relative_to(SAMPLES).as_posix(), sample.read_bytes())
         yield made

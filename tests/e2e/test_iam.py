@@ -15,10 +15,11 @@ import pytest
 from conftest import ROOT, SAMPLES
 from expansion import REGION, expanded
 
-from runner import lambdas, localstack, provision
+from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
+from runner.services import provisioner
 from runner.supervisor import Supervisor
 from runner.template.intrinsics import Template
 from runner.template.stack_template import StackTemplate
@@ -93,7 +94,7 @@ def asked(project: Path, tmp_path_factory: pytest.TempPathFactory, described: St
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         s3 = clients.local_s3(endpoint_url)
-        provision.provision(s3, clients.local_sqs(endpoint_url), described)
+        provisioner.provision(s3, clients.local_sqs(endpoint_url), described)
         keys = {path.name: path.read_bytes() for path in SAMPLES.rglob("*.*") if path.is_file()} | {"noop.x.txt": b"x"}
         assert len(keys) >= 4
         for key, content in keys.items():

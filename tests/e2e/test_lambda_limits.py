@@ -17,10 +17,11 @@ import noop
 import pytest
 from noop import Function
 
-from runner import lambdas, localstack, provision
+from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
+from runner.services import provisioner
 from runner.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing import require_docker
@@ -65,7 +66,7 @@ def endpoint_url(tmp_path_factory: pytest.TempPathFactory, described: StackTempl
     supervisor.start(localstack.child(state, url, state / "logs" / "localstack.log"))
     try:
         eventually(lambda: emulator_api.is_healthy(url), "LocalStack")
-        provision.provision(clients.local_s3(url), clients.local_sqs(url), described)
+        provisioner.provision(clients.local_s3(url), clients.local_sqs(url), described)
         yield url
     finally:
         supervisor.stop(at_once=["LocalStack"])

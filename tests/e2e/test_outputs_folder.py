@@ -15,7 +15,7 @@ from runner import lambdas
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG
 from runner.backends import Stack, eventually
-from runner.mirror import Mirror
+from runner.services.output_mirror import Mirror
 from runner.state.outputs import RESTORED
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import Any
 import noop
 import pytest
 
-from runner import lambdas, localstack, provision
+from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.rie import Emulator
+from runner.services import provisioner
 from runner.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 
@@ -89,7 +90,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) ->
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Bench(Emulator(f"http://127.0.0.1:{port}"), described, endpoint_url)
-        provision.provision(made.s3, clients.local_sqs(endpoint_url), described)
+        provisioner.provision(made.s3, clients.local_sqs(endpoint_url), described)
         yield made
     finally:
         supervisor.stop(at_once=["LocalStack"])

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from runner.mirror import Mirror
+from runner.services.output_mirror import Mirror
 
 
 def mirror(folder: Path) -> Mirror:

@@ -1,6 +1,6 @@
 import pytest
 
-from runner.progress import Progress, Ticker, backlog, human_size
+from runner.services.progress import Progress, Ticker, backlog, human_size
 
 
 def test_progress_counts_bytes_to_the_end():

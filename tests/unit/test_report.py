@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from runner.function.lambda_limits import failure_of
-from runner.messages import run_summary
 from runner.messages.run_record import RunRecord, new_record
+from runner.services import run_log
 from runner.verdicts import Verdict
 
 
@@ -27,7 +27,7 @@ NEXT = "\n    next: mend it, then `runner retry`; `runner ingest FILE` runs it a
 
 
 def test_an_error_is_told_once_and_the_next_step_at_the_end(caplog: pytest.LogCaptureFixture):
-    teller = run_summary.Teller()
+    teller = run_log.Teller()
     with caplog.at_level(logging.INFO, "runs"):
         for attempt in (1, 2, 3):
             teller.tell(failed(ValueError("torn")), verdict(attempt))
@@ -42,7 +42,7 @@ def test_an_error_is_told_once_and_the_next_step_at_the_end(caplog: pytest.LogCa
 
 
 def test_another_error_is_told(caplog: pytest.LogCaptureFixture):
-    teller = run_summary.Teller()
+    teller = run_log.Teller()
     with caplog.at_level(logging.INFO, "runs"):
         teller.tell(failed(ValueError("torn")), verdict(2))
         teller.tell(failed(KeyError("no such column")), verdict(3))
@@ -52,7 +52,7 @@ def test_another_error_is_told(caplog: pytest.LogCaptureFixture):
 
 
 def test_after_a_success_the_same_error_is_news(caplog: pytest.LogCaptureFixture):
-    teller = run_summary.Teller()
+    teller = run_log.Teller()
     done = {**failed(ValueError("torn")), "status": "succeeded", "error": None, "durations_s": {"total": 1.0}}
     with caplog.at_level(logging.INFO, "runs"):
         teller.tell(failed(ValueError("torn")), verdict(1))

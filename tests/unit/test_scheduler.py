@@ -10,7 +10,7 @@ from runner.messages import run_summary
 from runner.messages.run_record import new_record
 from runner.messages.schedule_events import iso
 from runner.rie import Answer
-from runner.scheduler import Timetable
+from runner.services.scheduler import Timetable
 from runner.template.schedules import Schedule
 from runner.verdicts import verdicts
 

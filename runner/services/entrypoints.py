@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.aws import clients, emulator_api
 from runner.aws.s3 import bucket_epoch
-from runner.messages import run_summary
 from runner.messages.run_record import RunRecord
 from runner.messages.schedule_events import SOURCE
+from runner.services import run_log
 from runner.settings import Settings
 from runner.state import stack_lock
 from runner.state.runs import History
@@ -31,7 +31,7 @@ from runner.worker import Batch
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from runner.mirror import Mirror
+    from runner.services.output_mirror import Mirror
 
 log = logging.getLogger("services")
 
@@ -74,7 +74,7 @@ def _tell_ready(file: Path | None) -> None:
 
 def provision(settings: Settings, ready_file: Path | None) -> None:
     """The provisioning process of the Docker stack: LocalStack comes up empty whenever it starts."""
-    from runner.provision import provision as make
+    from runner.services.provisioner import provision as make
 
     stop = _stop_event()
     described = stack_template.load(settings.root / "template.yaml")
@@ -115,9 +115,9 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     Raises:
         StackError: another stack runs on the data folder already.
     """
-    from runner.mirror import Mirror
     from runner.poller import Poller
     from runner.rie import Emulator, replicas
+    from runner.services.output_mirror import Mirror
     from runner.state.received_events import Seen
 
     stop = _stop_event()
@@ -125,7 +125,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
     sqs = clients.local_sqs(settings.endpoint_url)
     mirror = Mirror(clients.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
-    teller = run_summary.Teller()
+    teller = run_log.Teller()
 
     def on_run(run: RunRecord, verdict: Verdict) -> None:
         for output in run["outputs"]:
@@ -165,7 +165,7 @@ def _beside_the_poller(
     The mirror does, because the poller is the first to know what there is to fetch, and what mostly waits.
     """
     from runner.reconcile import Keeper
-    from runner.scheduler import Scheduler
+    from runner.services.scheduler import Scheduler
 
     return {
         "mirror": mirror.run,
