@@ -57,32 +57,6 @@ def memory_warning(before_mb: float, peak_mb: float, memory_mb: float) -> str | 
     return f"used {peak_mb:.0f} MB; MemorySize in template.yaml is {memory_mb:.0f} MB: on AWS this run is killed."
 
 
-def killed(memory_mb: int | None) -> str:
-    """The system killed the runtime, and nobody could tell why."""
-    size = f" ({memory_mb} MB)" if memory_mb else ""
-    return (
-        f"The Lambda was killed during the run, most likely because it used more than MemorySize{size} in "
-        "template.yaml. Raise it, or have the pipeline hold less at once."
-    )
-
-
-def timed_out(text: str, timeout_s: float | None) -> str:
-    """The emulator ended a run."""
-    value = f" is {timeout_s:g}" if timeout_s else ""
-    return (
-        f"{text}: Timeout in template.yaml{value}. Raise it (AWS allows 900, and the queue's VisibilityTimeout "
-        "should be six times as long), or give the pipeline less to do at once."
-    )
-
-
-def slow_start(url: str, seconds: float, limit_s: float) -> str:
-    """A Lambda was long in getting ready."""
-    return (
-        f"the Lambda at {url} took {seconds:.1f} s to start; AWS allows the init phase {limit_s:g} s and then "
-        "starts it again, on the time of the first run. Import less at the top of modules."
-    )
-
-
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

@@ -20,13 +20,13 @@ from runner.aws.s3 import bucket_epoch
 from runner.messages.run_record import RunRecord
 from runner.messages.schedule_events import SOURCE
 from runner.services import run_log
+from runner.services.event_source_mapping.batch_results import Verdict
+from runner.services.event_source_mapping.worker import Batch
 from runner.settings import Settings
 from runner.state import stack_lock
 from runner.state.runs import History
 from runner.state.uploads import Ledger
 from runner.template import stack_template
-from runner.verdicts import Verdict
-from runner.worker import Batch
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -115,8 +115,8 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
     Raises:
         StackError: another stack runs on the data folder already.
     """
-    from runner.poller import Poller
-    from runner.rie import Emulator, replicas
+    from runner.services.event_source_mapping.poller import Poller
+    from runner.services.event_source_mapping.rie_client import Emulator, replicas
     from runner.services.output_mirror import Mirror
     from runner.state.received_events import Seen
 

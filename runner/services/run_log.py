@@ -7,7 +7,7 @@ import logging
 from runner.messages.run_record import RunRecord
 from runner.messages.run_summary import made, next_step, title, told, where, why
 from runner.messages.s3_events import retry_wait_s
-from runner.verdicts import Verdict
+from runner.services.event_source_mapping.batch_results import Verdict
 
 log = logging.getLogger("runs")
 

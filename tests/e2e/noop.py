@@ -10,7 +10,7 @@ from typing import Any
 from conftest import ROOT
 
 from runner.aws import clients
-from runner.rie import Answer, Emulator
+from runner.services.event_source_mapping.rie_client import Answer, Emulator
 
 
 def project(folder: Path, pipeline: str) -> Path:

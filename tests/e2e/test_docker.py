@@ -22,7 +22,7 @@ from containers import all_containers, containers, docker, processes
 from listening import LOOPBACK, listeners
 
 from runner.backends import DockerStack, EmbeddedStack, environment, eventually
-from runner.rie import Emulator
+from runner.services.event_source_mapping.rie_client import Emulator
 from runner.testing import require_docker
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

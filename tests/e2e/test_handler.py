@@ -11,8 +11,8 @@ from conftest import ROOT, SAMPLES
 from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
-from runner.rie import Answer, Emulator
 from runner.services import provisioner
+from runner.services.event_source_mapping.rie_client import Answer, Emulator
 from runner.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 

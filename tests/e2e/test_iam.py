@@ -18,8 +18,8 @@ from expansion import REGION, expanded
 from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
-from runner.rie import Emulator
 from runner.services import provisioner
+from runner.services.event_source_mapping.rie_client import Emulator
 from runner.supervisor import Supervisor
 from runner.template.intrinsics import Template
 from runner.template.stack_template import StackTemplate

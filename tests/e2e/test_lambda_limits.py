@@ -20,12 +20,12 @@ from noop import Function
 from runner import lambdas, localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
-from runner.rie import Emulator
 from runner.services import provisioner
+from runner.services.event_source_mapping.rie_client import Emulator
+from runner.services.event_source_mapping.worker import Worker
 from runner.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing import require_docker
-from runner.worker import Worker
 
 # A pipeline that does what the file's name says.
 PIPELINE = """

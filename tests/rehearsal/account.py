@@ -24,7 +24,7 @@ import pytest
 from runner.aws import clients
 from runner.backends import environment, eventually
 from runner.lambdas import free_port
-from runner.rie import Emulator
+from runner.services.event_source_mapping.rie_client import Emulator
 from runner.testing import require_docker
 
 ROOT = Path(__file__).resolve().parents[2]

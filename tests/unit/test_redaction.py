@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runner.messages.redaction import MARK, RedactingFilter, clean, redacted, secrets_of
 from runner.messages.run_record import new_record
-from runner.rie import classify
+from runner.services.event_source_mapping.rie_client import classify
 
 SECRET = st.text(string.ascii_letters + string.digits + "/+=_-", min_size=16, max_size=60).filter(
     lambda text: any(character.isdigit() for character in text)

@@ -7,7 +7,7 @@ import pytest
 from runner.function.lambda_limits import failure_of
 from runner.messages.run_record import RunRecord, new_record
 from runner.services import run_log
-from runner.verdicts import Verdict
+from runner.services.event_source_mapping.batch_results import Verdict
 
 
 def failed(error: Exception) -> RunRecord:

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from runner.rie import Emulator, classify, replicas
+from runner.services.event_source_mapping.rie_client import Emulator, classify, replicas
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from runner.errors import SettingsError
 from runner.messages import run_summary
 from runner.messages.run_record import new_record
 from runner.messages.schedule_events import iso
-from runner.rie import Answer
+from runner.services.event_source_mapping.batch_results import verdicts
+from runner.services.event_source_mapping.rie_client import Answer
 from runner.services.scheduler import Timetable
 from runner.template.schedules import Schedule
-from runner.verdicts import verdicts
 
 START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 INPUT = (

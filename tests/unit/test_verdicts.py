@@ -1,8 +1,8 @@
 import json
 
 from runner.messages.run_record import new_record
-from runner.rie import Answer
-from runner.verdicts import verdicts
+from runner.services.event_source_mapping.batch_results import verdicts
+from runner.services.event_source_mapping.rie_client import Answer
 
 BODY = json.dumps(
     {

@@ -19,11 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.messages.run_record import RunRecord
 from runner.messages.s3_events import retry_wait_s, sqs_event
-from runner.rie import Answer, Emulator
+from runner.services.event_source_mapping.batch_results import Verdict, verdicts
+from runner.services.event_source_mapping.rie_client import Answer, Emulator
+from runner.services.event_source_mapping.worker import Batch, Worker
 from runner.state.runs import History
 from runner.template.stack_template import StackTemplate
-from runner.verdicts import Verdict, verdicts
-from runner.worker import Batch, Worker
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runner.function import lambda_limits
-from runner.rie import Answer, Emulator
+from runner.services.event_source_mapping import rie_client
+from runner.services.event_source_mapping.rie_client import Answer, Emulator
 
 log = logging.getLogger("poller")
 
@@ -83,6 +83,6 @@ class Worker(threading.Thread):
             return False
         took = time.monotonic() - began
         if took > self._init_limit_s and not self.was_warm:
-            log.warning("⚠ %s", lambda_limits.slow_start(self._emulator.url, took, self._init_limit_s))
+            log.warning("⚠ %s", rie_client.slow_start(self._emulator.url, took, self._init_limit_s))
         self.was_warm = True
         return True

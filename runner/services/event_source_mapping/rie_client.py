@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from runner.function import lambda_limits
 from runner.messages.redaction import redacted
 
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
@@ -97,12 +96,38 @@ def classify(status: int, body: bytes, timeout_s: float | None = None, memory_mb
         payload = None
     if isinstance(payload, dict) and "errorMessage" in payload:
         if "signal: killed" in str(payload["errorMessage"]):
-            return Answer("died", error=lambda_limits.killed(memory_mb))
+            return Answer("died", error=killed(memory_mb))
         message = f"{payload.get('errorType', 'Error')}: {payload['errorMessage']}"
         return Answer("raised", error=redacted(message), traceback=redacted("".join(payload.get("stackTrace") or [])))
     if status == http.client.OK and (isinstance(payload, dict) or text == "null"):
         return Answer("answered", payload=payload or {})
     if text.startswith("Task timed out"):
-        return Answer("timed out", error=lambda_limits.timed_out(text, timeout_s))
+        return Answer("timed out", error=timed_out(text, timeout_s))
     said = redacted(text[:200]) or "no text"
     return Answer("died", error=f"The Lambda's runtime died during the run (status {status}: {said}).")
+
+
+def killed(memory_mb: int | None) -> str:
+    """The system killed the runtime, and nobody could tell why."""
+    size = f" ({memory_mb} MB)" if memory_mb else ""
+    return (
+        f"The Lambda was killed during the run, most likely because it used more than MemorySize{size} in "
+        "template.yaml. Raise it, or have the pipeline hold less at once."
+    )
+
+
+def timed_out(text: str, timeout_s: float | None) -> str:
+    """The emulator ended a run."""
+    value = f" is {timeout_s:g}" if timeout_s else ""
+    return (
+        f"{text}: Timeout in template.yaml{value}. Raise it (AWS allows 900, and the queue's VisibilityTimeout "
+        "should be six times as long), or give the pipeline less to do at once."
+    )
+
+
+def slow_start(url: str, seconds: float, limit_s: float) -> str:
+    """A Lambda was long in getting ready."""
+    return (
+        f"the Lambda at {url} took {seconds:.1f} s to start; AWS allows the init phase {limit_s:g} s and then "
+        "starts it again, on the time of the first run. Import less at the top of modules."
+    )

@@ -14,7 +14,7 @@ from typing import Any
 from runner.errors import EventError
 from runner.messages import s3_events
 from runner.messages.run_record import Input, Outcome, RunRecord, new_record
-from runner.rie import Answer
+from runner.services.event_source_mapping.rie_client import Answer
 
 
 @dataclass(frozen=True)
