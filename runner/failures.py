@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runner.books import opened
 from runner.messages import run_summary
 from runner.messages.object_keys import printable
 from runner.messages.run_record import Version, versions
 from runner.messages.run_summary import short_id
+from runner.services.reconciler.repair import opened
 from runner.settings import Settings
 from runner.state.runs import History, Run
 from runner.state.stack_lock import running_at

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 
 from runner.aws.sqs import Message
-from runner.books import Books, opened
 from runner.errors import StackError
 from runner.failures import Failure, failures
 from runner.inbox import Inbox
@@ -18,6 +17,7 @@ from runner.messages.object_keys import printable
 from runner.messages.run_record import FINAL, Outcome, Version, new_record
 from runner.messages.run_summary import title
 from runner.services.progress import Ticker
+from runner.services.reconciler.repair import Books, opened
 from runner.settings import Settings
 from runner.state.runs import Run
 from runner.state.stack_lock import running_at

@@ -164,7 +164,7 @@ def _beside_the_poller(
 
     The mirror does, because the poller is the first to know what there is to fetch, and what mostly waits.
     """
-    from runner.reconcile import Keeper
+    from runner.services.reconciler.loop import Keeper
     from runner.services.scheduler import Scheduler
 
     return {

@@ -25,6 +25,7 @@ from runner.backends import Stack, eventually
 from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
 from runner.messages.s3_events import object_event
+from runner.services.reconciler import loop
 from runner.settings import Settings
 from runner.template.stack_template import StackTemplate
 
@@ -289,7 +290,7 @@ def test_an_event_lost_while_nothing_else_happens_is_missed_too(
     stack, queues = embedded_stack, Queues(embedded_stack.endpoint_url, described)
     with unnoticed(stack, described), paused(stack, "runner poll"):
         settings = replace(Settings.from_env({}), data=stack.data, endpoint_url=stack.endpoint_url)
-        keeper = threading.Thread(target=reconciling.Keeper(settings, described).run, args=(stop,))
+        keeper = threading.Thread(target=loop.Keeper(settings, described).run, args=(stop,))
         keeper.start()
         try:
             time.sleep(8)  # so that it looks at once when the file comes, while its event may still be on its way

@@ -15,11 +15,11 @@ from runner import lambdas
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.backends import Stack, eventually
-from runner.balance import Finding
-from runner.books import opened
 from runner.errors import StackError
 from runner.inbox import Inbox
 from runner.messages.run_record import new_record
+from runner.services.reconciler.classify import Finding
+from runner.services.reconciler.repair import opened
 from runner.settings import Settings
 from runner.state.runs import History
 from runner.state.uploads import Upload

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.balance import LastRun, World, balance, draw, unaccounted
+from runner.services.reconciler.classify import LastRun, World, balance, draw, unaccounted
 
 V = ("k.csv", "e1")
 DONE = LastRun("succeeded")

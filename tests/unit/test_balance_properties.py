@@ -16,11 +16,11 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.balance import Finding, World, balance, draw, unaccounted
-from runner.census import take
 from runner.failures import Failure, failures
 from runner.inbox import Inbox
 from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, new_record
+from runner.services.reconciler.classify import Finding, World, balance, draw, unaccounted
+from runner.services.reconciler.snapshot import take
 from runner.settings import Settings
 from runner.state.runs import History
 from runner.state.uploads import Ledger, Stamp, Upload

@@ -2,9 +2,9 @@ import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
-from runner.balance import draw
-from runner.census import take
 from runner.messages.run_record import new_record
+from runner.services.reconciler.classify import draw
+from runner.services.reconciler.snapshot import take
 from runner.settings import Settings
 from runner.state.runs import History
 from runner.state.uploads import Ledger, Upload
