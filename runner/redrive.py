@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from runner.aws.sqs import Message
 from runner.errors import StackError
 from runner.failures import Failure, failures
-from runner.inbox import Inbox
 from runner.messages.object_keys import printable
 from runner.messages.run_record import FINAL, Outcome, Version, new_record
 from runner.messages.run_summary import title
 from runner.services.progress import Ticker
 from runner.services.reconciler.repair import Books, opened
+from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.runs import Run
 from runner.state.stack_lock import running_at

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from runner.errors import SettingsError
 from runner.function import routing
-from runner.inbox import Inbox
 from runner.messages import run_summary
 from runner.messages.object_keys import printable, refused
+from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.runs import History, Run
 from runner.state.uploads import Ledger

@@ -96,7 +96,7 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
 
 def watch(settings: Settings, ready_file: Path | None) -> None:
     """The watcher's process."""
-    from runner.watcher import Watcher
+    from runner.services.watcher.watcher import Watcher
 
     _end_with_any_thread()
     described = stack_template.load(settings.root / "template.yaml")

@@ -16,10 +16,10 @@ from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.backends import Stack, eventually
 from runner.errors import StackError
-from runner.inbox import Inbox
 from runner.messages.run_record import new_record
 from runner.services.reconciler.classify import Finding
 from runner.services.reconciler.repair import opened
+from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.runs import History
 from runner.state.uploads import Upload

@@ -17,10 +17,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.failures import Failure, failures
-from runner.inbox import Inbox
 from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, new_record
 from runner.services.reconciler.classify import Finding, World, balance, draw, unaccounted
 from runner.services.reconciler.snapshot import take
+from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.runs import History
 from runner.state.uploads import Ledger, Stamp, Upload

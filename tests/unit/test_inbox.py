@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.inbox import Inbox
+from runner.services.watcher.inbox import Inbox
 from runner.settings import IGNORED_NAMES
 
 

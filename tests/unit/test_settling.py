@@ -1,4 +1,4 @@
-from runner.settling import Settler
+from runner.services.watcher.debounce import Settler
 from runner.state.uploads import Stamp
 
 A, B = Stamp(10, 1, 1), Stamp(20, 2, 2)

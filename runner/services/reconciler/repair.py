@@ -10,11 +10,11 @@ from pathlib import Path
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message
-from runner.inbox import Inbox
 from runner.messages.run_record import FINAL, Failure, Input, RunRecord, Version, new_record
 from runner.messages.s3_events import object_event
 from runner.services.reconciler.classify import Finding, Sheet, draw
 from runner.services.reconciler.snapshot import Backend, take
+from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.runs import History
 from runner.state.uploads import Ledger

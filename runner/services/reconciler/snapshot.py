@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from runner.aws import clients
 from runner.aws.s3 import bucket_epoch, head
 from runner.aws.sqs import Queues
-from runner.inbox import Inbox
 from runner.messages import run_summary
 from runner.messages.object_keys import refused
 from runner.messages.run_record import Output, Version
 from runner.services.reconciler.classify import LastRun, World
+from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.outputs import RESTORED, is_mirrored
 from runner.state.runs import History, Run

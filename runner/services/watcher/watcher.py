@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from runner.aws import emulator_api
 from runner.aws.s3 import bucket_epoch, etag_of, sha256_of, upload
-from runner.inbox import FolderEvents, Happening, Inbox
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL, RunRecord
 from runner.services.progress import Progress, human_size
+from runner.services.watcher.debounce import Settler
+from runner.services.watcher.inbox import FolderEvents, Happening, Inbox
 from runner.settings import Settings
-from runner.settling import Settler
 from runner.state.outputs import is_mirrored
 from runner.state.runs import History
 from runner.state.uploads import Ledger, Stamp, Upload
