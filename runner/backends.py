@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from runner import compose
 from runner.errors import StackError
-from runner.lambdas import free_port
 from runner.messages.run_record import FINAL
+from runner.stack import docker_compose
+from runner.stack.ports import free_port
 from runner.state.outputs import is_mirrored
 from runner.state.runs import History, Run
 from runner.template import stack_template
@@ -177,7 +177,7 @@ class DockerStack(Stack):
             "COMPOSE_PROJECT_NAME": self.project,
             "RUNNER_DATA": str(data),
             "LOCALSTACK_PORT": str(free_port()),
-            **compose.variables(stack_template.load(Path(variables.get("RUNNER_ROOT", root), "template.yaml"))),
+            **docker_compose.variables(stack_template.load(Path(variables.get("RUNNER_ROOT", root), "template.yaml"))),
             **variables,
         }
         self._env_file = data / "compose.env"

@@ -17,9 +17,9 @@ from runner.enqueue import Progress, Request, send
 from runner.errors import SettingsError, StackError, StoppedError
 from runner.function import routing
 from runner.settings import Settings
+from runner.stack.supervisor import Stop
 from runner.state import stack_lock
 from runner.submit import default_key
-from runner.supervisor import Stop
 from runner.template import stack_template
 from runner.terminal import progress, results, say
 

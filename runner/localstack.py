@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.errors import StackError
-from runner.supervisor import Child
+from runner.stack.supervisor import Child
 
 if TYPE_CHECKING:
     pass

@@ -39,10 +39,10 @@ def provision(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -
 @app.command(hidden=True)
 def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="What compose.yaml gives /tmp.")]) -> None:
     """The process that writes for the Lambda's container what template.yaml says, and ends."""
-    from runner import compose
+    from runner.stack import docker_compose
     from runner.template import stack_template
 
-    compose.prepare(stack_template.load(Settings.from_env().root / "template.yaml"), folder, tmp_mb)
+    docker_compose.prepare(stack_template.load(Settings.from_env().root / "template.yaml"), folder, tmp_mb)
 
 
 @app.command(hidden=True)

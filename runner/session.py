@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner import debugging, docker, embedded
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.function import routing
@@ -20,11 +19,12 @@ from runner.messages import run_summary
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL
 from runner.settings import Settings
+from runner.stack import debugger, docker_compose, embedded
+from runner.stack.supervisor import Stop
 from runner.state.outputs import await_mirrored
 from runner.state.runs import History, Run
 from runner.state.stack_lock import running_at
 from runner.submit import default_key, submit
-from runner.supervisor import Stop
 from runner.template import stack_template
 from runner.terminal import results, say
 
@@ -42,14 +42,14 @@ def up(settings: Settings, *, with_docker: bool | None) -> None:
         with_docker: None chooses Docker where it can be used.
     """
     stop, began = _stop(), time.monotonic()
-    running = docker.running if _choose(with_docker) else embedded.running
+    running = docker_compose.running if _choose(with_docker) else embedded.running
     try:
         with running(settings, say, stop) as stack:
             say(
                 f"ready in {time.monotonic() - began:.1f} s: S3 and SQS at {stack.endpoint_url}\n"
                 f"  drop files into  {settings.inbox}\n  outputs come to  {settings.outputs}\n"
                 "  Ctrl-C ends it; `runner status` and `runner logs` in another terminal show what became of each file"
-                + debugging.hint(settings)
+                + debugger.hint(settings)
             )
             while True:
                 stack.tend()
@@ -61,7 +61,7 @@ def up(settings: Settings, *, with_docker: bool | None) -> None:
 def _choose(with_docker: bool | None) -> bool:
     """Whether to use Docker; says why."""
     if with_docker is None:
-        reason = docker.why_not()
+        reason = docker_compose.why_not()
         if reason:
             say(f"without Docker, because {reason}")
         else:

@@ -12,8 +12,8 @@ from runner.aws.s3 import sha256_of, upload
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.services.progress import WAITING_S, Progress, Ticker
+from runner.stack.supervisor import Stop
 from runner.state.runs import History, Run
-from runner.supervisor import Stop
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:

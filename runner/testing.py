@@ -23,7 +23,6 @@ from typing import Any
 
 import pytest
 
-from runner import docker
 from runner.aws import clients
 from runner.aws.s3 import sha256_of, upload
 from runner.backends import DockerStack, EmbeddedStack, Stack
@@ -31,6 +30,7 @@ from runner.datasets import assert_datasets_match
 from runner.function import routing
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
+from runner.stack import docker_compose
 from runner.submit import default_key
 from runner.template import stack_template
 
@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def require_docker() -> None:
     """Skip the test where Docker cannot be used; on CI that is a failure."""
-    reason = docker.why_not()
+    reason = docker_compose.why_not()
     if reason and os.environ.get("CI"):
         pytest.fail(f"CI has to run the Docker tests, but {reason}")
     if reason:

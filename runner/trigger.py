@@ -15,11 +15,11 @@ from runner.errors import SettingsError, StoppedError
 from runner.messages import run_summary
 from runner.messages.schedule_events import Window, iso
 from runner.settings import Settings
+from runner.stack.supervisor import Stop
 from runner.state import stack_lock
 from runner.state.outputs import await_mirrored
 from runner.state.runs import History
 from runner.submit import submit_message
-from runner.supervisor import Stop
 from runner.template import stack_template
 from runner.template.schedules import Schedule
 from runner.terminal import results, say

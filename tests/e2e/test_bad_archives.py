@@ -13,12 +13,13 @@ import pytest
 from bad_archives import MIB, PACKERS, encrypted, many, tarred, zipped
 from noop import Function
 
-from runner import lambdas, localstack
+from runner import localstack
 from runner.aws import clients, emulator_api
 from runner.backends import Stack, eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
-from runner.supervisor import Supervisor
+from runner.stack import lambda_process, ports
+from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 
 NAME = "buoy.z05.00.20201201.000000"
@@ -83,11 +84,11 @@ class NoOp(IngestPipeline):
 def function(tmp_path: Path, described: StackTemplate) -> Iterator[Function]:
     project, state = noop.project(tmp_path / "project", TRUSTING), tmp_path / "state"
     (state / "logs").mkdir(parents=True)
-    endpoint_url, port = f"http://127.0.0.1:{lambdas.free_port()}", lambdas.free_port()
+    endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     limited = replace(described, environment={**described.environment, "ARCHIVE_MAX_ENTRIES": "3"})
     supervisor = Supervisor(print)
     supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
-    supervisor.start(lambdas.child(1, port, project, state, limited, endpoint_url))
+    supervisor.start(lambda_process.child(1, port, project, state, limited, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         provisioner.provision(clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url), described)

@@ -16,8 +16,8 @@ from dap import Debugger
 from listening import LOOPBACK, listeners
 
 from runner.backends import DockerStack, Stack, eventually
-from runner.lambdas import free_port
 from runner.messages.run_record import FINAL
+from runner.stack.ports import free_port
 from runner.state.runs import Run
 
 SAMPLE = SAMPLES / "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 from runner.backends import environment, eventually
-from runner.lambdas import free_port
+from runner.stack.ports import free_port
 from runner.testing import require_docker
 
 CLI_VERSION = "0.89.0"  # the newest for Node 20

@@ -13,12 +13,13 @@ import noop
 import pytest
 from noop import Function
 
-from runner import lambdas, localstack
+from runner import localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
-from runner.supervisor import Supervisor
+from runner.stack import lambda_process, ports
+from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 
 # A pipeline that does what the file's name says.
@@ -43,11 +44,11 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     folder = tmp_path_factory.mktemp("failures")
     project, state = noop.project(folder / "project", PIPELINE), folder / "state"
     (state / "logs").mkdir(parents=True)
-    endpoint_url, port = f"http://127.0.0.1:{lambdas.free_port()}", lambdas.free_port()
+    endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     short = replace(described, function_timeout_s=TIMEOUT_S)
     supervisor = Supervisor(print)
     supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
-    supervisor.start(lambdas.child(1, port, project, state, short, endpoint_url))
+    supervisor.start(lambda_process.child(1, port, project, state, short, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Function(Emulator(f"http://127.0.0.1:{port}"), described.source_bucket, endpoint_url, TIMEOUT_S)

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 from conftest import ROOT, SAMPLES
 
-from runner import lambdas, localstack
+from runner import localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Answer, Emulator
-from runner.supervisor import Supervisor
+from runner.stack import lambda_process, ports
+from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 
 EVENTS = ROOT / "tests" / "events"
@@ -48,10 +49,10 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     """The Lambda, warm, with both buoy samples in its source bucket."""
     state = tmp_path_factory.mktemp("lambda")
     (state / "logs").mkdir()
-    endpoint_url, port = f"http://127.0.0.1:{lambdas.free_port()}", lambdas.free_port()
+    endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     supervisor = Supervisor(print)
     supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
-    supervisor.start(lambdas.child(1, port, ROOT, state, described, endpoint_url))
+    supervisor.start(lambda_process.child(1, port, ROOT, state, described, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Lambda(Emulator(f"http://127.0.0.1:{port}"), described, endpoint_url)

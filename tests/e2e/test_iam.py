@@ -15,12 +15,13 @@ import pytest
 from conftest import ROOT, SAMPLES
 from expansion import REGION, expanded
 
-from runner import lambdas, localstack
+from runner import localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
-from runner.supervisor import Supervisor
+from runner.stack import lambda_process, ports
+from runner.stack.supervisor import Supervisor
 from runner.template.intrinsics import Template
 from runner.template.stack_template import StackTemplate
 
@@ -85,12 +86,12 @@ def asked(project: Path, tmp_path_factory: pytest.TempPathFactory, described: St
     state = tmp_path_factory.mktemp("iam-state")
     (state / "logs").mkdir()
     log = state / "logs" / "localstack.log"
-    endpoint_url, port = f"http://127.0.0.1:{lambdas.free_port()}", lambdas.free_port()
+    endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     supervisor = Supervisor(print)
     local = localstack.child(state, endpoint_url, log)
     local.env = {**local.env, "LS_LOG": "trace"}
     supervisor.start(local)
-    supervisor.start(lambdas.child(1, port, project, state, described, endpoint_url))
+    supervisor.start(lambda_process.child(1, port, project, state, described, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         s3 = clients.local_s3(endpoint_url)

@@ -17,13 +17,14 @@ import noop
 import pytest
 from noop import Function
 
-from runner import lambdas, localstack
+from runner import localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.services.event_source_mapping.worker import Worker
-from runner.supervisor import Supervisor
+from runner.stack import lambda_process, ports
+from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing import require_docker
 
@@ -61,7 +62,7 @@ def endpoint_url(tmp_path_factory: pytest.TempPathFactory, described: StackTempl
     """Buckets for both ways."""
     state = tmp_path_factory.mktemp("limits-state")
     (state / "logs").mkdir()
-    url = f"http://127.0.0.1:{lambdas.free_port()}"
+    url = f"http://127.0.0.1:{ports.free_port()}"
     supervisor = Supervisor(print)
     supervisor.start(localstack.child(state, url, state / "logs" / "localstack.log"))
     try:
@@ -87,10 +88,10 @@ def image() -> str:
 def container(image: str, project: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Emulator]:
     """A Lambda as compose.yaml describes it, with small limits, on this machine's own network."""
     small = replace(described, function_timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
-    variables = lambdas.environment(Path("/var/task"), Path("/tmp"), small, endpoint_url)
+    variables = lambda_process.environment(Path("/var/task"), Path("/tmp"), small, endpoint_url)
     for name in ("PATH", "PYTHONPATH"):
         del variables[name]
-    name, port = f"tsdat-limits-{uuid.uuid4().hex[:8]}", lambdas.free_port()
+    name, port = f"tsdat-limits-{uuid.uuid4().hex[:8]}", ports.free_port()
     folder = project / "pipelines"
     for path in [project, folder, *folder.rglob("*")]:
         path.chmod(0o755)
@@ -101,7 +102,7 @@ def container(image: str, project: Path, described: StackTemplate, endpoint_url:
         *(f"--env={key}={value}" for key, value in variables.items()),
         "--entrypoint", "/usr/local/bin/aws-lambda-rie", image,
         "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
-        "--runtime-api-address", f"127.0.0.1:{lambdas.free_port()}", "/var/runtime/bootstrap", lambdas.HANDLER,
+        "--runtime-api-address", f"127.0.0.1:{ports.free_port()}", "/var/runtime/bootstrap", lambda_process.HANDLER,
     ]  # fmt: skip
     subprocess.run(command, capture_output=True, check=True)
     try:
@@ -159,10 +160,10 @@ def test_a_run_that_takes_too_long_is_told_with_the_templates_value(function: Fu
 @contextmanager
 def embedded(project: Path, state: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Emulator]:
     """The same without Docker: no limit but the timeout is kept there."""
-    port = lambdas.free_port()
+    port = ports.free_port()
     (state / "logs").mkdir()
     supervisor = Supervisor(print)
-    supervisor.start(lambdas.child(1, port, project, state, described, endpoint_url))
+    supervisor.start(lambda_process.child(1, port, project, state, described, endpoint_url))
     try:
         emulator = Emulator(f"http://127.0.0.1:{port}")
         eventually(emulator.is_up, "emulator")

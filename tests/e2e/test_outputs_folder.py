@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import lambdas
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG
 from runner.backends import Stack, eventually
 from runner.services.output_mirror import Mirror
+from runner.stack import ports
 from runner.state.outputs import RESTORED
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def test_runs_may_read_when_all_is_back(s3: S3Client, tmp_path: Path, caplog: py
     s3.delete_object(Bucket=bucket, Key=KEY)
     s3.delete_bucket(Bucket=bucket)
     assert mirror.is_complete(source)  # the run fails then, and says why
-    nobody = clients.local_s3(f"http://127.0.0.1:{lambdas.free_port()}")
+    nobody = clients.local_s3(f"http://127.0.0.1:{ports.free_port()}")
     assert not Mirror(nobody, bucket, tmp_path).is_complete(source)
 
 

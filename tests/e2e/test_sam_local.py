@@ -14,8 +14,8 @@ import pytest
 from conftest import ROOT, SAMPLES, Supervised
 
 from runner.backends import DockerStack, environment, eventually
-from runner.lambdas import free_port
 from runner.services.event_source_mapping.rie_client import Emulator
+from runner.stack.ports import free_port
 
 KEY = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"
 EVENT = ROOT / "tests/events/a2e_buoy_ingest/morro/s3-event.json"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import lambdas
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.backends import Stack, eventually
@@ -21,10 +20,11 @@ from runner.services.reconciler.classify import Finding
 from runner.services.reconciler.repair import opened
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
+from runner.stack import ports
+from runner.stack.supervisor import Stop
 from runner.state.runs import History
 from runner.state.uploads import Upload
 from runner.submit import submit, submit_message
-from runner.supervisor import Stop
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_a_retry_whose_large_upload_is_refused_is_taken_up_again(
 
 
 def test_without_an_answer_it_is_told_what_that_means(described: StackTemplate, tmp_path: Path):
-    nobody, history = f"http://127.0.0.1:{lambdas.free_port()}", History(tmp_path)
+    nobody, history = f"http://127.0.0.1:{ports.free_port()}", History(tmp_path)
     (tmp_path / "x").touch()
     after = r" not answer: Could not connect to the endpoint URL: .*\. Is the stack starting\? Try again\."
     with pytest.raises(StackError, match="^S3 does" + after):

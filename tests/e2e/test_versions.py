@@ -9,12 +9,13 @@ from typing import Any
 import noop
 import pytest
 
-from runner import lambdas, localstack
+from runner import localstack
 from runner.aws import clients, emulator_api
 from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
-from runner.supervisor import Supervisor
+from runner.stack import lambda_process, ports
+from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 
 # Stores what it reads, and does what else the file's name says; "replaced" is the newer version.
@@ -83,10 +84,12 @@ def bench(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) ->
     folder = tmp_path_factory.mktemp("versions")
     project, state = noop.project(folder / "project", PIPELINE), folder / "state"
     (state / "logs").mkdir(parents=True)
-    endpoint_url, port = f"http://127.0.0.1:{lambdas.free_port()}", lambdas.free_port()
+    endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     supervisor = Supervisor(print)
     supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
-    supervisor.start(lambdas.child(1, port, project, state, replace(described, function_timeout_s=60), endpoint_url))
+    supervisor.start(
+        lambda_process.child(1, port, project, state, replace(described, function_timeout_s=60), endpoint_url)
+    )
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Bench(Emulator(f"http://127.0.0.1:{port}"), described, endpoint_url)

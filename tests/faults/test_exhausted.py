@@ -16,8 +16,8 @@ from conftest import running_on
 from digests import expected, open_gate, project
 from ledger import balanced
 
-from runner import docker
 from runner.backends import DockerStack, Stack, eventually
+from runner.stack import docker_compose
 from runner.template.stack_template import StackTemplate
 from runner.testing import require_docker
 
@@ -94,7 +94,7 @@ def hasties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Hast
             root = project(folder / "project", Timeout=f"Timeout: {TIMEOUT_S}")
             return Hasty(running.enter_context(running_on(backend, folder / "data", root)), root)
 
-        backends = ["embedded"] if docker.why_not() else ["embedded", "docker"]
+        backends = ["embedded"] if docker_compose.why_not() else ["embedded", "docker"]
         yield dict(zip(backends, threads.map(start, backends), strict=True))
 
 

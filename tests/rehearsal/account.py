@@ -23,8 +23,8 @@ import pytest
 
 from runner.aws import clients
 from runner.backends import environment, eventually
-from runner.lambdas import free_port
 from runner.services.event_source_mapping.rie_client import Emulator
+from runner.stack.ports import free_port
 from runner.testing import require_docker
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import compose, lambda_start, lambdas
 from runner.aws import clients
 from runner.backends import environment
 from runner.settings import Settings
+from runner.stack import docker_compose, lambda_container_init, lambda_process
 from runner.template import stack_template
 
 COMPOSE = yaml.safe_load(Path("compose.yaml").read_text())
@@ -43,13 +43,13 @@ def test_our_services_are_given_fake_credentials():
 
 
 def test_the_lambda_starts_the_images_handler():
-    assert SERVICES["lambda"]["command"] == [lambdas.HANDLER]
-    assert Path("Dockerfile").read_text().endswith(f'CMD ["{lambdas.HANDLER}"]\n')
+    assert SERVICES["lambda"]["command"] == [lambda_process.HANDLER]
+    assert Path("Dockerfile").read_text().endswith(f'CMD ["{lambda_process.HANDLER}"]\n')
 
 
 def test_the_size_of_tmp_is_the_templates_and_memory_can_be():
     defaults = dict(re.findall(r"\$\{(LAMBDA_\w+_MB):-(\d+)\}", json.dumps(COMPOSE)))
-    wanted = compose.variables(DESCRIBED)
+    wanted = docker_compose.variables(DESCRIBED)
     assert defaults == wanted | {"LAMBDA_MEMORY_MB": "10240"}
     assert LAMBDA["tmpfs"] == [f"/tmp:size={wanted['LAMBDA_TMP_MB']}m,mode=1777"]
     assert LAMBDA["mem_limit"] == LAMBDA["memswap_limit"] == "10240m"
@@ -68,7 +68,7 @@ def test_the_lambda_gets_what_the_template_says(tmp_path: Path):
     done = prepare(tmp_path, Path.cwd(), str(DESCRIBED.ephemeral_storage_mb))
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "environment.json").read_text()) == DESCRIBED.function_environment
-    assert (tmp_path / "start.py").read_bytes() == Path(lambda_start.__file__).read_bytes()
+    assert (tmp_path / "start.py").read_bytes() == Path(lambda_container_init.__file__).read_bytes()
 
 
 def test_another_size_of_tmp_is_refused_with_the_line_to_write(tmp_path: Path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import lambda_start
+from runner.stack import lambda_container_init
 
 MB = 1024 * 1024
 
@@ -28,22 +28,22 @@ def emulator(held_mb: int) -> subprocess.Popen[bytes]:
 
 def test_what_comes_from_a_process_is_counted_and_itself_is_not():
     with emulator(60) as process:
-        (held,) = lambda_start.sizes(process.pid).values()
+        (held,) = lambda_container_init.sizes(process.pid).values()
         process.communicate()
     assert 60 * MB < held < 90 * MB
-    assert not lambda_start.sizes(process.pid)
+    assert not lambda_container_init.sizes(process.pid)
 
 
 def test_what_uses_too_much_is_killed_and_the_emulator_lives_to_tell():
     with emulator(60) as process:
-        assert lambda_start.guard(process, 40 * MB) == 256 - signal.SIGKILL
+        assert lambda_container_init.guard(process, 40 * MB) == 256 - signal.SIGKILL
 
 
 def test_what_uses_less_is_left_alone():
     with emulator(20) as process:
         process.stdin.close()
         process.stdin = None
-        assert lambda_start.guard(process, 80 * MB) == 0
+        assert lambda_container_init.guard(process, 80 * MB) == 0
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_what_uses_less_is_left_alone():
 def test_the_kernels_limit_is_read_from_either_cgroup(tmp_path: Path, file: str, text: str, most: int):
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(text)
-    assert lambda_start.container_bytes(tmp_path) == most
+    assert lambda_container_init.container_bytes(tmp_path) == most
 
 
 def test_the_templates_variables_count_but_where_the_container_has_its_own(tmp_path: Path):
-    shutil.copyfile(lambda_start.__file__, tmp_path / "start.py")
+    shutil.copyfile(lambda_container_init.__file__, tmp_path / "start.py")
     described = {"HOME": "/tmp", "LOG_LEVEL": "INFO", "AWS_LAMBDA_FUNCTION_TIMEOUT": "120", "UNITS": "SI"}
     (tmp_path / "environment.json").write_text(
         json.dumps({**described, "AWS_ENDPOINT_URL": "elsewhere", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "999999999"})

@@ -8,19 +8,24 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import debugging, lambdas, localstack
-from runner.aws import clients
-from runner.buckets import Buckets
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runner import localstack
+from runner.aws import clients, emulator_api
 from runner.errors import StackError
 from runner.function import routing
+from runner.services import provisioner
 from runner.settings import Settings
+from runner.stack import debugger, lambda_process, ports
+from runner.stack.supervisor import Child, Stop, Supervisor, python
 from runner.state.stack_lock import announced, only_one
-from runner.supervisor import Child, Stop, Supervisor, python
 from runner.template import stack_template
+from runner.template.stack_template import StackTemplate
 
 DEFAULT_PORT = 4566
 _PATIENCE_S = 120.0  # a slow machine that is busy with other things takes one minute
@@ -58,7 +63,7 @@ def running(
     Raises:
         RunnerError: template or routes are wrong, the port is taken, a part did not start, or it was stopped.
     """
-    settings = debugging.prepared(settings)
+    settings = debugger.prepared(settings)
     described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
     routing.load(settings.root)
     endpoint_url = _own_endpoint(settings)
@@ -87,7 +92,7 @@ def running(
 def _own_endpoint(settings: Settings) -> str:
     given = settings.endpoint_url
     if given is None or clients.in_compose_network(given):  # in a dev container, where that is the stack beside it
-        return f"http://127.0.0.1:{lambdas.free_port()}"
+        return f"http://127.0.0.1:{ports.free_port()}"
     return clients.require_local(given)
 
 
@@ -105,10 +110,12 @@ def _start(
     logs = settings.state / "logs"
     local = localstack.child(settings.state, endpoint_url, logs / "localstack.log")
     supervisor.start(local)
-    ports = [lambdas.free_port() for _ in range(settings.concurrency)]
+    ports = [ports.free_port() for _ in range(settings.concurrency)]
     for number, port in enumerate(ports, start=1):
-        module = debugging.interpreter(settings)
-        supervisor.start(lambdas.child(number, port, settings.root, settings.state, described, endpoint_url, module))
+        module = debugger.interpreter(settings)
+        supervisor.start(
+            lambda_process.child(number, port, settings.root, settings.state, described, endpoint_url, module)
+        )
     urls = [f"--lambda-url=http://127.0.0.1:{port}" for port in ports]
     poller = [*python("-m", "runner", "poll", f"--ready-file=/dev/fd/{tell_warm}"), *urls]
     env = _service_environment(settings, endpoint_url)
@@ -161,3 +168,24 @@ def _require_free_port(endpoint_url: str, other: str) -> None:
             raise StackError(
                 f"Port {parts.port} is in use, perhaps by another stack. Stop that, or choose another port: {other}."
             ) from error
+
+
+class Buckets:
+    """The buckets and queues of a LocalStack, which comes up empty whenever it starts."""
+
+    def __init__(self, local: Child, endpoint_url: str, described: StackTemplate) -> None:
+        self._local, self._endpoint_url, self._template = local, endpoint_url, described
+        self._s3, self._sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
+        self._made_in: object = None
+
+    def tend(self) -> bool:
+        """Make them if LocalStack answers and has none, else look again next time; gives whether they are there.
+
+        Waits for nothing: other children may have died too, and LocalStack itself may die again meanwhile.
+        """
+        process = self._local.process
+        if process is not self._made_in and emulator_api.is_healthy(self._endpoint_url):
+            with suppress(BotoCoreError, ClientError):  # it went away again
+                provisioner.provision(self._s3, self._sqs, self._template)
+                self._made_in = process
+        return process is not None and process is self._made_in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -11,14 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner import compose
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.function import routing
 from runner.settings import Settings
+from runner.stack import lambda_container_init
+from runner.stack.supervisor import Child, Stop, Supervisor
 from runner.state.stack_lock import announced, only_one
-from runner.supervisor import Child, Stop, Supervisor
 from runner.template import stack_template
+from runner.template.stack_template import StackTemplate
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _OLDEST_COMPOSE = (2, 26)
@@ -92,7 +94,7 @@ class Stack:
 
     def __init__(self, settings: Settings, described: stack_template.StackTemplate, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._env = environment(settings) | compose.variables(described)
+        self._env = environment(settings) | variables(described)
         files = ["compose.yaml", *(["compose.debug.yaml"] if settings.debug else [])]
         self._compose = ["docker", "compose", *(f"--file={_CHECKOUT / name}" for name in files)]
 
@@ -147,3 +149,28 @@ def environment(settings: Settings) -> dict[str, str]:
         **os.environ, **changed, "LOCALSTACK_PORT": str(port), "RUNNER_ROOT": str(settings.root),
         "RUNNER_DATA": str(settings.data), "RUNNER_ANNOUNCE": "",  # this process does
     }  # fmt: skip
+
+
+def variables(template: StackTemplate) -> dict[str, str]:
+    """What compose.yaml's variables about the Lambda have to stand for; then the kernel itself limits its memory."""
+    return {"LAMBDA_MEMORY_MB": str(template.memory_mb), "LAMBDA_TMP_MB": str(template.ephemeral_storage_mb)}
+
+
+def prepare(template: StackTemplate, folder: Path, tmp_mb: str) -> None:
+    """Put what the Lambda's container starts with into a folder.
+
+    Args:
+        tmp_mb: the size that compose.yaml gives the Lambda's /tmp.
+
+    Raises:
+        StackError: that is not the template's; the text holds what to write where.
+    """
+    wanted = str(template.ephemeral_storage_mb)
+    if tmp_mb != wanted:
+        raise StackError(
+            f"template.yaml gives /tmp {wanted} MB (EphemeralStorage), docker compose {tmp_mb} MB, and it cannot read "
+            "the template. Start with scripts/up --docker, or put this line into .env and start again:\n"
+            f"LAMBDA_TMP_MB={wanted}"
+        )
+    (folder / lambda_container_init.ENVIRONMENT).write_text(json.dumps(template.function_environment))
+    shutil.copyfile(lambda_container_init.__file__, folder / "start.py")
