@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import localstack
 from runner.aws import clients, emulator_api
 from runner.errors import StackError
 from runner.function import routing
 from runner.services import provisioner
 from runner.settings import Settings
 from runner.stack import debugger, lambda_process, ports
+from runner.stack.emulators import localstack
 from runner.stack.supervisor import Child, Stop, Supervisor, python
 from runner.state.stack_lock import announced, only_one
 from runner.template import stack_template
