@@ -14,9 +14,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner import account, emptying, sam
+from runner.cli.output import say
 from runner.errors import AwsError, SettingsError, StoppedError
 from runner.settings import Settings
-from runner.terminal import say
 
 _SAM = Path(__file__).resolve().parent.parent / "scripts/sam"
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.aws import clients
+from runner.cli.output import say
 from runner.errors import AwsError
-from runner.terminal import say
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

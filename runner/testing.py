@@ -26,12 +26,12 @@ import pytest
 from runner.aws import clients
 from runner.aws.s3 import sha256_of, upload
 from runner.backends import DockerStack, EmbeddedStack, Stack
+from runner.cli.submit import default_key
 from runner.datasets import assert_datasets_match
 from runner.function import routing
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
 from runner.stack import docker_compose
-from runner.submit import default_key
 from runner.template import stack_template
 
 __all__ = ["assert_datasets_match"]  # for tests to import from here
@@ -72,7 +72,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Path]]:
     """`ingest(*files)`: run the pipeline on the file system alone, as `runner ingest` does; gives the files it made."""
-    from runner import ingest as local
+    from runner.cli import ingest as local
 
     settings = replace(Settings.from_env({}), data=tmp_path)
     monkeypatch.setenv("TSDAT_STORAGE_ROOT", str(settings.outputs))

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from runner.messages.run_record import Failure, RunRecord, Version
 from runner.messages.tracebacks import folded
-from runner.state.runs import Run
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 _NEXT = {
     "event": "find out who sends such messages to the queue",
@@ -39,19 +37,6 @@ def next_step(error: Failure) -> str:
     """What to do about it."""
     advice = _NEXT.get(error["phase"], "mend it, then `runner retry`; `runner ingest FILE` runs it alone, in seconds")
     return f"next: {advice}"
-
-
-# Outcomes of runs, and what a file can be before it has one.
-MARKS = {
-    "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
-    "waiting": "…", "retried": "…",
-}  # fmt: skip
-
-
-COLOURS = {
-    "succeeded": "green", "skipped": "yellow", "forgotten": "yellow", "failed": "red", "dead-lettered": "red",
-    "refused": "red", "waiting": "cyan", "retried": "cyan",
-}  # fmt: skip
 
 
 def keys(run: RunRecord) -> str:
@@ -84,30 +69,6 @@ def where(run: RunRecord) -> str:
     """The pipeline of a run and its location, after an arrow; empty when it came to none."""
     names = "/".join(filter(None, (run["pipeline"], run["location"])))
     return f" → {names}" if names else ""
-
-
-def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Table:
-    """A table of files, their outcome and what there is to say about it."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for heading in ("file", "outcome", "outputs or reason"):
-        result.add_column(heading, overflow="fold")
-    for name, outcome, text in rows:
-        colour = COLOURS.get(outcome, "white")
-        result.add_row(escape(name), f"[{colour}]{MARKS.get(outcome, '')} {outcome}[/{colour}]", escape(text))
-    return result
-
-
-def text_of(run: Run) -> str:
-    """What there is to say about a run, in one line."""
-    if run.outcome in ("forgotten", "retried"):
-        return run.record["reason"] or ""
-    if run.outcome == "succeeded":
-        return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
-    tries = f" (tried {run.attempt} times)" if run.attempt > 1 else ""
-    return why(run.record) + tries
 
 
 def short_id(version: Version) -> str:

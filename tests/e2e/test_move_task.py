@@ -12,7 +12,7 @@ MOST = 2
 
 
 def test_a_message_that_localstack_moved_goes_on_counting_its_receives(embedded_stack: Stack):
-    """When this fails, runner/redrive.py can use StartMessageMoveTask: on AWS a moved message counts anew."""
+    """When this fails, runner/cli/retry.py can use StartMessageMoveTask: on AWS a moved message counts anew."""
     sqs, name = clients.local_sqs(embedded_stack.endpoint_url), f"move-{uuid.uuid4().hex[:8]}"
 
     def arn(url: str) -> str:

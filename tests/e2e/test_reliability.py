@@ -17,11 +17,11 @@ import pytest
 from bookkeeping import BAD, TIDE, failures, paused, reconcile
 from conftest import ROOT, Supervised, runner
 
-from runner import reconcile as reconciling
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message, Queues
 from runner.backends import Stack, eventually
+from runner.cli import reconcile as reconciling
 from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
 from runner.messages.s3_events import object_event

@@ -13,10 +13,10 @@ import pytest
 import xarray as xr
 from conftest import ROOT, SAMPLES, Supervised, runner, running_on
 
-from runner import trigger
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG, listed
 from runner.backends import Stack, eventually
+from runner.cli import schedules
 from runner.messages.run_record import FINAL
 from runner.state.runs import History, Run
 from runner.template.stack_template import StackTemplate
@@ -92,7 +92,7 @@ def stack(request: pytest.FixtureRequest, described: StackTemplate) -> Stack:
     for name in buoy_csv.FILES.values():
         made.put(buoy_csv.SAMPLES / name, f"a2e_buoy_ingest/vap/{Path(name).name}")
     window = (datetime(1999, 12, 1, tzinfo=UTC), datetime(1999, 12, 2, tzinfo=UTC))
-    long_ago = trigger.message(described.schedules, "buoy-wind-hourly", *window, datetime.now(UTC))
+    long_ago = schedules.message(described.schedules, "buoy-wind-hourly", *window, datetime.now(UTC))
     send(made, described, long_ago.replace('"buoy-wind-hourly"', '"long-ago"'))
     nowhere = described.schedules[0].message(datetime.now(UTC)).replace("buoy_wind_hourly", "nobody")
     send(made, described, nowhere.replace('"buoy-wind-hourly"', '"nowhere"'))
@@ -121,7 +121,7 @@ def ingested(stack: Stack) -> Stack:
 def test_a_vap_reads_what_the_ingests_stored(stack: Stack, described: StackTemplate, alone: xr.Dataset):
     ingested(stack)
     before = len(ended(stack, "buoy-wind-hourly"))
-    body = trigger.message(described.schedules, "buoy-wind-hourly", *DAY, datetime.now(UTC))
+    body = schedules.message(described.schedules, "buoy-wind-hourly", *DAY, datetime.now(UTC))
     send(stack, described, body)
     run = eventually(lambda: ended(stack, "buoy-wind-hourly")[before:], "end of the VAP", 60)[0]
     assert run.outcome == "succeeded", run.record["error"]
@@ -154,7 +154,7 @@ def test_a_vap_waits_until_what_it_reads_is_put_back(stack: Stack, described: St
     for key in stored:
         s3.delete_object(Bucket=bucket, Key=key)
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
-    body = trigger.message(described.schedules, "buoy-wind-hourly", *DAY, datetime.now(UTC))
+    body = schedules.message(described.schedules, "buoy-wind-hourly", *DAY, datetime.now(UTC))
     send(stack, described, body.replace('"buoy-wind-hourly"', '"waits"'))
     run = eventually(lambda: ended(stack, "waits"), "end of the VAP", 60)[0]
     assert run.outcome == "succeeded", run.record["reason"]

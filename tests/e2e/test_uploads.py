@@ -14,6 +14,7 @@ import pytest
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.backends import Stack, eventually
+from runner.cli.submit import submit, submit_message
 from runner.errors import StackError
 from runner.messages.run_record import new_record
 from runner.services.reconciler.classify import Finding
@@ -24,7 +25,6 @@ from runner.stack import ports
 from runner.stack.supervisor import Stop
 from runner.state.runs import History
 from runner.state.uploads import Upload
-from runner.submit import submit, submit_message
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:

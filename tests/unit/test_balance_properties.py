@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.failures import Failure, failures
+from runner.cli.failures import Failure, dead_lettered
 from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, new_record
 from runner.services.reconciler.classify import Finding, World, balance, draw, unaccounted
 from runner.services.reconciler.snapshot import take
@@ -181,7 +181,7 @@ class Life:
         self.queue = [Message(m.key, m.etag) for m in reversed(self.queue[:3])] + self.queue
 
     def retry_all(self) -> None:
-        for failure in failures(self.history):
+        for failure in dead_lettered(self.history):
             self.enter(failure, "again", "retried")
             moved = [m for m in self.dead if (m.key, m.etag) in failure.versions]
             self.dead = [m for m in self.dead if m not in moved]
@@ -192,11 +192,11 @@ class Life:
 
     def begin_to_retry_all(self) -> None:
         """As above, and be killed before anything has moved."""
-        for failure in failures(self.history):
+        for failure in dead_lettered(self.history):
             self.enter(failure, "again", "retried")
 
     def forget_all(self) -> None:
-        for failure in failures(self.history):
+        for failure in dead_lettered(self.history):
             self.dead = [m for m in self.dead if (m.key, m.etag) not in failure.versions]
             self.enter(failure, "forgotten: no need", "forgotten")
 

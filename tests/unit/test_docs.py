@@ -33,7 +33,7 @@ def test_named_scripts_exist(doc: Path):
 
 @pytest.mark.parametrize("doc", DOCS, ids=str)
 def test_named_commands_exist(doc: Path):
-    from runner.cli import app
+    from runner.cli.app import app
 
     names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     known = {name.replace("_", "-") for name in names}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.aws.s3 import Listed
-from runner.enqueue import Progress, Request
+from runner.cli.backfill import Progress, Request
 from runner.messages import s3_events
 from runner.messages.s3_events import event
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runner import trigger
+from runner.cli import schedules
 from runner.errors import SettingsError
 from runner.messages import run_summary
 from runner.messages.run_record import new_record
@@ -57,19 +57,19 @@ def test_a_disabled_schedule_and_one_that_is_over_are_never_due():
 
 
 def test_trigger_sends_what_the_schedule_would_send_now_or_the_window_that_is_given():
-    own = trigger.message((schedule("rate(1 hour)"),), "s", None, None, START)
+    own = schedules.message((schedule("rate(1 hour)"),), "s", None, None, START)
     assert '"time": "2026-03-01T12:00:30Z"' in own
-    given = trigger.message((schedule("rate(1 hour)"),), "s", START, START + timedelta(hours=1), START)
+    given = schedules.message((schedule("rate(1 hour)"),), "s", START, START + timedelta(hours=1), START)
     assert '"window": {"begin": "2026-03-01T12:00:30Z", "end": "2026-03-01T13:00:30Z"}' in given
 
 
 def test_trigger_says_what_it_lacks():
     with pytest.raises(SettingsError) as caught:
-        trigger.message((schedule("rate(1 hour)"),), "x", None, None, START)
+        schedules.message((schedule("rate(1 hour)"),), "x", None, None, START)
     assert str(caught.value) == "There is no schedule 'x' in template.yaml. Known schedules: s."
     for begin, end in ((START, None), (None, START), (START, START)):
         with pytest.raises(SettingsError) as caught:
-            trigger.message((schedule("rate(1 hour)"),), "s", begin, end, START)
+            schedules.message((schedule("rate(1 hour)"),), "s", begin, end, START)
         assert str(caught.value) == "A window needs both --begin and --end, the earlier first."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.replay import told
+from runner.cli.events import told
 from runner.state.received_events import Seen
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.submit import default_key
+from runner.cli.submit import default_key
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_step_is_at_exactly_one_line(step: dict[str, Any]):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_named_commands_exist(step: dict[str, Any]):
-    from runner.cli import app
+    from runner.cli.app import app
 
     known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     typed = "\n".join(commands(step["description"]))

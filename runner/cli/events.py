@@ -9,10 +9,14 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any, Optional
 
-from runner import trigger
+import typer
+
 from runner.aws import clients
+from runner.cli import schedules
+from runner.cli.options import AsJson, Data, Time, chosen
+from runner.cli.output import MARKS, results
 from runner.errors import EventError, SettingsError
 from runner.messages import run_summary, s3_events
 from runner.messages.object_keys import printable
@@ -24,7 +28,6 @@ from runner.state import stack_lock
 from runner.state.received_events import Event, Seen
 from runner.state.runs import History
 from runner.template import stack_template
-from runner.terminal import results
 
 
 def show(settings: Settings, newest: int, *, as_json: bool) -> None:
@@ -40,7 +43,7 @@ def show(settings: Settings, newest: int, *, as_json: bool) -> None:
     for event in [] if as_json else found:
         seen_at = datetime.fromtimestamp(event.seen_at).isoformat(" ", "seconds")
         outcome = outcomes.get(event.message_id)
-        mark = f"{run_summary.MARKS[outcome]} {outcome}" if outcome else "no run"
+        mark = f"{MARKS[outcome]} {outcome}" if outcome else "no run"
         results.print(f"{event.id:>6}  {seen_at}  {mark:<13}  {told(event.body)}", markup=False)
 
 
@@ -57,7 +60,7 @@ def told(body: str | None) -> str:
     return ", ".join(found + [f"{skip.event_name} (nothing to run)" for skip in parsed.skips])
 
 
-def save(settings: Settings, number: int, path: Path) -> None:
+def save_event(settings: Settings, number: int, path: Path) -> None:
     """Write an event to a JSON file, as Lambda gets it: for `invoke` in tests and for `sam local invoke --event`.
 
     Raises:
@@ -71,7 +74,7 @@ def save(settings: Settings, number: int, path: Path) -> None:
     results.print(f"saved {path}", markup=False)
 
 
-def replay(settings: Settings, number: int, *, as_json: bool) -> int:
+def replay_event(settings: Settings, number: int, *, as_json: bool) -> int:
     """Send an event to the running stack's queue again and wait; gives the exit code.
 
     Raises:
@@ -79,7 +82,7 @@ def replay(settings: Settings, number: int, *, as_json: bool) -> int:
         StackError: no stack runs on the data folder.
     """
     described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
-    return trigger.send(settings, described, _event(settings, number).body or "", as_json=as_json)
+    return schedules.send(settings, described, _event(settings, number).body or "", as_json=as_json)
 
 
 def direct(settings: Settings, number: int, *, as_json: bool) -> int:
@@ -107,7 +110,7 @@ def direct(settings: Settings, number: int, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(runs, indent=2) + "\n")
     for run in [] if as_json else runs:
         results.print(
-            f"{run_summary.MARKS[run['status']]} {run_summary.title(run)}: {run_summary.why(run) or run_summary.made(run)}",
+            f"{MARKS[run['status']]} {run_summary.title(run)}: {run_summary.why(run) or run_summary.made(run)}",
             markup=False,
         )
         if run["error"]:
@@ -136,3 +139,78 @@ def _as_lambda_gets_it(event: Event, described: stack_template.StackTemplate) ->
         "MessageId": event.message_id, "ReceiptHandle": "replayed", "Body": event.body, "Attributes": attributes,
     }  # fmt: skip
     return sqs_event([message], described.queue_name)
+
+
+app = typer.Typer()
+
+
+shown = typer.Typer(invoke_without_command=True)
+
+
+Number = Annotated[int, typer.Argument(help="The event's number, as `runner events` shows it.")]
+
+
+@shown.callback()
+def events(
+    context: typer.Context,
+    newest: Annotated[int, typer.Option("-n", "--newest", help="How many of the newest events.")] = 20,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Show the events that the queue gave to the stack: files, schedules, and whatever else was sent."""
+    if context.invoked_subcommand is None:
+        show(chosen(data), newest, as_json=json)
+
+
+@shown.command()
+def save(
+    number: Number,
+    path: Annotated[Path, typer.Argument(help="A JSON file that is not there yet.")],
+    data: Data = None,
+) -> None:
+    """Write an event as JSON, as Lambda gets it: for a test, or for `sam local invoke --event`.
+
+    `runner events save 12 tests/events/saved/mine.json`
+    """
+
+    save_event(chosen(data), number, path)
+
+
+@app.command()
+def replay(
+    number: Number,
+    direct: Annotated[bool, typer.Option("--direct", help="In this process, where breakpoints stop.")] = False,
+    data: Data = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the run records as JSON.")] = False,
+) -> None:
+    """Run an event once more on the stack that is up, and show what came of it."""
+
+    run = direct if direct else replay_event
+    sys.exit(run(chosen(data), number, as_json=json))
+
+
+@app.command()
+def backfill(
+    wanted: Annotated[list[str], typer.Argument(metavar="PREFIX|FILE…", help="Keys begin so, or a file's own key.")],
+    since: Time = None,
+    until: Time = None,
+    rate: Annotated[float, typer.Option(min=0.01, help="Events per second.")] = 10.0,
+    aws: Annotated[bool, typer.Option("--aws", help="In your AWS account; needs --bucket and --queue.")] = False,
+    bucket: Annotated[Optional[str], typer.Option(help="The source bucket on AWS.", show_default=False)] = None,  # noqa: UP045
+    queue: Annotated[Optional[str], typer.Option(help="The queue's name or URL.", show_default=False)] = None,  # noqa: UP045
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending to AWS.")] = False,
+    data: Data = None,
+) -> None:
+    """Send objects that are in the source bucket already through the queue again: all that begin with a prefix.
+
+    After Ctrl-C, or a kill, the same command goes on where it was. `--since` and `--until` look at when objects came.
+
+    `runner backfill a2e_buoy_ingest/ --since 2020-12-01 --rate 2`
+    """
+    from runner.cli import backfill as filling
+
+    if aws:
+        code = filling.on_aws(chosen(data), wanted, since, until, rate, bucket, queue, ask=not yes)
+    else:
+        code = filling.local(chosen(data), wanted, since, until, rate)
+    sys.exit(code)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from runner.cli.options import AsJson, Data, chosen
+from runner.cli.output import results
 from runner.messages import run_summary
 from runner.messages.object_keys import printable
 from runner.messages.run_record import Version, versions
@@ -18,7 +20,6 @@ from runner.settings import Settings
 from runner.state.runs import History, Run
 from runner.state.stack_lock import running_at
 from runner.template import stack_template
-from runner.terminal import results
 
 # Columns; a narrower terminal would break each name into many lines.
 _WORTH_A_TABLE = 100
@@ -37,7 +38,7 @@ class Failure:
         return short_id(self.versions[0])
 
 
-def failures(history: History) -> list[Failure]:
+def dead_lettered(history: History) -> list[Failure]:
     """What has ended in the dead-letter queue and is not tried again, oldest first."""
     latest = history.latest()
     return [Failure(_in_order(run, about), run) for run, about in latest if run.outcome == "dead-lettered"]
@@ -55,7 +56,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
         dead = None
         if books.backend:
             dead = {version for message in books.backend.queues.dead() for version in message.versions}
-        rows = [_row(failure, books.history, dead) for failure in failures(books.history)]
+        rows = [_row(failure, books.history, dead) for failure in dead_lettered(books.history)]
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
     elif rows:
@@ -116,3 +117,9 @@ def _error(row: Mapping[str, Any]) -> str:
     if row["replaced"]:
         text += f"\n(Replaced since by what succeeded: `runner forget {row['id']} --why replaced`)"
     return text
+
+
+def failures(data: Data = None, json: AsJson = False) -> None:
+    """Show what has failed for good: what, when, in which pipeline, why, and how often it was tried."""
+
+    show(chosen(data), as_json=json)

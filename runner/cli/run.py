@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.aws import clients
+from runner.cli.output import results, say, table, text_of
+from runner.cli.submit import default_key, submit
 from runner.errors import StackError, StoppedError
 from runner.function import routing
 from runner.messages import run_summary
@@ -24,9 +26,7 @@ from runner.stack.supervisor import Stop
 from runner.state.outputs import await_mirrored
 from runner.state.runs import History, Run
 from runner.state.stack_lock import running_at
-from runner.submit import default_key, submit
 from runner.template import stack_template
-from runner.terminal import results, say
 
 _SAMPLES = Path("data/samples")
 
@@ -107,7 +107,7 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps([run.record for run in ended.values()], indent=2) + "\n")
     else:
-        results.print(run_summary.table((key, run.outcome, run_summary.text_of(run)) for key, run in ended.items()))
+        results.print(table((key, run.outcome, text_of(run)) for key, run in ended.items()))
         _list_outputs(settings, ended.values())
         _explain(ended.values())
     return 0 if all(run.outcome == "succeeded" for run in ended.values()) else 1
@@ -155,9 +155,7 @@ def demo(settings: Settings) -> int:
             await_mirrored(runs, settings.outputs)
     except StoppedError:
         return 130
-    results.print(
-        run_summary.table((run_summary.keys(run.record), run.outcome, run_summary.text_of(run)) for run in runs)
-    )
+    results.print(table((run_summary.keys(run.record), run.outcome, text_of(run)) for run in runs))
     results.print("\nNetCDF files and plots:")
     _list_outputs(settings, runs)
     results.print(

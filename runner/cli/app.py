@@ -9,9 +9,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from runner import care, cli_events, cli_schedules, processes
+from runner.cli import events, failures, internal, reconcile, retry, schedules
+from runner.cli.options import AsJson, Data, chosen
 from runner.errors import RunnerError
-from runner.options import AsJson, Data, chosen
 
 app = typer.Typer(
     name="runner",
@@ -23,7 +23,7 @@ app = typer.Typer(
     "**New here?** `runner run FILE` sends one file through the whole path; `runner up` keeps the stack running "
     "and takes every file you drop into `data/inbox`.",
 )
-for _more in (cli_schedules.app, cli_events.app):
+for _more in (schedules.app, events.app):
     app.registered_commands += _more.registered_commands
     app.registered_groups += _more.registered_groups
 
@@ -50,7 +50,7 @@ def main() -> None:
     try:
         app(prog_name="runner")
     except (RunnerError, OSError) as error:  # the system's errors name the file: a full disk, a folder of others
-        from runner.terminal import progress
+        from runner.cli.output import progress
 
         progress.print(f"error: {error}", markup=False, style="red")
         sys.exit(2)
@@ -77,7 +77,7 @@ def up(
     With `--docker` the Lambdas run in the image that is deployed, under its limits; `--embedded` needs only Python.
     `runner up --settle 30` for instruments that append and pause; `runner up --port 0` beside another stack.
     """
-    from runner import session
+    from runner.cli import run
 
     settings = chosen(data, concurrency)
     settings = replace(
@@ -88,7 +88,7 @@ def up(
         retain=retain and settings.retain,
         debug=debug or settings.debug,
     )
-    session.up(settings, with_docker=docker)
+    run.up(settings, with_docker=docker)
 
 
 @app.command()
@@ -105,9 +105,9 @@ def run(
 
     `runner run data/samples/a2e_buoy_ingest/*/*.zip` sends two days of buoy data.
     """
-    from runner import session
+    from runner.cli import run
 
-    sys.exit(session.run(chosen(data, concurrency), files, as_json=json))
+    sys.exit(run.run(chosen(data, concurrency), files, as_json=json))
 
 
 @app.command()
@@ -125,7 +125,7 @@ def ingest(
 
     The quickest way to try a pipeline while you write it: `runner ingest data/samples/tide_gauge/mcrl/*.log`.
     """
-    from runner import ingest as local
+    from runner.cli import ingest as local
 
     sys.exit(local.ingest(chosen(data), files, clump=clump, multidispatch=multidispatch))
 
@@ -133,9 +133,9 @@ def ingest(
 @app.command()
 def check() -> None:
     """Find what is wrong with routes, pipeline configs, template and ports; one line a problem."""
-    from runner import checks
+    from runner.cli import check
 
-    sys.exit(checks.check(chosen()))
+    sys.exit(check.check(chosen()))
 
 
 @app.command()
@@ -144,9 +144,9 @@ def status(
     json: AsJson = False,
 ) -> None:
     """Show what became of every file that came into the inbox."""
-    from runner import review
+    from runner.cli import status
 
-    review.status(chosen(data), as_json=json)
+    status.status(chosen(data), as_json=json)
 
 
 @app.command()
@@ -169,21 +169,21 @@ def logs(
     `runner logs z05 --failed` for the failures of one buoy; `runner logs -f --pipeline tide_gauge` to follow one
     pipeline. Of a traceback your own lines are shown; `--json` has it whole.
     """
-    from runner import review
+    from runner.cli import status
 
-    review.logs(chosen(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
+    status.logs(chosen(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
 
 
-for command in (care.failures, care.retry, care.forget, care.reconcile):
+for command in (failures.failures, retry.retry, retry.forget, reconcile.reconcile):
     app.command()(command)
 
 
 @app.command()
 def demo() -> None:
     """Send the shipped samples through a stack of its own and show where the NetCDF files and plots are."""
-    from runner import session
+    from runner.cli import run
 
-    sys.exit(session.demo(chosen()))
+    sys.exit(run.demo(chosen()))
 
 
 @app.command()
@@ -199,4 +199,4 @@ def notify_eventbridge(
     eventbridge.notify(bucket)
 
 
-app.add_typer(processes.app)
+app.add_typer(internal.app)

@@ -6,12 +6,18 @@ counting its attempts, so that the first failure would be taken for its last. On
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
+from typing import Annotated, Optional
+
+import typer
 
 from runner.aws.sqs import Message
-from runner.errors import StackError
-from runner.failures import Failure, failures
+from runner.cli.failures import Failure, dead_lettered
+from runner.cli.options import Data, chosen
+from runner.cli.output import results, say
+from runner.errors import SettingsError, StackError
 from runner.messages.object_keys import printable
 from runner.messages.run_record import FINAL, Outcome, Version, new_record
 from runner.messages.run_summary import title
@@ -22,13 +28,12 @@ from runner.settings import Settings
 from runner.state.runs import Run
 from runner.state.stack_lock import running_at
 from runner.template import stack_template
-from runner.terminal import results, say
 
 # What has used up its attempts comes into the dead-letter queue when somebody receives it the next time.
 _ON_ITS_WAY_S = 5.0
 
 
-def retry(settings: Settings, ids: Sequence[str], *, everything: bool) -> int:
+def retry_now(settings: Settings, ids: Sequence[str], *, everything: bool) -> int:
     """Give failures to the queue again; gives the exit code, 0 when all of them could be.
 
     Raises:
@@ -57,7 +62,7 @@ def retry(settings: Settings, ids: Sequence[str], *, everything: bool) -> int:
     return 1 if lost else 0
 
 
-def forget(settings: Settings, ids: Sequence[str], why: str) -> None:
+def forget_now(settings: Settings, ids: Sequence[str], why: str) -> None:
     """Give failures up: out of the dead-letter queue, and with the reason into the history.
 
     Raises:
@@ -84,7 +89,7 @@ def _is_over(books: Books, version: Version, given_up: set[Version]) -> bool:
 
 
 def _chosen(books: Books, ids: Sequence[str], *, everything: bool) -> list[Failure]:
-    known = failures(books.history)
+    known = dead_lettered(books.history)
     if everything:
         return known
     by_id = {failure.id: failure for failure in known}
@@ -161,3 +166,37 @@ def _why_not(books: Books, failure: Failure) -> str:
     if inbox.stamp(key):
         return "LocalStack has lost it, and the file in the inbox has changed since: it is processed by itself."
     return f"LocalStack has lost it, and it is not in {inbox.folder} any more. Put it there again."
+
+
+Ids = Annotated[list[str], typer.Argument(help="IDs as `runner failures` shows them.", show_default=False)]
+
+
+SomeIds = Annotated[
+    Optional[list[str]],  # noqa: UP045  Typer reads this at run time
+    typer.Argument(help="IDs as `runner failures` shows them.", show_default=False),
+]
+
+
+def retry(
+    ids: SomeIds = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that has failed for good.")] = False,
+    data: Data = None,
+) -> None:
+    """Try failures again, once what was wrong is mended.
+
+    `runner retry 1f2e3d4c` for one, `runner retry --all` for all. What LocalStack has lost comes from the inbox again.
+    """
+
+    if bool(ids) == everything:
+        raise SettingsError("Say which failures to try again: `runner retry ID …`, or `runner retry --all`.")
+    sys.exit(retry_now(chosen(data), ids or [], everything=everything))
+
+
+def forget(
+    ids: Ids,
+    why: Annotated[str, typer.Option(help="The reason; it is kept in the history.", show_default=False)],
+    data: Data = None,
+) -> None:
+    """Give failures up: they leave the dead-letter queue; `runner status` shows them as forgotten, with the reason."""
+
+    forget_now(chosen(data), ids, why)

@@ -7,13 +7,13 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.cli.output import results
 from runner.errors import RunnerError
 from runner.function import pipeline, routing
 from runner.settings import Settings
 from runner.stack import embedded
 from runner.state import stack_lock
 from runner.template import stack_template
-from runner.terminal import results
 
 
 def check(settings: Settings) -> int:

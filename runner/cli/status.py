@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 
+from runner.cli.output import COLOURS, MARKS, results, say, table, text_of
 from runner.errors import SettingsError
 from runner.function import routing
 from runner.messages import run_summary
@@ -17,7 +18,6 @@ from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.runs import History, Run
 from runner.state.uploads import Ledger
-from runner.terminal import results, say
 
 
 def file_states(settings: Settings) -> list[dict[str, str]]:
@@ -44,7 +44,7 @@ def file_states(settings: Settings) -> list[dict[str, str]]:
             state, text = "waiting", "uploaded, not yet run"
         else:
             state = "waiting" if found.outcome == "retried" else found.outcome
-            text = run_summary.text_of(found)
+            text = text_of(found)
         states.append({"file": key, "outcome": state, "text": text})
     return states + _scheduled_states(runs)
 
@@ -52,10 +52,7 @@ def file_states(settings: Settings) -> list[dict[str, str]]:
 def _scheduled_states(runs: list[Run]) -> list[dict[str, str]]:
     """How the latest run of each schedule and window ended."""
     latest = {run_summary.title(run.record): run for run in runs if run.record.get("schedule")}
-    return [
-        {"file": title, "outcome": run.outcome, "text": run_summary.text_of(run)}
-        for title, run in sorted(latest.items())
-    ]
+    return [{"file": title, "outcome": run.outcome, "text": text_of(run)} for title, run in sorted(latest.items())]
 
 
 def _newest(latest: dict[tuple[str, str], Run], key: str) -> Run | None:
@@ -68,7 +65,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(states, indent=2) + "\n")
     elif states:
-        results.print(run_summary.table((state["file"], state["outcome"], state["text"]) for state in states))
+        results.print(table((state["file"], state["outcome"], state["text"]) for state in states))
     else:
         results.print(f"No file has come into {settings.inbox} yet. `runner up`, then drop one there.", markup=False)
 
@@ -152,8 +149,8 @@ class _Printer:
 
 def _print(run: Run) -> None:
     record, ended = run.record, datetime.fromtimestamp(run.ended_at).isoformat(" ", "seconds")
-    head = f"{ended} {run_summary.MARKS[run.outcome]} {run_summary.title(record)}: {run.outcome}, attempt {run.attempt}"
-    results.print(head, markup=False, style=run_summary.COLOURS[run.outcome])
+    head = f"{ended} {MARKS[run.outcome]} {run_summary.title(record)}: {run.outcome}, attempt {run.attempt}"
+    results.print(head, markup=False, style=COLOURS[run.outcome])
     files = run_summary.keys(record) if record.get("schedule") else None  # else they are in the head
     for name, value in (("pipeline", record["config"]), ("inputs", files), ("reason", record["reason"])):
         if value:

@@ -6,7 +6,12 @@ import json
 import sys
 import time
 from dataclasses import replace
+from typing import Annotated
 
+import typer
+
+from runner.cli.options import AsJson, Data, chosen
+from runner.cli.output import results, say
 from runner.errors import StackError
 from runner.messages.object_keys import printable
 from runner.messages.run_summary import short_id
@@ -17,10 +22,9 @@ from runner.services.reconciler.repair import opened
 from runner.settings import Settings
 from runner.state.stack_lock import running_at
 from runner.template import stack_template
-from runner.terminal import results, say
 
 
-def reconcile(settings: Settings, *, as_json: bool, wait_s: float) -> int:
+def reconcile_now(settings: Settings, *, as_json: bool, wait_s: float) -> int:
     """Draw the balance, take up what can be, and print it; gives the exit code, 0 when all is accounted for.
 
     Args:
@@ -64,3 +68,17 @@ def _print(sheet: Sheet, *, as_json: bool, running: bool) -> None:
         results.print(f"✗ {name} {finding.problem}", markup=False, style="red")
     told = ", ".join(f"{count} {place}" for place, count in sheet.counts().items() if count)
     results.print(f"{len(missing)} unaccounted for; {told or 'no file has come yet'}", markup=False)
+
+
+def reconcile(
+    data: Data = None,
+    json: AsJson = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until nothing is in progress any more.")] = 0,
+) -> None:
+    """Account for every file: inbox, bucket, queue, dead-letter queue, history and outputs have to agree.
+
+    What has come to no end and is not on its way is taken up again, or told. Ends with 0 only if nothing is
+    unaccounted for. A running stack does the same by itself, at its start and later.
+    """
+
+    sys.exit(reconcile_now(chosen(data), as_json=json, wait_s=wait))

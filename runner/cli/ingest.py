@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from runner.cli.output import results
 from runner.errors import RoutingError, UnroutableError
 from runner.function import archives, pipeline, routing
 from runner.function.archive_limits import ArchiveLimits
@@ -18,7 +19,6 @@ from runner.messages.run_record import Failure
 from runner.messages.schedule_events import Window
 from runner.settings import Settings
 from runner.template import stack_template
-from runner.terminal import results
 
 
 def ingest(settings: Settings, files: list[Path], *, clump: bool, multidispatch: bool) -> int:

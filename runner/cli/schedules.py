@@ -8,9 +8,15 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from runner.aws import clients
+from runner.cli.options import AsJson, Data, Time, chosen, utc
+from runner.cli.output import results, say, table, text_of
+from runner.cli.submit import submit_message
 from runner.errors import SettingsError, StoppedError
 from runner.messages import run_summary
 from runner.messages.schedule_events import Window, iso
@@ -19,10 +25,8 @@ from runner.stack.supervisor import Stop
 from runner.state import stack_lock
 from runner.state.outputs import await_mirrored
 from runner.state.runs import History
-from runner.submit import submit_message
 from runner.template import stack_template
 from runner.template.schedules import Schedule
-from runner.terminal import results, say
 
 _SHOWN = 3
 
@@ -55,7 +59,7 @@ def _described(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def trigger(settings: Settings, name: str, begin: datetime | None, end: datetime | None, *, as_json: bool) -> int:
+def trigger_now(settings: Settings, name: str, begin: datetime | None, end: datetime | None, *, as_json: bool) -> int:
     """Send a schedule's message to the running stack's queue and wait; gives the exit code.
 
     Raises:
@@ -105,9 +109,7 @@ def send(settings: Settings, described: stack_template.StackTemplate, body: str,
     if as_json:
         sys.stdout.write(json.dumps([run.record for run in runs], indent=2) + "\n")
     else:
-        results.print(
-            run_summary.table((run_summary.title(run.record), run.outcome, run_summary.text_of(run)) for run in runs)
-        )
+        results.print(table((run_summary.title(run.record), run.outcome, text_of(run)) for run in runs))
         for output in (output for run in runs for output in run.record["outputs"]):
             results.print(f"  {settings.outputs / output['key']}", markup=False)
     return 0 if all(run.outcome == "succeeded" for run in runs) else 1
@@ -115,3 +117,47 @@ def send(settings: Settings, described: stack_template.StackTemplate, body: str,
 
 def _load(settings: Settings) -> stack_template.StackTemplate:
     return stack_template.load(settings.root / "template.yaml")
+
+
+app = typer.Typer()
+
+
+@app.command()
+def schedules(json: AsJson = False) -> None:
+    """Show the schedules of `template.yaml`, and when each is due next."""
+
+    show(chosen(), as_json=json)
+
+
+@app.command()
+def trigger(
+    name: Annotated[str, typer.Argument(help="The schedule, as `runner schedules` shows it.")],
+    begin: Time = None,
+    end: Time = None,
+    data: Data = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the run records as JSON.")] = False,
+) -> None:
+    """Run a schedule at once on the stack that is up, also one that is disabled, and show what came of it.
+
+    Without times it has the window that it would have if it were due now.
+
+    `runner trigger buoy-wind-hourly --begin 2020-12-01 --end 2020-12-02`
+    """
+
+    sys.exit(trigger_now(chosen(data), name, begin, end, as_json=json))
+
+
+@app.command()
+def vap(
+    config: Annotated[Path, typer.Argument(help="The VAP's config/pipeline.yaml.", exists=True, dir_okay=False)],
+    begin: Annotated[datetime, typer.Option(parser=utc, metavar="TIME", help="Where the window begins, in UTC.")],
+    end: Annotated[datetime, typer.Option(parser=utc, metavar="TIME", help="Where it ends.")],
+    data: Data = None,
+) -> None:
+    """Run a VAP straight on the file system: no S3, no queue, no Lambda. It reads from and stores in `data/outputs`.
+
+    `runner vap pipelines/buoy_wind_hourly/config/pipeline.yaml --begin 2020-12-01 --end 2020-12-02`
+    """
+    from runner.cli import ingest as local
+
+    sys.exit(local.vap(chosen(data), config, begin, end))
