@@ -194,9 +194,9 @@ def notify_eventbridge(
 
     Once for each bucket, before `sam deploy` with Trigger existing-bucket: docs/triggers.md.
     """
-    from runner import eventbridge
+    from runner.cli.deploy import bucket_notifications
 
-    eventbridge.notify(bucket)
+    bucket_notifications.notify(bucket)
 
 
 app.add_typer(internal.app)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import account
 from runner.aws import clients
 from runner.aws.s3 import Listed, bucket_epoch, listed
+from runner.cli.deploy import account
 from runner.cli.output import progress, results, say
 from runner.cli.submit import default_key
 from runner.errors import SettingsError, StackError, StoppedError

@@ -78,7 +78,7 @@ def poll(
 )
 def sam(context: typer.Context) -> None:
     """What scripts/sam does for `build` and `local`."""
-    from runner import sam as tool
+    from runner.cli.deploy import sam as tool
 
     tool.run(Settings.from_env(), context.args)
 
@@ -97,9 +97,9 @@ def deploy(
 
     `scripts/deploy dev` for the environment dev; `scripts/deploy prod --no-confirm-changeset` asks nothing.
     """
-    from runner import deployment
+    from runner.cli.deploy import stacks
 
-    sys.exit(deployment.deploy(Settings.from_env(), environment, config_file, context.args))
+    sys.exit(stacks.deploy(Settings.from_env(), environment, config_file, context.args))
 
 
 @app.command(hidden=True)
@@ -116,6 +116,6 @@ def undeploy(
 
     `scripts/undeploy dev` asks everything; `scripts/undeploy dev --delete-data --yes` asks nothing, and all is gone.
     """
-    from runner import deployment
+    from runner.cli.deploy import stacks
 
-    sys.exit(deployment.undeploy(Settings.from_env(), environment, config_file, delete_data=data, sure=yes))
+    sys.exit(stacks.undeploy(Settings.from_env(), environment, config_file, delete_data=data, sure=yes))

@@ -8,9 +8,9 @@ import pytest
 from conftest import Supervised
 from mypy_boto3_s3.client import S3Client
 
-from runner import emptying
 from runner.aws import clients
-from runner.emptying import Content
+from runner.cli.deploy import bucket_cleanup
+from runner.cli.deploy.bucket_cleanup import Content
 
 
 @pytest.fixture
@@ -32,16 +32,16 @@ def bucket(s3: S3Client) -> str:
 
 
 def test_what_counts_is_what_is_there_and_what_it_replaced(s3: S3Client, bucket: str):
-    assert emptying.content(s3, bucket) == Content(files=3, size=7, older=2, older_size=8)
+    assert bucket_cleanup.content(s3, bucket) == Content(files=3, size=7, older=2, older_size=8)
 
 
 @pytest.mark.parametrize("at_once", [2, 1000])
 def test_all_versions_and_marks_go_and_then_the_bucket_can(s3: S3Client, bucket: str, at_once: int):
-    assert emptying.empty(s3, bucket, at_once) == 6  # five versions and the mark of the deletion
-    assert emptying.content(s3, bucket) == Content()
+    assert bucket_cleanup.empty(s3, bucket, at_once) == 6  # five versions and the mark of the deletion
+    assert bucket_cleanup.content(s3, bucket) == Content()
     s3.delete_bucket(Bucket=bucket)
-    assert not emptying.exists(s3, bucket)
-    assert emptying.empty(s3, emptied_without_versions(s3)) == 1
+    assert not bucket_cleanup.exists(s3, bucket)
+    assert bucket_cleanup.empty(s3, emptied_without_versions(s3)) == 1
 
 
 def emptied_without_versions(s3: S3Client) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.deployment import Target, target
+from runner.cli.deploy.stacks import Target, target
 from runner.errors import SettingsError
 
 SHIPPED = tomllib.loads(Path("samconfig.toml").read_text())

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import sam
 from runner.aws import clients
+from runner.cli.deploy import sam
 from runner.errors import StackError, TemplateError
 from runner.template.intrinsics import tree
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner import account, emptying, sam
+from runner.cli.deploy import account, bucket_cleanup, sam
 from runner.cli.output import say
 from runner.errors import AwsError, SettingsError, StoppedError
 from runner.settings import Settings
@@ -102,10 +102,10 @@ def _show(where: Target) -> list[str]:
     pages = formation.get_paginator("list_stack_resources").paginate(StackName=where.stack)
     found = [one for page in pages for one in page["StackResourceSummaries"] if one.get("PhysicalResourceId")]
     names = [one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::S3::Bucket"]
-    buckets = [name for name in names if emptying.exists(s3, name)]
+    buckets = [name for name in names if bucket_cleanup.exists(s3, name)]
     say(f"stack {where.stack} in {where.region}, account {number}: {len(found)} resources, {len(buckets)} buckets")
     for name in buckets:
-        say(f"  {name}: {emptying.content(s3, name)}")
+        say(f"  {name}: {bucket_cleanup.content(s3, name)}")
     return buckets
 
 
@@ -118,10 +118,10 @@ def _wants_to_delete() -> bool:
 
 def _see_to_the_data(where: Target, buckets: Sequence[str], *, delete_data: bool) -> int:
     s3 = account.client("s3", where.region)
-    missing = [name for name in buckets if not emptying.exists(s3, name)]
+    missing = [name for name in buckets if not bucket_cleanup.exists(s3, name)]
     if delete_data:
         for name in [name for name in buckets if name not in missing]:
-            say(f"  {name}: {emptying.empty(s3, name)} versions deleted, and the bucket")
+            say(f"  {name}: {bucket_cleanup.empty(s3, name)} versions deleted, and the bucket")
             s3.delete_bucket(Bucket=name)
     elif missing:
         raise AwsError(f"{', '.join(missing)} went with the stack, though DeletionPolicy in template.yaml is Retain.")
