@@ -17,9 +17,9 @@ import scheduling
 from xdist.remote import Producer
 
 from runner.aws import clients
-from runner.backends import DockerStack, EmbeddedStack, Stack, environment
 from runner.template import stack_template
-from runner.testing import require_docker
+from runner.testing.plugin import require_docker
+from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, environment
 
 ROOT = Path.cwd()
 SAMPLES = ROOT / "data" / "samples"

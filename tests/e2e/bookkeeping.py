@@ -11,7 +11,7 @@ from typing import Any
 import killing
 from conftest import SAMPLES, Supervised, runner
 
-from runner.backends import Stack
+from runner.testing.stacks import Stack
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 BAD = b"torn"

@@ -14,13 +14,13 @@ from bad_archives import MIB, PACKERS, encrypted, many, tarred, zipped
 from noop import Function
 
 from runner.aws import clients, emulator_api
-from runner.backends import Stack, eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack import lambda_process, ports
 from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 NAME = "buoy.z05.00.20201201.000000"
 UNSAFE = "It is not read; make it again"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import SAMPLES, runner
 
-from runner.backends import Stack, environment
+from runner.testing.stacks import Stack, environment
 
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

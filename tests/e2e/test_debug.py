@@ -15,10 +15,10 @@ from conftest import ROOT, SAMPLES, runner, running, running_in_docker
 from dap import Debugger
 from listening import LOOPBACK, listeners
 
-from runner.backends import DockerStack, Stack, eventually
 from runner.messages.run_record import FINAL
 from runner.stack.ports import free_port
 from runner.state.runs import Run
+from runner.testing.stacks import DockerStack, Stack, eventually
 
 SAMPLE = SAMPLES / "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
 KEY = SAMPLE.relative_to(SAMPLES).as_posix()

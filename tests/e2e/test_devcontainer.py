@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from runner.backends import environment, eventually
 from runner.stack.ports import free_port
-from runner.testing import require_docker
+from runner.testing.plugin import require_docker
+from runner.testing.stacks import environment, eventually
 
 CLI_VERSION = "0.89.0"  # the newest for Node 20
 SAMPLE = "data/samples/tide_gauge/mcrl/*.log"

@@ -21,9 +21,9 @@ from conftest import ROOT, SAMPLES, runner
 from containers import all_containers, containers, docker, processes
 from listening import LOOPBACK, listeners
 
-from runner.backends import DockerStack, EmbeddedStack, environment, eventually
 from runner.services.event_source_mapping.rie_client import Emulator
-from runner.testing import require_docker
+from runner.testing.plugin import require_docker
+from runner.testing.stacks import DockerStack, EmbeddedStack, environment, eventually
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from runner.backends import environment
+from runner.testing.stacks import environment
 
 DOCS = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 WRITTEN = {

@@ -14,13 +14,13 @@ import pytest
 from noop import Function
 
 from runner.aws import clients, emulator_api
-from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack import lambda_process, ports
 from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import eventually
 
 # A pipeline that does what the file's name says.
 PIPELINE = """

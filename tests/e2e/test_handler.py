@@ -9,13 +9,13 @@ import pytest
 from conftest import ROOT, SAMPLES
 
 from runner.aws import clients, emulator_api
-from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Answer, Emulator
 from runner.stack import lambda_process, ports
 from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import eventually
 
 EVENTS = ROOT / "tests" / "events"
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

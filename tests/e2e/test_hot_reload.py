@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 from conftest import ROOT, SAMPLES, running_on
 
-from runner.backends import Stack
 from runner.state.runs import Run
+from runner.testing.stacks import Stack
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 TIDE_GAUGE = "pipelines/tide_gauge"

@@ -16,7 +16,6 @@ from conftest import ROOT, SAMPLES
 from expansion import REGION, expanded
 
 from runner.aws import clients, emulator_api
-from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack import lambda_process, ports
@@ -24,6 +23,7 @@ from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.intrinsics import Template
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import eventually
 
 # Stores a file that is large enough to go in parts, and reads back what is stored, as pipelines of pipelines do.
 PIPELINE = """

@@ -18,7 +18,6 @@ import pytest
 from noop import Function
 
 from runner.aws import clients, emulator_api
-from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.services.event_source_mapping.worker import Worker
@@ -26,7 +25,8 @@ from runner.stack import lambda_process, ports
 from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
-from runner.testing import require_docker
+from runner.testing.plugin import require_docker
+from runner.testing.stacks import eventually
 
 # A pipeline that does what the file's name says.
 PIPELINE = """

@@ -9,7 +9,7 @@ import pytest
 from conftest import SAMPLES
 from soak import resident_mb
 
-from runner.backends import Stack, eventually
+from runner.testing.stacks import Stack, eventually
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 ALLOWED = {"memory in MB": 10, "open descriptors": 2}  # growth

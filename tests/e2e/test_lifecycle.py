@@ -18,7 +18,7 @@ import pytest
 from bookkeeping import TIDE
 from conftest import Supervised, runner, running
 
-from runner.backends import environment, eventually
+from runner.testing.stacks import environment, eventually
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 

@@ -8,7 +8,7 @@ import pytest
 
 from runner.aws import clients
 from runner.aws.s3 import listed
-from runner.backends import Stack
+from runner.testing.stacks import Stack
 
 BUCKET = "long-lists"
 # More than a page of 1,000; and encoded for a URL these sort in another way than as they are.

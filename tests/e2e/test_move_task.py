@@ -6,7 +6,7 @@ import json
 import uuid
 
 from runner.aws import clients
-from runner.backends import Stack, eventually
+from runner.testing.stacks import Stack, eventually
 
 MOST = 2
 

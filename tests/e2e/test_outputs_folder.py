@@ -13,10 +13,10 @@ import pytest
 
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG
-from runner.backends import Stack, eventually
 from runner.services.output_mirror import Mirror
 from runner.stack import ports
 from runner.state.outputs import RESTORED
+from runner.testing.stacks import Stack, eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

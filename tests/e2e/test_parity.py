@@ -19,10 +19,10 @@ from expansion import REGION, TEMPLATE, expanded
 
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG
-from runner.backends import DockerStack, Stack, eventually
 from runner.errors import StackError
 from runner.state.runs import Run
 from runner.template.intrinsics import Template
+from runner.testing.stacks import DockerStack, Stack, eventually
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEY = f"tide_gauge/mcrl/{TIDE.name}"

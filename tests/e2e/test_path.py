@@ -20,10 +20,10 @@ from conftest import REAL, SAMPLES, queue_depths, runner
 from ledger import messages, objects_of
 
 from runner.aws import clients
-from runner.backends import Stack, eventually
 from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
-from runner.testing import assert_datasets_match
+from runner.testing.plugin import assert_datasets_match
+from runner.testing.stacks import Stack, eventually
 
 SAMPLE_BUOYS = sorted((SAMPLES / "a2e_buoy_ingest").glob("*/*.zip"))
 BUOYS = SAMPLE_BUOYS + sorted((REAL / "a2e_buoy_ingest").glob("*/*.zip"))

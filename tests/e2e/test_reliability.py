@@ -20,7 +20,6 @@ from conftest import ROOT, Supervised, runner
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message, Queues
-from runner.backends import Stack, eventually
 from runner.cli import reconcile as reconciling
 from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
@@ -28,6 +27,7 @@ from runner.messages.s3_events import object_event
 from runner.services.reconciler import loop
 from runner.settings import Settings
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 TOLD = "failures/buoy.z05.00.20201201.000000.zip"
 RETRIED = [f"tide_gauge/mcrl/retry/tide_20210{n}01000000.log" for n in (1, 2)]

@@ -14,8 +14,8 @@ from bookkeeping import BAD, TIDE, failures, paused, reconcile
 from conftest import runner, running
 
 from runner.aws.sqs import Queues
-from runner.backends import eventually
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import eventually
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 KEPT, GONE, CHANGED = LOST = [f"lost/buoy.z05.00.2020120{n}.000000.zip" for n in (1, 2, 3)]

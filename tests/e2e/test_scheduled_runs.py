@@ -15,12 +15,12 @@ from conftest import ROOT, SAMPLES, Supervised, runner, running_on
 
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG, listed
-from runner.backends import Stack, eventually
 from runner.cli import schedules
 from runner.messages.run_record import FINAL
 from runner.state.runs import History, Run
 from runner.template.stack_template import StackTemplate
-from runner.testing import assert_datasets_match
+from runner.testing.plugin import assert_datasets_match
+from runner.testing.stacks import Stack, eventually
 from tests.unit import buoy_csv
 
 DAY = (datetime(2020, 12, 1, tzinfo=UTC), datetime(2020, 12, 2, tzinfo=UTC))

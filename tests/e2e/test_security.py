@@ -21,7 +21,7 @@ import noop
 import pytest
 from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, runner, running
 
-from runner.backends import DockerStack, Stack, environment
+from runner.testing.stacks import DockerStack, Stack, environment
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEYS = {

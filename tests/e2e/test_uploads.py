@@ -13,7 +13,6 @@ import pytest
 
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
-from runner.backends import Stack, eventually
 from runner.cli.submit import submit, submit_message
 from runner.errors import StackError
 from runner.messages.run_record import new_record
@@ -26,6 +25,7 @@ from runner.stack.supervisor import Stop
 from runner.state.runs import History
 from runner.state.uploads import Upload
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from expansion import TEMPLATE, VARIANTS, expanded
 
-from runner.backends import environment
+from runner.testing.stacks import environment
 
 TEXT = TEMPLATE.read_text(encoding="utf-8")
 # SAM's own words are checked by SAM alone; what CloudFormation's resources may hold, by cfn-lint; and what becomes of

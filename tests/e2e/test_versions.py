@@ -10,13 +10,13 @@ import noop
 import pytest
 
 from runner.aws import clients, emulator_api
-from runner.backends import eventually
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack import lambda_process, ports
 from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import eventually
 
 # Stores what it reads, and does what else the file's name says; "replaced" is the newer version.
 PIPELINE = """

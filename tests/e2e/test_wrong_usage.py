@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import SAMPLES, runner
 
-from runner.backends import environment
 from runner.messages.run_record import new_record
 from runner.state.runs import History
+from runner.testing.stacks import environment
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 

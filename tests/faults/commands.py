@@ -9,8 +9,8 @@ from typing import Any
 
 import ledger
 
-from runner.backends import Stack, environment
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, environment
 
 
 def _ask(stack: Stack, command: str, *options: str) -> tuple[int, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger import etag
 
-from runner.backends import Stack, eventually
+from runner.testing.stacks import Stack, eventually
 
 
 def write_in_two(stack: Stack, key: str, content: bytes) -> None:

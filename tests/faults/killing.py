@@ -12,7 +12,7 @@ from typing import cast
 
 from containers import containers, docker, processes
 
-from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
+from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
 
 # A word of the command line of each kind, without Docker and with it.
 _WORDS = {

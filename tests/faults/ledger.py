@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from runner.aws import clients
-from runner.backends import Stack, eventually
 from runner.errors import StackError
 from runner.settings import IGNORED_NAMES
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 _PART_BYTES = 16 * 1024 * 1024
 Expected = Callable[[str, bytes], dict[str, bytes]]

@@ -23,11 +23,11 @@ import digests
 import killing
 import ledger
 
-from runner.backends import EmbeddedStack, eventually
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.settings import Settings
 from runner.template import stack_template
+from runner.testing.stacks import EmbeddedStack, eventually
 
 KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
 # So many files may be under way; a flood of all at once would hide what a kill does to files at other stages.

@@ -13,8 +13,8 @@ from conftest import SAMPLES
 from halves import write_in_two
 from ledger import balanced, etag, messages, objects_of
 
-from runner.backends import Stack, eventually
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 

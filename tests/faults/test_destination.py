@@ -13,8 +13,8 @@ from gatekeeper import Gatekeeper
 from ledger import balanced
 
 from runner.aws import clients
-from runner.backends import Stack, eventually
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 
 @pytest.fixture(scope="module")

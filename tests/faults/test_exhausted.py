@@ -16,10 +16,10 @@ from conftest import running_on
 from digests import expected, open_gate, project
 from ledger import balanced
 
-from runner.backends import DockerStack, Stack, eventually
 from runner.stack import docker_compose
 from runner.template.stack_template import StackTemplate
-from runner.testing import require_docker
+from runner.testing.plugin import require_docker
+from runner.testing.stacks import DockerStack, Stack, eventually
 
 # Long enough for the init phase, which counts against it.
 TIMEOUT_S = 20

@@ -7,8 +7,8 @@ from digests import expected
 from halves import write_in_two
 from ledger import balanced, etag
 
-from runner.backends import Stack, eventually
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 
 @pytest.fixture(params=["embedded", "docker"])

@@ -18,10 +18,10 @@ from ledger import balanced, etag, in_flight, messages
 
 from runner.aws import clients
 from runner.aws.s3 import etag_of, sha256_of
-from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.messages.s3_events import object_event
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
 
 LARGE_BYTES = 96 * 1024 * 1024
 

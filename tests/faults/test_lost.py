@@ -17,8 +17,8 @@ from ledger import Sheet, balanced, etag, messages
 
 from runner.aws import clients, emulator_api
 from runner.aws.s3 import bucket_epoch, object_etag
-from runner.backends import DockerStack, EmbeddedStack, Stack, eventually
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from digests import expected
 from ledger import balanced, etag, in_flight, messages, objects_of
 
 from runner.aws import clients
-from runner.backends import Stack, eventually
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 KNOWN_FORMS = (
     "Known forms: an S3 event notification (Records with eventSource aws:s3 and eventVersion 2.x), an s3:TestEvent, an "

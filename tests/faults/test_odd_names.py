@@ -10,8 +10,8 @@ from digests import expected
 from ledger import balanced, etag
 
 from runner.aws import clients
-from runner.backends import Stack, eventually
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack, eventually
 
 CAFE = "café"
 NAMES = [

@@ -7,8 +7,8 @@ from commands import agrees, message
 from digests import expected
 from ledger import balanced
 
-from runner.backends import Stack
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack
 
 
 @pytest.fixture(params=["embedded", "docker"])

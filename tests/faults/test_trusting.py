@@ -13,8 +13,8 @@ from bad_files import BAD, ENTRY, OUTSIDE, REASONS, UNSAFE, harmless_archives
 from commands import failures
 from ledger import balanced
 
-from runner.backends import Stack
 from runner.template.stack_template import StackTemplate
+from runner.testing.stacks import Stack
 
 
 @pytest.fixture(params=["embedded", "docker"])

@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 
 from runner.aws import clients
-from runner.backends import environment, eventually
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack.ports import free_port
-from runner.testing import require_docker
+from runner.testing.plugin import require_docker
+from runner.testing.stacks import environment, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = Path(__file__).with_name("compose.yaml")

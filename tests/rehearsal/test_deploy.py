@@ -10,8 +10,8 @@ import pytest
 from account import ROOT, Account
 from expansion import REGION, TEMPLATE, expanded
 
-from runner.backends import eventually
 from runner.template.intrinsics import Template, tree
+from runner.testing.stacks import eventually
 
 pytestmark = pytest.mark.timeout(300)  # the first push compresses 460 MB
 KEY = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from runner.aws import clients
-from runner.backends import environment
 from runner.settings import Settings
 from runner.stack import docker_compose, lambda_container_init, lambda_process
 from runner.template import stack_template
+from runner.testing.stacks import environment
 
 COMPOSE = yaml.safe_load(Path("compose.yaml").read_text())
 SERVICES = COMPOSE["services"]

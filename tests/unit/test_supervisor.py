@@ -6,8 +6,8 @@ import os
 import tracemalloc
 from pathlib import Path
 
-from runner.backends import eventually
 from runner.stack.supervisor import Child, Supervisor
+from runner.testing.stacks import eventually
 
 
 def test_the_last_words_of_a_child_are_the_end_of_its_log_however_long_it_is(tmp_path: Path):

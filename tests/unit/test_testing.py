@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from runner.backends import environment
-from runner.testing import assert_datasets_match
+from runner.testing.plugin import assert_datasets_match
+from runner.testing.stacks import environment
 
 
 def make() -> xr.Dataset:

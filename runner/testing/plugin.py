@@ -25,14 +25,14 @@ import pytest
 
 from runner.aws import clients
 from runner.aws.s3 import sha256_of, upload
-from runner.backends import DockerStack, EmbeddedStack, Stack
 from runner.cli.submit import default_key
-from runner.datasets import assert_datasets_match
 from runner.function import routing
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
 from runner.stack import docker_compose
 from runner.template import stack_template
+from runner.testing.datasets import assert_datasets_match
+from runner.testing.stacks import DockerStack, EmbeddedStack, Stack
 
 __all__ = ["assert_datasets_match"]  # for tests to import from here
 
