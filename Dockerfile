@@ -31,11 +31,11 @@ RUN mv /packages /opt/python && python3 /prune.py /opt/python
 # A stage of its own: one layer then holds the project's code together with its bytecode.
 FROM ${LAMBDA_BASE} AS lambda-code
 WORKDIR /code
-# The handler and what it reaches; a test keeps the list whole.
-COPY runner/__init__.py runner/function/archive_limits.py runner/function/archives.py runner/aws/clients.py runner/errors.py runner/messages/s3_events.py \
-    runner/function/handler.py runner/messages/object_keys.py runner/function/lambda_limits.py runner/aws/s3.py runner/function/user_modules.py runner/function/phase_timer.py runner/function/pipeline.py \
-    runner/messages/run_record.py runner/messages/redaction.py runner/function/routing.py runner/function/isolation.py runner/messages/schedule_events.py runner/function/inputs.py \
-    runner/function/storage.py runner/
+# What ships is these four, and nothing else; a test holds the handler to them.
+COPY runner/__init__.py runner/errors.py runner/
+COPY runner/messages runner/messages
+COPY runner/aws runner/aws
+COPY runner/function runner/function
 COPY pipelines pipelines
 # Brackets, because a project may have neither.
 COPY share[d] shared

@@ -121,10 +121,10 @@ class MeasuredStack:
     def peak_rss_mb(self) -> dict[str, int]:
         """The most memory that each process ever held, in MB."""
         names = {
-            "localstack_main": "localstack",
+            "localstack_entrypoint": "localstack",
             "localstack.runtime": "localstack",
             "aws-lambda-rie": "emulator",
-            "runner.bootstrap": "lambda",
+            "runner.stack.lambda_runtime": "lambda",
             "bootstrap.py": "lambda",
             "runner provision": "provision",
             "runner poll": "poller",

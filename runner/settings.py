@@ -16,6 +16,10 @@ IGNORED_NAMES = (
 )  # fmt: skip
 
 
+# Where this package lies: scripts/, docker/ and the environments that scripts/setup makes are beside it.
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where things are and how the local stack behaves. Build it from a plain dict in a test."""
@@ -65,7 +69,7 @@ class Settings:
         Raises:
             SettingsError: a value cannot be used; the text names the variable and what it takes.
         """
-        root = Path(env.get("RUNNER_ROOT") or Path(__file__).resolve().parent.parent).resolve()
+        root = Path(env.get("RUNNER_ROOT") or CHECKOUT).resolve()
         return cls(
             root=root,
             data=Path(env.get("RUNNER_DATA") or root / "data").absolute(),

@@ -1,6 +1,6 @@
 """Each pipeline through the whole path; `--stack docker` runs them in the image that is deployed. Copy a test."""
 
-from runner.testing.plugin import assert_datasets_match
+from runner.testing import assert_datasets_match
 
 
 def test_a2e_buoy_ingest(drop, outputs, ingest):

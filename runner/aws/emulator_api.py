@@ -1,4 +1,4 @@
-"""TODO."""
+"""What only an emulator of AWS offers: its health, and a look into a queue that receives nothing."""
 
 from __future__ import annotations
 

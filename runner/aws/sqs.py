@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from runner.aws import clients, emulator_api
 from runner.errors import EventError
 from runner.messages import s3_events
 from runner.messages.run_record import Version
-from runner.template.stack_template import StackTemplate
 
 # How long a dead letter is hidden from others while it is looked for.
 _SEARCH_S = 30
@@ -55,8 +54,9 @@ class Queues:
         StackError: from any method, when they do not answer.
     """
 
-    def __init__(self, endpoint_url: str, template: StackTemplate) -> None:
-        self._endpoint_url, self._template = endpoint_url, template
+    def __init__(self, endpoint_url: str, queue_name: str, dead_letter_queue_name: str) -> None:
+        self._endpoint_url = endpoint_url
+        self._queue_name, self._dead_letter_queue_name = queue_name, dead_letter_queue_name
         self._sqs = clients.local_sqs(endpoint_url)
 
     def _url(self, name: str) -> str:
@@ -66,7 +66,7 @@ class Queues:
     def depths(self) -> tuple[int, int]:
         """How many messages are in the queue and in the dead-letter queue, in flight or not."""
         found = []
-        for name in (self._template.queue_name, self._template.dead_letter_queue_name):
+        for name in (self._queue_name, self._dead_letter_queue_name):
             url = self._url(name)
             with clients.answering("The queues do"):
                 known = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -77,18 +77,18 @@ class Queues:
 
     def waiting(self) -> list[Message]:
         """What is in the queue and in flight."""
-        return self._look(self._template.queue_name)
+        return self._look(self._queue_name)
 
     def dead(self) -> list[Message]:
         """What is in the dead-letter queue."""
-        return self._look(self._template.dead_letter_queue_name)
+        return self._look(self._dead_letter_queue_name)
 
     def _look(self, name: str) -> list[Message]:
         return [read(message) for message in emulator_api.messages(self._endpoint_url, self._url(name))]
 
     def send(self, body: str) -> None:
         """Put a message into the queue."""
-        url = self._url(self._template.queue_name)
+        url = self._url(self._queue_name)
         with clients.answering("The queues do"):
             self._sqs.send_message(QueueUrl=url, MessageBody=body)
 
@@ -100,7 +100,7 @@ class Queues:
             handle: called with it; True lets it be deleted, afterwards: whoever is killed in between has done too much
                 and lost nothing.
         """
-        url, deleted = self._url(self._template.dead_letter_queue_name), 0
+        url, deleted = self._url(self._dead_letter_queue_name), 0
         passed: dict[str, str] = {}  # by message id, the receipt handles of those that stay
         with clients.answering("The queues do"), contextlib.ExitStack() as stack:
             stack.callback(lambda: self._show_again(url, list(passed.values())))
@@ -126,3 +126,23 @@ class Queues:
                 for n, handle in enumerate(handles[at : at + _MOST_IN_ONE_CALL])
             ]
             self._sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
+
+
+def sqs_event(batch: Sequence[Mapping[str, Any]], queue_name: str) -> dict[str, Any]:
+    """The event that Lambda makes of a batch of SQS messages ("Using Lambda with Amazon SQS")."""
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message.get("Attributes", {}),
+                "messageAttributes": {},
+                "md5OfBody": message.get("MD5OfBody", ""),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{queue_name}",
+                "awsRegion": clients.REGION,
+            }
+            for message in batch
+        ]
+    }

@@ -22,7 +22,7 @@ from runner.cli.output import progress, results, say
 from runner.cli.submit import default_key
 from runner.errors import SettingsError, StackError, StoppedError
 from runner.function import routing
-from runner.messages.s3_events import event
+from runner.messages.s3_events import object_created
 from runner.settings import Settings
 from runner.stack.supervisor import Stop
 from runner.state import stack_lock
@@ -190,7 +190,13 @@ def send(
     began, count = time.monotonic(), 0
     for batch in _batches(items, min(_MOST_IN_ONE_CALL, math.ceil(rate_per_s))):
         pause(max(0.0, began + count / rate_per_s - time.monotonic()))
-        entries: Any = [{"Id": str(n), "MessageBody": json.dumps(event(bucket, item))} for n, item in enumerate(batch)]
+        entries: Any = [
+            {
+                "Id": str(n),
+                "MessageBody": json.dumps(object_created(bucket, item.key, item.etag, item.size, item.modified)),
+            }
+            for n, item in enumerate(batch)
+        ]
         failed = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries).get("Failed", [])
         if failed:
             why = failed[0].get("Message") or failed[0]["Code"]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from runner.aws import clients
+from runner.aws.sqs import sqs_event
 from runner.cli import schedules
 from runner.cli.options import AsJson, Data, Time, chosen
 from runner.cli.output import MARKS, results
@@ -22,7 +23,6 @@ from runner.messages import run_summary, s3_events
 from runner.messages.object_keys import printable
 from runner.messages.redaction import redacted
 from runner.messages.run_record import RunRecord
-from runner.messages.s3_events import sqs_event
 from runner.settings import Settings
 from runner.state import stack_lock
 from runner.state.received_events import Event, Seen
@@ -85,7 +85,7 @@ def replay_event(settings: Settings, number: int, *, as_json: bool) -> int:
     return schedules.send(settings, described, _event(settings, number).body or "", as_json=as_json)
 
 
-def direct(settings: Settings, number: int, *, as_json: bool) -> int:
+def run_in_process(settings: Settings, number: int, *, as_json: bool) -> int:
     """Give an event to the handler in this process, where a debugger or breakpoint() stops; gives the exit code.
 
     It reads and writes the S3 of the running stack; neither queue nor history learn of it.
@@ -145,6 +145,7 @@ app = typer.Typer()
 
 
 shown = typer.Typer(invoke_without_command=True)
+app.add_typer(shown, name="events")
 
 
 Number = Annotated[int, typer.Argument(help="The event's number, as `runner events` shows it.")]
@@ -185,7 +186,7 @@ def replay(
 ) -> None:
     """Run an event once more on the stack that is up, and show what came of it."""
 
-    run = direct if direct else replay_event
+    run = run_in_process if direct else replay_event
     sys.exit(run(chosen(data), number, as_json=json))
 
 

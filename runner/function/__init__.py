@@ -1,1 +1,1 @@
-"""TODO."""
+"""The Lambda function: what ships to AWS, and only that."""

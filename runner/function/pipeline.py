@@ -119,7 +119,7 @@ def _storage_override(config: Path, read_yaml: Any) -> dict[str, Any]:
     if storage_class is FileSystem:
         parameters.pop("storage_root", None)
         parameters["TSDAT_STORAGE_ROOT"] = "."
-    return {"/storage": {**storage, "classname": "runner.storage.OutputBucket", "parameters": parameters}}
+    return {"/storage": {**storage, "classname": "runner.function.storage.OutputBucket", "parameters": parameters}}
 
 
 class RequireCurrent(Protocol):

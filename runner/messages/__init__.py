@@ -1,1 +1,1 @@
-"""TODO."""
+"""JSON that crosses a process boundary. Pure."""

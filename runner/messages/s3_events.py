@@ -18,13 +18,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
-from runner.aws import clients
-from runner.aws.s3 import Listed
 from runner.errors import EventError
 from runner.messages import schedule_events
 from runner.messages.schedule_events import Scheduled, iso
@@ -214,56 +213,25 @@ def _excerpt(payload: object) -> str:
     return text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}…"
 
 
-_RETRY_FIRST_S = 1
+def object_created(
+    bucket: str, key: str, etag: str, size: int | None = None, modified: datetime | None = None
+) -> dict[str, Any]:
+    """Return the notification that S3 sends for a new object, as far as its bucket still knows it.
 
-
-_RETRY_MOST_S = 30
-
-
-def retry_wait_s(attempt: int) -> int:
-    """1, 2, 4 … seconds after the first, second, third … attempt."""
-    return min(_RETRY_MOST_S, _RETRY_FIRST_S << (attempt - 1))
-
-
-def sqs_event(batch: Sequence[Mapping[str, Any]], queue_name: str) -> dict[str, Any]:
-    """The event that Lambda makes of a batch of SQS messages ("Using Lambda with Amazon SQS")."""
-    return {
-        "Records": [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message.get("Attributes", {}),
-                "messageAttributes": {},
-                "md5OfBody": message.get("MD5OfBody", ""),
-                "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{queue_name}",
-                "awsRegion": clients.REGION,
-            }
-            for message in batch
-        ]
+    Args:
+        key: decoded, as GetObject takes it; the event holds it URL-encoded.
+        size: in bytes.
+    """
+    described = {"key": quote_plus(key, safe="/"), "eTag": etag, **({} if size is None else {"size": size})}
+    record: dict[str, Any] = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        **({"eventTime": iso(modified)} if modified else {}),
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"},
+            "object": described,
+        },
     }
-
-
-def object_event(bucket: str, key: str, etag: str) -> str:
-    """The body of the message that S3 sends of a new object, for an object whose own message is gone."""
-    entity = {"bucket": {"name": bucket}, "object": {"key": quote(key), "eTag": etag}}
-    record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
-    return json.dumps({"Records": [record]})
-
-
-def event(bucket: str, item: Listed) -> dict[str, Any]:
-    """The notification that S3 sent when the object came, as far as the bucket still knows it."""
-    described = {"key": quote_plus(item.key, safe="/"), "size": item.size, "eTag": item.etag}
-    return {
-        "Records": [
-            {
-                "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-                "eventTime": iso(item.modified),
-                "s3": {
-                    "s3SchemaVersion": "1.0", "configurationId": "backfill",
-                    "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"}, "object": described,
-                },
-            }
-        ]
-    }  # fmt: skip
+    return {"Records": [record]}

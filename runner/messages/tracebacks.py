@@ -10,7 +10,9 @@ from itertools import groupby
 _FRAME = re.compile(r'  File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?')
 _PACKAGE = re.compile(r"/(?:site-packages|dist-packages|opt/python)/(\w+)")
 _PYTHON = re.compile(r"/lib/python3[^/]*/|^<frozen ")
-_RUNNER = re.compile(r"/(runner)/\w+\.py$|^/var/(runtime)/")
+_RUNNER = re.compile(
+    r"/(runner)/(?:(?:aws|cli|function|messages|services|stack|state|template|testing)/(?:\w+/)?)?\w+\.py$|^/var/(runtime)/"
+)
 _PROJECT = re.compile(r".*/(?=pipelines/)|.*/(?=(?:shared|utils)/)")
 _CHAINED = re.compile(
     r"\n(?:The above exception was the direct cause of the following exception"

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Log a line about each run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import logging
 
 from runner.messages.run_record import RunRecord
 from runner.messages.run_summary import made, next_step, title, told, where, why
-from runner.messages.s3_events import retry_wait_s
-from runner.services.event_source_mapping.batch_results import Verdict
+from runner.services.event_source_mapping.batch_results import Verdict, retry_wait_s
 
 log = logging.getLogger("runs")
 

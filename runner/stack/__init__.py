@@ -1,1 +1,1 @@
-"""TODO."""
+"""Start and supervise the processes of a stack."""

@@ -15,14 +15,13 @@ from urllib.parse import urlsplit
 from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.function import routing
-from runner.settings import Settings
+from runner.settings import CHECKOUT, Settings
 from runner.stack import lambda_container_init
 from runner.stack.supervisor import Child, Stop, Supervisor
 from runner.state.stack_lock import announced, only_one
 from runner.template import stack_template
 from runner.template.stack_template import StackTemplate
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
 _OLDEST_COMPOSE = (2, 26)
 # What a person wants to read of the services' output; the Lambdas' own logs would drown it.
 _TELLING = ("provision", "template", "watcher", "poller")
@@ -96,11 +95,11 @@ class Stack:
         self._supervisor = supervisor
         self._env = environment(settings) | variables(described)
         files = ["compose.yaml", *(["compose.debug.yaml"] if settings.debug else [])]
-        self._compose = ["docker", "compose", *(f"--file={_CHECKOUT / name}" for name in files)]
+        self._compose = ["docker", "compose", *(f"--file={CHECKOUT / name}" for name in files)]
 
     def start(self, stop: Stop) -> None:
         """Build what has changed, start all services and wait until each says that it is ready."""
-        up = Child("compose", [*self._compose, "up", "--detach", "--wait", "--build"], self._env, cwd=_CHECKOUT)
+        up = Child("compose", [*self._compose, "up", "--detach", "--wait", "--build"], self._env, cwd=CHECKOUT)
         up.start()
         try:
             while up.alive:
@@ -115,7 +114,7 @@ class Stack:
                 "scripts/offline-images makes stand-ins; `runner up --embedded` needs no Docker at all."
             )
         logs = [*self._compose, "logs", "--follow", "--no-log-prefix", *_TELLING]
-        reader = Child(_READER, logs, self._env, cwd=_CHECKOUT)
+        reader = Child(_READER, logs, self._env, cwd=CHECKOUT)
         self._supervisor.start(reader)
         reader.argv = [*logs, "--tail", "0"]  # should it end, it goes on and tells nothing twice
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,7 +18,7 @@ from runner.aws import clients, emulator_api
 from runner.errors import StackError
 from runner.function import routing
 from runner.services import provisioner
-from runner.settings import Settings
+from runner.settings import CHECKOUT, Settings
 from runner.stack import debugger, lambda_process, ports
 from runner.stack.emulators import localstack
 from runner.stack.supervisor import Child, Stop, Supervisor, python
@@ -110,13 +109,13 @@ def _start(
     logs = settings.state / "logs"
     local = localstack.child(settings.state, endpoint_url, logs / "localstack.log")
     supervisor.start(local)
-    ports = [ports.free_port() for _ in range(settings.concurrency)]
-    for number, port in enumerate(ports, start=1):
+    lambda_ports = [ports.free_port() for _ in range(settings.concurrency)]
+    for number, port in enumerate(lambda_ports, start=1):
         module = debugger.interpreter(settings)
         supervisor.start(
             lambda_process.child(number, port, settings.root, settings.state, described, endpoint_url, module)
         )
-    urls = [f"--lambda-url=http://127.0.0.1:{port}" for port in ports]
+    urls = [f"--lambda-url=http://127.0.0.1:{port}" for port in lambda_ports]
     poller = [*python("-m", "runner", "poll", f"--ready-file=/dev/fd/{tell_warm}"), *urls]
     env = _service_environment(settings, endpoint_url)
     log = logs / "poller.log" if quiet else None
@@ -134,7 +133,7 @@ def _service_environment(settings: Settings, endpoint_url: str) -> dict[str, str
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "PYTHONPATH": str(CHECKOUT),
         **terminal,
         **clients.local_environment(endpoint_url),
         **settings.to_env(),

@@ -13,7 +13,7 @@ from runner.stack.ports import free_port
 from runner.stack.supervisor import Child
 from runner.template.stack_template import StackTemplate
 
-HANDLER = "runner.handler.handler"
+HANDLER = "runner.function.handler.handler"
 
 
 def child(
@@ -38,7 +38,7 @@ def child(
         Path(sys.executable).parent / "aws-lambda-rie", "--log-level", "error",
         "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
         "--runtime-api-address", f"127.0.0.1:{free_port()}",
-        sys.executable, *module, "runner.bootstrap", HANDLER,
+        sys.executable, *module, "runner.stack.lambda_runtime", HANDLER,
     ]  # fmt: skip
     env = environment(root, tmp, template, endpoint_url)
     log = state / "logs" / f"lambda-{number}.log"

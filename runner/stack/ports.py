@@ -1,4 +1,4 @@
-"""TODO."""
+"""Choose ports that nobody else takes."""
 
 from __future__ import annotations
 

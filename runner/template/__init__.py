@@ -1,1 +1,1 @@
-"""TODO."""
+"""template.yaml, the single source of truth for names, timeouts and limits."""

@@ -31,10 +31,7 @@ from runner.messages.run_record import RunRecord
 from runner.settings import Settings
 from runner.stack import docker_compose
 from runner.template import stack_template
-from runner.testing.datasets import assert_datasets_match
 from runner.testing.stacks import DockerStack, EmbeddedStack, Stack
-
-__all__ = ["assert_datasets_match"]  # for tests to import from here
 
 Drop = Callable[..., RunRecord]
 Outputs = Callable[..., list[Path]]

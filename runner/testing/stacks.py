@@ -16,6 +16,7 @@ from typing import ClassVar, TypeVar
 
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
+from runner.settings import CHECKOUT
 from runner.stack import docker_compose
 from runner.stack.ports import free_port
 from runner.state.outputs import is_mirrored
@@ -47,7 +48,7 @@ def environment(**more: str) -> dict[str, str]:
     kept = {
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "DOCKER_HOST", *_FETCHING) if name in os.environ
     }
-    return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), **more}
+    return {**kept, "PYTHONPATH": str(CHECKOUT), **more}
 
 
 class Stack:
@@ -170,7 +171,7 @@ class DockerStack(Stack):
     def __init__(self, data: Path, *, files: tuple[str, ...] = (), **variables: str) -> None:
         from testcontainers.compose import DockerCompose
 
-        root = Path(__file__).resolve().parent.parent
+        root = CHECKOUT
         data.mkdir(parents=True, exist_ok=True)
         self.project = f"tsdat-test-{uuid.uuid4().hex[:8]}"
         own = {

@@ -8,10 +8,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import noop
 import pytest
-from bad_archives import MIB, PACKERS, encrypted, many, tarred, zipped
-from noop import Function
 
 from runner.aws import clients, emulator_api
 from runner.services import provisioner
@@ -21,6 +18,9 @@ from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
+from tests.support import noop
+from tests.support.bad_archives import MIB, PACKERS, encrypted, many, tarred, zipped
+from tests.support.noop import Function
 
 NAME = "buoy.z05.00.20201201.000000"
 UNSAFE = "It is not read; make it again"

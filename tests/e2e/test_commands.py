@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, runner
 
 from runner.testing.stacks import Stack, environment
+from tests.support.stacks import SAMPLES, runner
 
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, SAMPLES, runner, running, running_in_docker
-from dap import Debugger
-from listening import LOOPBACK, listeners
 
 from runner.messages.run_record import FINAL
 from runner.stack.ports import free_port
 from runner.state.runs import Run
 from runner.testing.stacks import DockerStack, Stack, eventually
+from tests.support.dap import Debugger
+from tests.support.listening import LOOPBACK, listeners
+from tests.support.stacks import ROOT, SAMPLES, runner, running, running_in_docker
 
 SAMPLE = SAMPLES / "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
 KEY = SAMPLE.relative_to(SAMPLES).as_posix()

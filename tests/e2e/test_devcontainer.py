@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from runner.stack.ports import free_port
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import environment, eventually
+from tests.support.stacks import ROOT
 
 CLI_VERSION = "0.89.0"  # the newest for Node 20
 SAMPLE = "data/samples/tide_gauge/mcrl/*.log"

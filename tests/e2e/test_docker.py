@@ -15,15 +15,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import killing
 import pytest
-from conftest import ROOT, SAMPLES, runner
-from containers import all_containers, containers, docker, processes
-from listening import LOOPBACK, listeners
 
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import DockerStack, EmbeddedStack, environment, eventually
+from tests.support import killing
+from tests.support.containers import all_containers, containers, docker, processes
+from tests.support.listening import LOOPBACK, listeners
+from tests.support.stacks import ROOT, SAMPLES, runner
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))

@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from runner.testing.stacks import environment
+from tests.support.stacks import ROOT
 
 DOCS = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 WRITTEN = {

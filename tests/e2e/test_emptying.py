@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from conftest import Supervised
 from mypy_boto3_s3.client import S3Client
 
 from runner.aws import clients
 from runner.cli.deploy import bucket_cleanup
 from runner.cli.deploy.bucket_cleanup import Content
+from tests.support.stacks import Supervised
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from conftest import Supervised, runner
 
 from runner.aws import clients
+from tests.support.stacks import Supervised, runner
 
 BUCKET = "existing-bucket-of-others"
 ARN = "arn:aws:{}:us-west-2:000000000000:others"

@@ -9,9 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
-import noop
 import pytest
-from noop import Function
 
 from runner.aws import clients, emulator_api
 from runner.services import provisioner
@@ -21,6 +19,8 @@ from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
+from tests.support import noop
+from tests.support.noop import Function
 
 # A pipeline that does what the file's name says.
 PIPELINE = """

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from conftest import ROOT, SAMPLES
 
 from runner.aws import clients, emulator_api
 from runner.services import provisioner
@@ -16,6 +15,7 @@ from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
+from tests.support.stacks import ROOT, SAMPLES
 
 EVENTS = ROOT / "tests" / "events"
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import ROOT, SAMPLES, running_on
 
 from runner.state.runs import Run
 from runner.testing.stacks import Stack
+from tests.support.stacks import ROOT, SAMPLES, running_on
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 TIDE_GAUGE = "pipelines/tide_gauge"

@@ -10,10 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import noop
 import pytest
-from conftest import ROOT, SAMPLES
-from expansion import REGION, expanded
 
 from runner.aws import clients, emulator_api
 from runner.services import provisioner
@@ -24,6 +21,9 @@ from runner.stack.supervisor import Supervisor
 from runner.template.intrinsics import Template
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
+from tests.support import noop
+from tests.support.expansion import REGION, expanded
+from tests.support.stacks import ROOT, SAMPLES
 
 # Stores a file that is large enough to go in parts, and reads back what is stored, as pipelines of pipelines do.
 PIPELINE = """

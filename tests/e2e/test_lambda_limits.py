@@ -13,9 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import noop
 import pytest
-from noop import Function
 
 from runner.aws import clients, emulator_api
 from runner.services import provisioner
@@ -27,6 +25,8 @@ from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import eventually
+from tests.support import noop
+from tests.support.noop import Function
 
 # A pipeline that does what the file's name says.
 PIPELINE = """

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import killing
 import pytest
-from conftest import SAMPLES
-from soak import resident_mb
 
 from runner.testing.stacks import Stack, eventually
+from tests.support import killing
+from tests.support.soak import resident_mb
+from tests.support.stacks import SAMPLES
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 ALLOWED = {"memory in MB": 10, "open descriptors": 2}  # growth

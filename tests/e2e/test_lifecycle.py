@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import killing
 import pytest
-from bookkeeping import TIDE
-from conftest import Supervised, runner, running
 
 from runner.testing.stacks import environment, eventually
+from tests.support import killing
+from tests.support.bookkeeping import TIDE
+from tests.support.stacks import Supervised, runner, running
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 
@@ -65,7 +65,7 @@ def test_without_retain_the_inbox_copy_goes_after_success_only(no_retain: Superv
 
 def test_dead_children_are_started_again_and_no_file_is_lost(no_retain: Supervised):
     stack = no_retain
-    for number, name in enumerate(("localstack_main", "aws-lambda-rie", "runner poll", "runner watch")):
+    for number, name in enumerate(("localstack_entrypoint", "aws-lambda-rie", "runner poll", "runner watch")):
         pid = stack.children()[name]
         os.kill(pid, signal.SIGKILL)
         eventually(lambda pid=pid: not killing.alive(pid), f"death of {name}", 5)
@@ -88,9 +88,9 @@ def test_without_retain_a_polled_file_stays_until_its_outputs_outlive_localstack
         eventually(lambda: "↑ later.bin" in stack.text, "another look at the inbox")
         assert path.exists()
         assert len(stack.runs_of(KEY)) == 1
-        pid = stack.children()["localstack_main"]
+        pid = stack.children()["localstack_entrypoint"]
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: stack.children().get("localstack_main", pid) != pid, "new LocalStack")
+        eventually(lambda: stack.children().get("localstack_entrypoint", pid) != pid, "new LocalStack")
         in_the_way.unlink()
         stack.mirrored(stack.final(KEY, count=2))
         eventually(lambda: not path.exists(), "removal of the copy")

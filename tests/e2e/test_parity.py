@@ -11,11 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import digests
 import pytest
-from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, running, running_in_docker
-from containers import all_containers, containers, docker, owners, processes
-from expansion import REGION, TEMPLATE, expanded
 
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG
@@ -23,6 +19,10 @@ from runner.errors import StackError
 from runner.state.runs import Run
 from runner.template.intrinsics import Template
 from runner.testing.stacks import DockerStack, Stack, eventually
+from tests.support import digests
+from tests.support.containers import all_containers, containers, docker, owners, processes
+from tests.support.expansion import REGION, TEMPLATE, expanded
+from tests.support.stacks import ROOT, SAMPLES, Supervised, UpWithDocker, running, running_in_docker
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEY = f"tide_gauge/mcrl/{TIDE.name}"

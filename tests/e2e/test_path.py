@@ -12,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import buoy_csv
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import REAL, SAMPLES, queue_depths, runner
-from ledger import messages, objects_of
 
 from runner.aws import clients
 from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
-from runner.testing.plugin import assert_datasets_match
+from runner.testing import assert_datasets_match
 from runner.testing.stacks import Stack, eventually
+from tests.support import buoy_csv
+from tests.support.ledger import messages, objects_of
+from tests.support.stacks import REAL, SAMPLES, queue_depths, runner
 
 SAMPLE_BUOYS = sorted((SAMPLES / "a2e_buoy_ingest").glob("*/*.zip"))
 BUOYS = SAMPLE_BUOYS + sorted((REAL / "a2e_buoy_ingest").glob("*/*.zip"))

@@ -14,8 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bookkeeping import BAD, TIDE, failures, paused, reconcile
-from conftest import ROOT, Supervised, runner
 
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
@@ -23,11 +21,13 @@ from runner.aws.sqs import Message, Queues
 from runner.cli import reconcile as reconciling
 from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
-from runner.messages.s3_events import object_event
+from runner.messages.s3_events import object_created
 from runner.services.reconciler import loop
 from runner.settings import Settings
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
+from tests.support.bookkeeping import BAD, TIDE, failures, paused, reconcile
+from tests.support.stacks import ROOT, Supervised, runner
 
 TOLD = "failures/buoy.z05.00.20201201.000000.zip"
 RETRIED = [f"tide_gauge/mcrl/retry/tide_20210{n}01000000.log" for n in (1, 2)]
@@ -48,7 +48,10 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 @pytest.fixture(scope="module")
 def failed(stack: Stack, described: StackTemplate) -> Queues:
     """The queues, with what has used up its attempts at the same time in the dead-letter queue."""
-    queues, keys = Queues(stack.endpoint_url, described), {TOLD, *RETRIED, FORGOTTEN}
+    queues, keys = (
+        Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name),
+        {TOLD, *RETRIED, FORGOTTEN},
+    )
     queues.send(NO_EVENT)
     for key in keys:
         stack.put(BAD, key)
@@ -71,7 +74,7 @@ def version(body: str) -> Version:
 
 def at_rest(stack: Stack, described: StackTemplate) -> None:
     """Wait until nothing is in the queue or in flight."""
-    queues = Queues(stack.endpoint_url, described)
+    queues = Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name)
     eventually(lambda: not queues.depths()[0], "empty queue")
 
 
@@ -94,7 +97,7 @@ def of_both(stack: Stack, described: StackTemplate, keys: Iterable[str]) -> str:
     s3, bucket = clients.local_s3(stack.endpoint_url), described.source_bucket
     with unnoticed(stack, described):
         etags = {key: s3.put_object(Bucket=bucket, Key=key, Body=BAD)["ETag"].strip('"') for key in keys}
-    events = [json.loads(object_event(bucket, key, etag)) for key, etag in etags.items()]
+    events = [object_created(bucket, key, etag) for key, etag in etags.items()]
     return json.dumps({"Records": [record for event in events for record in event["Records"]]})
 
 
@@ -129,7 +132,10 @@ def lose(stack: Stack, described: StackTemplate, key: str) -> Path:
 
 def leave_unseen(stack: Supervised, described: StackTemplate) -> None:
     """Use up the attempts of a file, of a message, and of two files in one, while nobody is there to see it."""
-    queues, sqs = Queues(stack.endpoint_url, described), clients.local_sqs(stack.endpoint_url)
+    queues, sqs = (
+        Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name),
+        clients.local_sqs(stack.endpoint_url),
+    )
     url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
     at_rest(stack, described)
     with paused(stack, "runner poll"):
@@ -159,7 +165,9 @@ def lost(embedded_stack: Supervised, described: StackTemplate) -> Path:
     with unnoticed(stack, described):
         stack.put(TIDE, UNHEARD)
         eventually(lambda: f"↑ {UNHEARD}" in stack.text, "upload")
-        assert not naming(Queues(stack.endpoint_url, described).waiting(), UNHEARD)
+        assert not naming(
+            Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name).waiting(), UNHEARD
+        )
         assert not stack.runs_of(UNHEARD)
     leave_unseen(stack, described)
     for key, count in {UNMIRRORED: 2, UNHEARD: 1, UNSEEN: 1, **dict.fromkeys(UNSEEN_TOGETHER, 1)}.items():
@@ -216,7 +224,10 @@ def test_other_content_of_the_same_size_and_time_is_sent(stack: Stack, described
 def test_an_object_whose_event_is_lost_is_found_and_processed(
     embedded_stack: Supervised, described: StackTemplate, lost: Path
 ):
-    stack, queues = embedded_stack, Queues(embedded_stack.endpoint_url, described)
+    stack, queues = (
+        embedded_stack,
+        Queues(embedded_stack.endpoint_url, described.queue_name, described.dead_letter_queue_name),
+    )
     # By the stack itself.
     assert stack.final(UNHEARD).outcome == "succeeded"
     problem = "is in the source bucket without a message in the queue"
@@ -250,7 +261,15 @@ def test_outputs_lost_before_anybody_had_them_are_made_again(
             other = lose(stack, described, key)
             assert kept(stack, key) == [False]
             assert reconcile(stack)[0] == 0
-            assert len(naming(Queues(stack.endpoint_url, described).waiting(), key)) == 1
+            assert (
+                len(
+                    naming(
+                        Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name).waiting(),
+                        key,
+                    )
+                )
+                == 1
+            )
     code, before = reconcile(stack, "--wait", "60")
     assert code == 0
     assert other.is_file()
@@ -287,7 +306,10 @@ def test_an_event_lost_while_nothing_else_happens_is_missed_too(
     monkeypatch.setattr(reconciling, "_FULL_LOOK_S", 6.0)
     monkeypatch.setattr(reconciling, "_GLANCE_S", 0.5)
     stop, key = threading.Event(), f"tide_gauge/mcrl/alone/{TIDE.name}"
-    stack, queues = embedded_stack, Queues(embedded_stack.endpoint_url, described)
+    stack, queues = (
+        embedded_stack,
+        Queues(embedded_stack.endpoint_url, described.queue_name, described.dead_letter_queue_name),
+    )
     with unnoticed(stack, described), paused(stack, "runner poll"):
         settings = replace(Settings.from_env({}), data=stack.data, endpoint_url=stack.endpoint_url)
         keeper = threading.Thread(target=loop.Keeper(settings, described).run, args=(stop,))
@@ -412,7 +434,10 @@ def test_a_message_that_is_no_event_is_a_failure_too(stack: Stack, failed: Queue
 
 def test_a_message_of_two_objects_waits_for_both(embedded_stack: Supervised, described: StackTemplate):
     one, two = (f"two/buoy.z0{n}.00.20201201.000000.zip" for n in (5, 6))  # two locations, so two runs
-    stack, queues = embedded_stack, Queues(embedded_stack.endpoint_url, described)
+    stack, queues = (
+        embedded_stack,
+        Queues(embedded_stack.endpoint_url, described.queue_name, described.dead_letter_queue_name),
+    )
     before = reconcile(stack, "--wait", "60")[1]["accounted"]
     queues.send(of_both(stack, described, (one, two)))
     for key in (one, two):

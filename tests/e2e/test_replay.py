@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, Supervised, runner
 
 from runner.aws import clients
 from runner.state.runs import Run
 from runner.testing.plugin import assert_datasets_match
 from runner.testing.stacks import environment, eventually
+from tests.support.stacks import SAMPLES, Supervised, runner
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEY = "replay/tide_20212501000000.log"  # of a day of its own, and so with outputs of its own

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import killing
 import pytest
-from bookkeeping import BAD, TIDE, failures, paused, reconcile
-from conftest import runner, running
 
 from runner.aws.sqs import Queues
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
+from tests.support import killing
+from tests.support.bookkeeping import BAD, TIDE, failures, paused, reconcile
+from tests.support.stacks import runner, running
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 KEPT, GONE, CHANGED = LOST = [f"lost/buoy.z05.00.2020120{n}.000000.zip" for n in (1, 2, 3)]
@@ -87,7 +87,7 @@ def test_a_restart_repeats_nothing_and_failures_are_tried_again_from_the_inbox(
     assert {row["in_dead_letter_queue"] for row in rows.values()} == {None}
     (data / "inbox" / GONE).unlink()
     with running(data) as stack:
-        assert Queues(stack.endpoint_url, described).dead() == []
+        assert Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name).dead() == []
         assert len(failures(stack, "lost/")) == 3
         assert reconcile(stack)[1]["accounted"]["dead-lettered"] == 3
         (stack.inbox / CHANGED).write_bytes(b"torn too")

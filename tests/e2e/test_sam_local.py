@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, SAMPLES, Supervised
 
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack.ports import free_port
 from runner.testing.stacks import DockerStack, environment, eventually
+from tests.support.stacks import ROOT, SAMPLES, Supervised
 
 KEY = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"
 EVENT = ROOT / "tests/events/a2e_buoy_ingest/morro/s3-event.json"

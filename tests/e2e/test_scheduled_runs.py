@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from conftest import ROOT, SAMPLES, Supervised, runner, running_on
 
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG, listed
@@ -21,7 +20,8 @@ from runner.state.runs import History, Run
 from runner.template.stack_template import StackTemplate
 from runner.testing.plugin import assert_datasets_match
 from runner.testing.stacks import Stack, eventually
-from tests.unit import buoy_csv
+from tests.support import buoy_csv
+from tests.support.stacks import ROOT, SAMPLES, Supervised, runner, running_on
 
 DAY = (datetime(2020, 12, 1, tzinfo=UTC), datetime(2020, 12, 2, tzinfo=UTC))
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))

@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import noop
 import pytest
-from conftest import ROOT, SAMPLES, Supervised, UpWithDocker, runner, running
 
 from runner.testing.stacks import DockerStack, Stack, environment
+from tests.support import noop
+from tests.support.stacks import ROOT, SAMPLES, Supervised, UpWithDocker, runner, running
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEYS = {

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from expansion import TEMPLATE, VARIANTS, expanded
 
 from runner.testing.stacks import environment
+from tests.support.expansion import TEMPLATE, VARIANTS, expanded
+from tests.support.stacks import ROOT
 
 TEXT = TEMPLATE.read_text(encoding="utf-8")
 # SAM's own words are checked by SAM alone; what CloudFormation's resources may hold, by cfn-lint; and what becomes of

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import noop
 import pytest
 
 from runner.aws import clients, emulator_api
@@ -17,6 +16,7 @@ from runner.stack.emulators import localstack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
+from tests.support import noop
 
 # Stores what it reads, and does what else the file's name says; "replaced" is the newer version.
 PIPELINE = """

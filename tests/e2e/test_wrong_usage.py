@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, runner
 
 from runner.messages.run_record import new_record
 from runner.state.runs import History
 from runner.testing.stacks import environment
+from tests.support.stacks import SAMPLES, runner
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 

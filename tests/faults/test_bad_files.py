@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_files import BAD, REASONS
-from commands import agrees, failures
-from conftest import SAMPLES
-from halves import write_in_two
-from ledger import balanced, etag, messages, objects_of
 
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
+from tests.support.bad_files import BAD, REASONS
+from tests.support.commands import agrees, failures
+from tests.support.halves import write_in_two
+from tests.support.ledger import balanced, etag, messages, objects_of
+from tests.support.stacks import SAMPLES
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 

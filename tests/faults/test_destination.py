@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from commands import agrees, message
-from conftest import runner, running_on
-from digests import expected, project
-from gatekeeper import Gatekeeper
-from ledger import balanced
 
 from runner.aws import clients
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
+from tests.support.commands import agrees, message
+from tests.support.digests import expected, project
+from tests.support.gatekeeper import Gatekeeper
+from tests.support.ledger import balanced
+from tests.support.stacks import runner, running_on
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import killing
 import pytest
-from commands import agrees, message
-from conftest import running_on
-from digests import expected, open_gate, project
-from ledger import balanced
 
 from runner.stack import docker_compose
 from runner.template.stack_template import StackTemplate
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import DockerStack, Stack, eventually
+from tests.support import killing
+from tests.support.commands import agrees, message
+from tests.support.digests import expected, open_gate, project
+from tests.support.ledger import balanced
+from tests.support.stacks import running_on
 
 # Long enough for the init phase, which counts against it.
 TIMEOUT_S = 20

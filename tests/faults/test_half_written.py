@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from digests import expected
-from halves import write_in_two
-from ledger import balanced, etag
 
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
+from tests.support.digests import expected
+from tests.support.halves import write_in_two
+from tests.support.ledger import balanced, etag
 
 
 @pytest.fixture(params=["embedded", "docker"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -10,18 +11,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import killing
 import pytest
-from commands import agrees
-from digests import expected, open_gate
-from ledger import balanced, etag, in_flight, messages
 
 from runner.aws import clients
 from runner.aws.s3 import etag_of, sha256_of
-from runner.messages.s3_events import object_event
+from runner.messages.s3_events import object_created
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
+from tests.support import killing
+from tests.support.commands import agrees
+from tests.support.digests import expected, open_gate
+from tests.support.ledger import balanced, etag, in_flight, messages
 
 LARGE_BYTES = 96 * 1024 * 1024
 
@@ -102,7 +103,7 @@ def test_the_poller_inside_its_long_poll(stack: Stack, described: StackTemplate,
     balance()  # nothing is left to do for it but to poll
     poller, sqs = killing.the(stack, "poller"), clients.local_sqs(stack.endpoint_url)
     url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
-    event = object_event(described.source_bucket, polled, etag(polled.encode()))
+    event = json.dumps(object_created(described.source_bucket, polled, etag(polled.encode())))
 
     def is_caught() -> bool:
         """Stop it and send a message: if that is taken, then by a poll that had begun before and has not come back."""

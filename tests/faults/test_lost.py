@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import killing
 import pytest
-from commands import agrees
-from conftest import running_on
-from digests import expected, open_gate, project
-from ledger import Sheet, balanced, etag, messages
 
 from runner.aws import clients, emulator_api
 from runner.aws.s3 import bucket_epoch, object_etag
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
+from tests.support import killing
+from tests.support.commands import agrees
+from tests.support.digests import expected, open_gate, project
+from tests.support.ledger import Sheet, balanced, etag, messages
+from tests.support.stacks import running_on
 
 
 @pytest.fixture(scope="module")

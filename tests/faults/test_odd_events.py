@@ -6,15 +6,15 @@ import json
 import time
 from typing import Any
 
-import killing
 import pytest
-from commands import agrees, failures
-from digests import expected
-from ledger import balanced, etag, in_flight, messages, objects_of
 
 from runner.aws import clients
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
+from tests.support import killing
+from tests.support.commands import agrees, failures
+from tests.support.digests import expected
+from tests.support.ledger import balanced, etag, in_flight, messages, objects_of
 
 KNOWN_FORMS = (
     "Known forms: an S3 event notification (Records with eventSource aws:s3 and eventVersion 2.x), an s3:TestEvent, an "

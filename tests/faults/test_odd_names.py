@@ -5,13 +5,13 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from commands import agrees
-from digests import expected
-from ledger import balanced, etag
 
 from runner.aws import clients
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
+from tests.support.commands import agrees
+from tests.support.digests import expected
+from tests.support.ledger import balanced, etag
 
 CAFE = "café"
 NAMES = [

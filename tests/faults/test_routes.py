@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from commands import agrees, message
-from digests import expected
-from ledger import balanced
 
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack
+from tests.support.commands import agrees, message
+from tests.support.digests import expected
+from tests.support.ledger import balanced
 
 
 @pytest.fixture(params=["embedded", "docker"])

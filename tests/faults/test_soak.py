@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from soak import KINDS, Soak
+
+from tests.support.soak import KINDS, Soak
 
 MOST_GROWTH_MB = 15
 

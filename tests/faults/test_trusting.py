@@ -6,15 +6,14 @@ import shutil
 import uuid
 from pathlib import Path
 
-import digests
-import killing
 import pytest
-from bad_files import BAD, ENTRY, OUTSIDE, REASONS, UNSAFE, harmless_archives
-from commands import failures
-from ledger import balanced
 
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack
+from tests.support import digests, killing
+from tests.support.bad_files import BAD, ENTRY, OUTSIDE, REASONS, UNSAFE, harmless_archives
+from tests.support.commands import failures
+from tests.support.ledger import balanced
 
 
 @pytest.fixture(params=["embedded", "docker"])

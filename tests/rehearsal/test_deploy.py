@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from account import ROOT, Account
-from expansion import REGION, TEMPLATE, expanded
 
 from runner.template.intrinsics import Template, tree
 from runner.testing.stacks import eventually
+from tests.support.account import ROOT, Account
+from tests.support.expansion import REGION, TEMPLATE, expanded
 
 pytestmark = pytest.mark.timeout(300)  # the first push compresses 460 MB
 KEY = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"

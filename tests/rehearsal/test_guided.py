@@ -7,8 +7,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from account import ROOT, Account
-from terminal import answered
+
+from tests.support.account import ROOT, Account
+from tests.support.terminal import answered
 
 pytestmark = pytest.mark.timeout(300)
 STACK = "guided"

@@ -6,8 +6,9 @@ import json
 import subprocess
 
 import pytest
-from account import ROOT, Account
-from terminal import Talk, answered
+
+from tests.support.account import ROOT, Account
+from tests.support.terminal import Talk, answered
 
 pytestmark = pytest.mark.timeout(300)
 STACK = "tsdat-pipeline-dev"

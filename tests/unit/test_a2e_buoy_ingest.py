@@ -12,8 +12,8 @@ import xarray as xr
 import yaml
 from matplotlib import pyplot as plt
 
-from tests.unit import buoy_csv
-from tests.unit.buoy_csv import BELOW, FILES, MISSING, NO_SPEED, REAL, SAMPLES, SPEED_OF, VARIABLES
+from tests.support import buoy_csv
+from tests.support.buoy_csv import BELOW, FILES, MISSING, NO_SPEED, REAL, SAMPLES, SPEED_OF, VARIABLES
 
 PLOTS = ("surface_met", "conductivity", "currents")
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.a2e_buoy_ingest.instrument_csv import read_csv
-from tests.unit import buoy_csv
-from tests.unit.buoy_csv import FILES, SAMPLES, write_tar, write_zip
+from tests.support import buoy_csv
+from tests.support.buoy_csv import FILES, SAMPLES, write_tar, write_zip
 
 STEM = "buoy.z05.00.20201201.000000"
 RH = b"DataTimeStamp,Relative Humidity (%)\n2020-12-01 00:00:00,80.5\n2020-12-01 00:10:00,81.25\n"

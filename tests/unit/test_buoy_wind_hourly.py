@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.buoy_wind_hourly.means import hourly_means
-from tests.unit import buoy_csv
+from tests.support import buoy_csv
 
 CONFIG = "pipelines/buoy_wind_hourly/config/pipeline.yaml"
 BEGIN, END = pd.Timestamp("2020-12-01"), pd.Timestamp("2020-12-02")

@@ -10,7 +10,7 @@ import yaml
 from matplotlib import pyplot as plt
 
 from pipelines.tide_gauge.readers import TideLogReader, start_time
-from tests.unit.buoy_csv import load
+from tests.support.buoy_csv import load
 
 CONFIG = "pipelines/tide_gauge/config/pipeline.yaml"
 SAMPLE = Path("data/samples/tide_gauge/mcrl/tide_20200112000000.log")

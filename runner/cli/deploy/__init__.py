@@ -1,1 +1,1 @@
-"""TODO."""
+"""Deployment to AWS with SAM CLI."""

@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 
 from runner.aws import clients
 from runner.errors import StackError, TemplateError
-from runner.settings import Settings
+from runner.settings import CHECKOUT, Settings
 from runner.state import stack_lock
 from runner.template import intrinsics, stack_template
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
-_SAM = _CHECKOUT / ".venv-sam/bin/sam"
+_SAM = CHECKOUT / ".venv-sam/bin/sam"
 _STAND_INS = "tsdat-local/"  # as scripts/offline-images names them
 _BUILD_ARGUMENTS = ("LAMBDA_BASE", "PYTHON_BASE", "PIP_INDEX_URL", "CODE_VERSION")
 _RUNS_THE_FUNCTION = (["local", "invoke"], ["local", "start-lambda"])

@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from runner.cli.deploy import account, bucket_cleanup, sam
 from runner.cli.output import say
 from runner.errors import AwsError, SettingsError, StoppedError
-from runner.settings import Settings
+from runner.settings import CHECKOUT, Settings
 
-_SAM = Path(__file__).resolve().parent.parent / "scripts/sam"
+_SAM = CHECKOUT / "scripts/sam"
 
 
 @dataclass(frozen=True)

@@ -109,3 +109,14 @@ def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
             "traceback": answer.traceback,
         },
     )
+
+
+_RETRY_FIRST_S = 1
+
+
+_RETRY_MOST_S = 30
+
+
+def retry_wait_s(attempt: int) -> int:
+    """1, 2, 4 … seconds after the first, second, third … attempt."""
+    return min(_RETRY_MOST_S, _RETRY_FIRST_S << (attempt - 1))

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runner.aws.sqs import sqs_event
 from runner.messages.run_record import RunRecord
-from runner.messages.s3_events import retry_wait_s, sqs_event
-from runner.services.event_source_mapping.batch_results import Verdict, verdicts
+from runner.services.event_source_mapping.batch_results import Verdict, retry_wait_s, verdicts
 from runner.services.event_source_mapping.rie_client import Answer, Emulator
 from runner.services.event_source_mapping.worker import Batch, Worker
 from runner.state.runs import History

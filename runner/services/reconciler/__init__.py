@@ -1,1 +1,1 @@
-"""TODO."""
+"""Classify every object version, and repair what was lost."""

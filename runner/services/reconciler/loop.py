@@ -1,4 +1,4 @@
-"""TODO."""
+"""Reconcile all the time while a stack runs."""
 
 from __future__ import annotations
 

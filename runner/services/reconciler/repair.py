@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message
 from runner.messages.run_record import FINAL, Failure, Input, RunRecord, Version, new_record
-from runner.messages.s3_events import object_event
+from runner.messages.s3_events import object_created
 from runner.services.reconciler.classify import Finding, Sheet, draw
 from runner.services.reconciler.snapshot import Backend, take
 from runner.services.watcher.inbox import Inbox
@@ -67,7 +68,7 @@ class Books:
         path = self.file_of(key, etag)
         with clients.answering():
             if object_etag(s3, bucket, key) == etag:
-                self.backend.queues.send(object_event(bucket, key, etag))
+                self.backend.queues.send(json.dumps(object_created(bucket, key, etag)))
                 return True
             if path:
                 upload(s3, bucket, key, path, sha256_of(path))

@@ -43,7 +43,11 @@ class Backend:
     @classmethod
     def at(cls, endpoint_url: str, template: StackTemplate) -> Backend:
         """Those that answer at an endpoint."""
-        return cls(clients.local_s3(endpoint_url), Queues(endpoint_url, template), template)
+        return cls(
+            clients.local_s3(endpoint_url),
+            Queues(endpoint_url, template.queue_name, template.dead_letter_queue_name),
+            template,
+        )
 
 
 def take(

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Upload complete files of the inbox to the source bucket."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The programs that play S3 and SQS."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.errors import StackError
+from runner.settings import CHECKOUT
 from runner.stack.supervisor import Child
 
 if TYPE_CHECKING:
     pass
 
-_HERE = Path(__file__).resolve().parent
+_ENTRYPOINT = Path(__file__).with_name("localstack_entrypoint.py")
 
 
 def child(state: Path, endpoint_url: str, log: Path) -> Child:
@@ -22,7 +23,7 @@ def child(state: Path, endpoint_url: str, log: Path) -> Child:
     Raises:
         StackError: it is not installed.
     """
-    interpreter = _HERE.parent / ".venv-localstack/bin/python"
+    interpreter = CHECKOUT / ".venv-localstack/bin/python"
     if not interpreter.exists():
         raise StackError(f"LocalStack is not installed: there is no {interpreter}. scripts/setup makes it.")
     home = state / "localstack"
@@ -44,6 +45,6 @@ def child(state: Path, endpoint_url: str, log: Path) -> Child:
     argv: list[str | Path] = [
         interpreter,
         "-P",  # else this folder would be searched for modules, and has a localstack.py
-        _HERE / "localstack_main.py",
+        _ENTRYPOINT,
     ]
     return Child("LocalStack", argv, env, log=log, cwd=home)

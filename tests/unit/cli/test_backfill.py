@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runner.aws.s3 import Listed
 from runner.cli.backfill import Progress, Request
 from runner.messages import s3_events
-from runner.messages.s3_events import event
+from runner.messages.s3_events import object_created
 
 CAME = datetime(2020, 12, 1, 0, 10, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def listed(*keys: str) -> list[Listed]:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda key: not key.endswith("/")))
 def test_the_handler_reads_the_event_as_the_object_that_it_is(key: str):
-    (found,) = s3_events.parse(event("inputs", listed(key)[0])).objects
+    (found,) = s3_events.parse(object_created("inputs", key, "abc", 5, CAME)).objects
     assert (found.bucket, found.key, found.size, found.etag) == ("inputs", key, 5, "abc")
     assert (found.event_name, found.event_time) == ("ObjectCreated:Put", "2020-12-01T00:10:00Z")
 

@@ -7,10 +7,9 @@ import subprocess
 import sys
 from typing import Any
 
-import ledger
-
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, environment
+from tests.support import ledger
 
 
 def _ask(stack: Stack, command: str, *options: str) -> tuple[int, Any]:

@@ -7,10 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from conftest import ROOT
-
 from runner.aws import clients
 from runner.services.event_source_mapping.rie_client import Answer, Emulator
+from tests.support.stacks import ROOT
 
 
 def project(folder: Path, pipeline: str) -> Path:

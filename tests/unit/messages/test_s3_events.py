@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runner.errors import EventError
 from runner.messages.s3_events import S3Object, is_sqs, parse
 
-EVENTS = Path(__file__).parents[1] / "events"
+EVENTS = Path("tests/events")
 HUMBOLDT = "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
 MORRO = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"
 CREATED, TEST = "ObjectCreated:Put", ("s3:TestEvent", None)

@@ -1,6 +1,7 @@
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 
-from runner.messages.s3_events import retry_wait_s, sqs_event
+from runner.aws.sqs import sqs_event
+from runner.services.event_source_mapping.batch_results import retry_wait_s
 
 
 def test_the_wait_before_a_retry_doubles_up_to_half_a_minute():

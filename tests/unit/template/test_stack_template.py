@@ -13,7 +13,7 @@ from runner.template.intrinsics import Template
 from runner.template.schedules import Schedule
 from runner.template.stack_template import StackTemplate, load
 
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+TEMPLATE = Path("template.yaml").resolve()
 TEXT = TEMPLATE.read_text(encoding="utf-8")
 PIPELINE_FUNCTION = TEXT[TEXT.index("  PipelineFunction:") : TEXT.index("  # A role of")]
 FUNCTION = "Resources.PipelineFunction.Properties"

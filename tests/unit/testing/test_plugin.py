@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from runner.testing.plugin import assert_datasets_match
+from runner.testing import assert_datasets_match
 from runner.testing.stacks import environment
 
 

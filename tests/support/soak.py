@@ -19,15 +19,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import digests
-import killing
-import ledger
-
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.settings import Settings
 from runner.template import stack_template
 from runner.testing.stacks import EmbeddedStack, eventually
+from tests.support import digests, killing, ledger
 
 KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
 # So many files may be under way; a flood of all at once would hide what a kill does to files at other stages.

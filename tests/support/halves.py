@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ledger import etag
-
 from runner.testing.stacks import Stack, eventually
+from tests.support.ledger import etag
 
 
 def write_in_two(stack: Stack, key: str, content: bytes) -> None:

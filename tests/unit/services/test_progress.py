@@ -21,7 +21,7 @@ def test_short_work_is_not_told():
 def test_long_work_is_told_again_when_it_is_time(monkeypatch: pytest.MonkeyPatch):
     said: list[str] = []
     now = 100.0
-    monkeypatch.setattr("runner.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("runner.services.progress.time.monotonic", lambda: now)
     ticker = Ticker(said.append, every_s=2)
     for now in (101.9, 102.0, 103.9, 110.0, 110.1, 112.0):
         ticker.tick(f"at {now}")

@@ -166,7 +166,7 @@ def test_what_is_not_the_users_stays(project: Project, tmp_path: Path):
 RELOADS = """
 import gc, os, resource, sys, weakref
 from pathlib import Path
-from runner import pipeline
+from runner.function import pipeline
 
 root = Path.cwd()
 pipeline.use_project(root)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from expansion import REGION, TEMPLATE, VARIANTS, expanded, references
 
 from runner.template.intrinsics import Template
+from tests.support.expansion import REGION, TEMPLATE, VARIANTS, expanded, references
 
 # Lists of keys, and the streams of one log group.
 WILDCARDS = {

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import killing
-from conftest import SAMPLES, Supervised, runner
-
 from runner.testing.stacks import Stack
+from tests.support import killing
+from tests.support.stacks import SAMPLES, Supervised, runner
 
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 BAD = b"torn"

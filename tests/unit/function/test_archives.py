@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from bad_archives import MIB, PACKERS, encrypted, many, tarred, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.errors import ArchiveError, SettingsError
 from runner.function import archives
 from runner.function.archive_limits import ArchiveLimits
+from tests.support.bad_archives import MIB, PACKERS, encrypted, many, tarred, zipped
 
 CSV = ("day/wind.csv", b"time,speed\n0,4.5\n" * 500)
 ZIP, TAR = zipped(CSV, ("day/rh.csv", b"1")), tarred(CSV, ("day/rh.csv", b"1"))

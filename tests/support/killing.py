@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from containers import containers, docker, processes
-
 from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
+from tests.support.containers import containers, docker, processes
 
 # A word of the command line of each kind, without Docker and with it.
 _WORDS = {
     "watcher": ("runner watch",), "poller": ("runner poll",), "emulator": ("aws-lambda-rie",),
-    "runtime": ("-m runner.bootstrap", "runtime/bootstrap"), "localstack": ("localstack_main", "localstack.runtime"),
+    "runtime": ("-m runner.stack.lambda_runtime", "runtime/bootstrap"), "localstack": ("localstack_entrypoint", "localstack.runtime"),
 }  # fmt: skip
 # What only starts another process and names its words too.
 _STARTERS = ("docker-init", "/sbin/init", "tini ")

@@ -28,7 +28,7 @@ from runner.testing.plugin import require_docker
 from runner.testing.stacks import environment, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPOSE = Path(__file__).with_name("compose.yaml")
+COMPOSE = ROOT / "tests/rehearsal/compose.yaml"
 
 
 class Account:

@@ -35,7 +35,7 @@ def test_an_error_is_told_once_and_the_next_step_at_the_end(caplog: pytest.LogCa
     assert first.startswith(
         "✗ a/b.csv → a/x failed (attempt 1, will be tried again in 1 s)\n    ValueError in phase process: torn\n"
     )
-    assert "test_report.py:" in first
+    assert "test_output.py:" in first
     assert "next:" not in first
     assert second == "✗ a/b.csv → a/x failed again (attempt 2, will be tried again in 2 s)"
     assert third == f"✗ a/b.csv → a/x failed again (attempt 3, now in the dead-letter queue){NEXT}"
