@@ -1,4 +1,4 @@
-"""The imports of runner go down only, and what ships to AWS stays small. The rules are in docs/DECISIONS.md."""
+"""The imports of runner go down only, and what ships to AWS stays small. See docs/decisions/."""
 
 import ast
 import re
