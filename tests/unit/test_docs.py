@@ -7,12 +7,13 @@ import pytest
 
 from runner.settings import Settings
 
-DOCS = [Path("README.md"), Path("CONTRIBUTING.md"), *Path("docs").glob("*.md"), *Path("pipelines").glob("*/README.md")]
+DOCS = [Path("README.md"), Path("CONTRIBUTING.md"), *Path("docs").rglob("*.md"), *Path("pipelines").glob("*/README.md")]
 
 
 @pytest.mark.parametrize("doc", DOCS, ids=str)
 def test_links_lead_to_files(doc: Path):
-    targets = re.findall(r"\]\(([^)#]+)", doc.read_text())
+    text = doc.read_text()
+    targets = re.findall(r"\]\(([^)#]+)", text) + re.findall(r"^\[\w+\]: (\S+)", text, re.MULTILINE)
     missing = [target for target in targets if "://" not in target and not (doc.parent / target).exists()]
     assert not missing
 
