@@ -20,7 +20,7 @@ WRITTEN = {
 TO_DEPLOY = {
     command.strip()
     for doc in DOCS
-    for command in re.findall(r"^ +scripts/deploy (\w.*? --[^#\n]*)", doc.read_text(), re.M)
+    for command in re.findall(r"^ *scripts/deploy (\w.*? --[^#\n]*)", doc.read_text(), re.M)
 }
 
 
