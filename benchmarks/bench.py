@@ -185,7 +185,7 @@ def measure(run: Callable[[Path], None], work: Path, backend: str, fresh_s: floa
 
 
 def ready_s(work: Path, backend: str) -> float:
-    """Return the seconds from a start of `runner up` until a waiting file is in S3. A folder's first start is left out."""
+    """Return the median time from a start of `runner up` to the upload of a waiting file, without the first start."""
     log_progress("(e) start to first upload …")
     times = []
     for number in range(4):
