@@ -82,7 +82,7 @@ def _read_rows(lines: list[str], first_row: int, width: int, name: str) -> NDArr
     for number, line in enumerate(lines[first_row:], start=first_row + 1):
         if line.startswith("end"):
             if line.split()[1:] != [str(len(rows))]:
-                raise ValueError(f"{name} line {number} says '{line.strip()}', but {len(rows)} rows precede it.")
+                raise ValueError(f"{name} line {number} is '{line.strip()}', but {len(rows)} rows precede it.")
             break
         rows.append(_read_row(line, width, f"{name} line {number}"))
     else:

@@ -128,7 +128,7 @@ def test_names_say_the_day_before_the_month(name: str) -> None:
         (WHOLE.replace("columns: offset_s", "columns: seconds"), "the first column is 'seconds', but"),
         (HEADER + ROWS, "stops after 3 rows without an 'end' line: it is truncated. Send it again."),
         (HEADER + ROWS[:-15], "line 8 has 2 values for 6 columns: '720 1.75'"),
-        (WHOLE.replace("end 3", "end 4"), "line 9 says 'end 4', but 3 rows precede it"),
+        (WHOLE.replace("end 3", "end 4"), "line 9 is 'end 4', but 3 rows precede it"),
         (HEADER + "end 0\n", "has no rows"),
         (WHOLE.replace("0.02", "0,02"), "line 8 has a value that is not a number: '720 1.75 0,02 8.5 12 2'"),
         (WHOLE.replace("720", "360"), "line 8: the time is not later than in the previous line"),
