@@ -1,6 +1,6 @@
-# Two images from one file: `services` (watcher, poller, provisioning) and, last and so the default, `lambda`: what runs
-# locally and what `sam build` ships. (`debugger` is for compose.debug.yaml.) Needs BuildKit (RUN --mount); both base images
-# may be replaced by name.
+# Targets: `services` (watcher, poller, provisioning), `debugger` (for compose.debug.yaml) and `lambda`, the image that
+# runs locally and that `sam build` ships. `lambda` is the default because it is last. Needs BuildKit (RUN --mount). Both
+# base images can be replaced with build arguments.
 ARG LAMBDA_BASE=public.ecr.aws/lambda/python:3.13
 ARG PYTHON_BASE=python:3.13.11-slim
 
@@ -24,11 +24,11 @@ ARG PIP_INDEX_URL=
 COPY requirements/uv.txt requirements/lambda.txt /requirements/
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/cache --mount=type=bind,source=docker/install,target=/install \
     sh /install /requirements/lambda.txt /packages
-# A layer of its own, so that a change to prune.py fetches nothing.
+# In a separate layer, so that a change to prune.py does not install the packages again.
 COPY docker/prune.py /
 RUN mv /packages /opt/python && python3 /prune.py /opt/python
 
-# A stage of its own: one layer then holds the project's code together with its bytecode.
+# A separate stage, so that the final image has the project's code and its bytecode in one layer.
 FROM ${LAMBDA_BASE} AS lambda-code
 WORKDIR /code
 # What ships is these four, and nothing else; a test holds the handler to them.
@@ -37,13 +37,13 @@ COPY runner/messages runner/messages
 COPY runner/aws runner/aws
 COPY runner/function runner/function
 COPY pipelines pipelines
-# Brackets, because a project may have neither.
+# The brackets make these patterns, which may match nothing: a project need not have these folders.
 COPY share[d] shared
 COPY util[s] utils
-# Checked by hash: right also where a layer's file times are not kept. The user's modules are always compiled from source.
+# Validated by hash, because image layers may not preserve file times. The user's modules are always compiled from source.
 RUN python3 -m compileall -q --invalidation-mode checked-hash runner
 
-# For compose.debug.yaml only: it brings the debugger to the Lambda's container, so that the image that ships has none.
+# For compose.debug.yaml only: copies the debugger to a volume, so that the image that ships does not contain it.
 FROM ${PYTHON_BASE} AS debugger
 ARG PIP_INDEX_URL=
 COPY requirements/uv.txt requirements/debug.txt /requirements/
@@ -51,16 +51,16 @@ RUN --mount=type=secret,id=ca --mount=type=cache,target=/cache --mount=type=bind
     sh /install /requirements/debug.txt /opt/debugpy \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/debugpy && rm -r /uv
 COPY docker/debug-wrapper /opt/debugpy/wrapper
-# What is old is taken away first.
+# Remove an older version from the volume first.
 CMD ["sh", "-c", "rm -rf /debugpy/* && cp -R /opt/debugpy/. /debugpy"]
 
 FROM ${LAMBDA_BASE} AS lambda
 # AWS's bootstrap searches /opt/python after /var/task and before its own packages.
 COPY --from=lambda-packages /opt/python /opt/python
 COPY --from=lambda-code /code /var/task
-# tsdat writes into each file who made it, and fails where the user has no name, as in a container. AWS calls it so.
+# tsdat writes the user's name into each output, and fails if the user has none, as in a container. AWS uses this name.
 ENV USER=sbx_user1051
-# Written into each file too; there is no git here to ask, as tsdat does elsewhere.
+# tsdat writes the code version into each output. The image has no git repository to read it from.
 ARG CODE_VERSION=N/A
 ENV CODE_VERSION=${CODE_VERSION}
 CMD ["runner.function.handler.handler"]

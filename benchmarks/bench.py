@@ -1,8 +1,8 @@
-"""What the path costs beside the pipeline: measured in one run, as ratios, with real processes and the shipped samples.
+"""Measure the overhead of the path compared with the pipeline alone, with real processes and the sample files.
 
-scripts/bench                 all of it, about four minutes
-scripts/bench --docker        the Docker stack beside the embedded one
-scripts/bench --json FILE     the same, and the figures as JSON
+scripts/bench                 run all measurements, about four minutes
+scripts/bench --docker        measure the Docker stack as well as the embedded one
+scripts/bench --json FILE     also write the results as JSON
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data/samples/a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
 
 
-def say(text: str) -> None:
-    """Progress, on the error stream so that the table stays clean."""
+def log_progress(text: str) -> None:
+    """Print progress to stderr, so that stdout has only the table."""
     print(text, file=sys.stderr, flush=True)
 
 
 def warm_pipeline(folder: Path) -> Callable[[Path], None]:
-    """The buoy pipeline in this process, storing in a folder, built once and run twice before anyone looks."""
+    """Return a function that runs the buoy pipeline in this process, warmed up with two runs, storing in a folder."""
     os.environ |= {"MPLBACKEND": "Agg", "TSDAT_STORAGE_ROOT": str(folder)}
     os.chdir(ROOT)
     pipeline.use_project(ROOT)
@@ -53,15 +53,15 @@ def warm_pipeline(folder: Path) -> Callable[[Path], None]:
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """How long something takes."""
+    """Return how long an action takes."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
 
 
 def overhead(run: Callable[[Path], None], work: Path, backend: str, pairs: int) -> dict[str, float]:
-    """Drop until output in the outputs folder, minus the warm run next to it, pair by pair."""
-    say(f"(a) overhead: {pairs} pairs of a drop and a warm run …")
+    """Measure the time from a drop to its outputs in data/outputs, minus the time of a warm run right after it."""
+    log_progress(f"(a) overhead: {pairs} pairs of a drop and a warm run …")
     with MeasuredStack(work / "a", 1, backend) as stack:
         for number in range(3):
             stack.seconds_from_drop_to_output(SAMPLE, f"warm{number}")
@@ -81,8 +81,8 @@ def overhead(run: Callable[[Path], None], work: Path, backend: str, pairs: int) 
 
 
 def throughput(run: Callable[[Path], None], work: Path, backend: str, count: int) -> dict[str, float]:
-    """Many files at once through one and two Lambdas, against as many runs in one warm process."""
-    say(f"(b) throughput: {count} files through 1 and 2 Lambdas, before and after each as many in one warm process …")
+    """Measure the time for many files with one and with two Lambdas, against as many runs in one warm process."""
+    log_progress(f"(b) throughput: {count} files through 1 and 2 Lambdas, compared with {count} runs in one process …")
 
     def alone() -> float:
         return seconds(lambda: [run(SAMPLE) for _ in range(count // 2)])
@@ -99,8 +99,8 @@ def throughput(run: Callable[[Path], None], work: Path, backend: str, count: int
 
 
 def process_per_file(work: Path, count: int) -> float:
-    """Seconds for a file when each gets a fresh process with compiled bytecode, as the official runner does."""
-    say(f"(c) {count} fresh processes …")
+    """Return the seconds per file with a new process for each file, as tsdat's own runner does; bytecode is cached."""
+    log_progress(f"(c) {count} new processes …")
     command = [sys.executable, "-m", "runner", "ingest", str(SAMPLE), "--data", str(work / "c")]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
@@ -112,8 +112,8 @@ def process_per_file(work: Path, count: int) -> float:
 
 
 def noop(work: Path, backend: str, count: int) -> dict[str, float]:
-    """Files/s of a pipeline that does nothing, against what LocalStack can put, receive and delete at all."""
-    say(f"(d) {count} files through a pipeline that does nothing …")
+    """Measure files/s for a pipeline that does nothing, against what LocalStack alone can put, receive and delete."""
+    log_progress(f"(d) {count} files through a pipeline that does nothing …")
     project = work / "noop"
     shutil.copytree(Path(__file__).parent / "noop_project", project)
     shutil.copy(ROOT / "template.yaml", project)
@@ -131,7 +131,7 @@ def noop(work: Path, backend: str, count: int) -> dict[str, float]:
 
 
 def put_receive_delete(stack: MeasuredStack, count: int) -> None:
-    """LocalStack's own share of the path and no more, by one client: an object in, its message out and deleted."""
+    """Do LocalStack's part of the path with one client: put each object, then receive and delete its message."""
     described = stack_template.load(ROOT / "template.yaml")
     s3, sqs = clients.local_s3(stack.endpoint_url), clients.local_sqs(stack.endpoint_url)
     bucket, name = "bare", "bare"
@@ -153,11 +153,11 @@ def put_receive_delete(stack: MeasuredStack, count: int) -> None:
 
 
 def main() -> None:
-    """Measure all, print a table with a column for each backend, write JSON."""
+    """Run all measurements, print a table with a column for each backend, and write JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    parser.add_argument("--quick", action="store_true", help="a quarter of the repetitions")
-    parser.add_argument("--docker", action="store_true", help="measure the Docker stack too, beside the embedded one")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument("--quick", action="store_true", help="run a quarter of the repetitions")
+    parser.add_argument("--docker", action="store_true", help="measure the Docker stack as well as the embedded one")
     arguments = parser.parse_args()
     share = 4 if arguments.quick else 1
     backends = ["embedded", "docker"] if arguments.docker else ["embedded"]
@@ -174,8 +174,8 @@ def main() -> None:
 
 
 def measure(run: Callable[[Path], None], work: Path, backend: str, fresh_s: float, share: int) -> dict[str, object]:
-    """All figures of one backend."""
-    say(f"{backend}:")
+    """Return all results for one backend."""
+    log_progress(f"{backend}:")
     work.mkdir()
     figures: dict[str, object] = dict(overhead(run, work, backend, pairs=24 // share))
     figures |= throughput(run, work, backend, count=40 // share)
@@ -187,8 +187,8 @@ def measure(run: Callable[[Path], None], work: Path, backend: str, fresh_s: floa
 
 
 def ready_s(work: Path, backend: str) -> float:
-    """From the start of `runner up`, not the first on its folder, until S3 has accepted a file that was waiting."""
-    say("(e) start to first file accepted …")
+    """Return the median time from a start of `runner up` to the upload of a waiting file, without the first start."""
+    log_progress("(e) start to first upload …")
     times = []
     for number in range(4):
         stack = MeasuredStack(work / "e", 2, backend)

@@ -1,4 +1,4 @@
-"""A `runner up` in a folder of its own, with a stopwatch."""
+"""Run `runner up` in a separate data folder and measure its times."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from runner.state.outputs import is_mirrored
 from runner.state.runs import History, Run
 from runner.state.uploads import Ledger
 
-_PATIENCE_S = 300.0
+_TIMEOUT_S = 300.0
 
 
 class MeasuredStack:
-    """Started by `with`, or by asking how long a start takes."""
+    """A stack that runs in a `with` block, or for the duration of `seconds_from_start_to_accepted`."""
 
     def __init__(self, data: Path, concurrency: int, backend: str = "embedded", root: Path | None = None) -> None:
         self._data, self._concurrency, self._backend, self._root = data, concurrency, backend, root
@@ -32,7 +32,7 @@ class MeasuredStack:
         self._start()
         self._wait(lambda: (self._data / "state" / "stack.json").exists())
         self._history = History(self._data / "state")
-        self._seen: list[Run] = []
+        self._runs: list[Run] = []
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -55,54 +55,54 @@ class MeasuredStack:
             self._process.send_signal(signal.SIGINT)
             self._process.wait()
 
-    def _wait(self, look: object, pause_s: float = 0.002) -> None:
-        deadline = time.monotonic() + _PATIENCE_S
-        while not look():  # type: ignore[operator]
-            assert time.monotonic() < deadline, "the stack does not get on"
+    def _wait(self, condition: object, pause_s: float = 0.002) -> None:
+        deadline = time.monotonic() + _TIMEOUT_S
+        while not condition():  # type: ignore[operator]
+            assert time.monotonic() < deadline, f"no progress in {_TIMEOUT_S:.0f} s"
             if self._process and self._process.poll() is not None:
-                raise RuntimeError(f"the stack ended: {(self._data / 'up.log').read_text()}")
+                raise RuntimeError(f"the stack exited: {(self._data / 'up.log').read_text()}")
             time.sleep(pause_s)
 
     @property
     def endpoint_url(self) -> str:
-        """Where its S3 and SQS answer."""
+        """Endpoint of the stack's S3 and SQS."""
         return str(json.loads((self._data / "state" / "stack.json").read_text())["endpoint_url"])
 
-    def _ended(self, folder: str) -> list[Run]:
-        """Runs of a folder's files; only what is new is read, because looking must cost nothing beside the path."""
-        new = self._history.runs(after_id=self._seen[-1].id if self._seen else 0, outcomes=FINAL)
-        self._seen += new
-        return [run for run in self._seen if run.record["inputs"] and f"/{folder}/" in run.record["inputs"][0]["key"]]
+    def _finished(self, folder: str) -> list[Run]:
+        """Return the finished runs of a folder's files. Read only new runs, so that polling does not slow the stack."""
+        new = self._history.runs(after_id=self._runs[-1].id if self._runs else 0, outcomes=FINAL)
+        self._runs += new
+        return [run for run in self._runs if run.record["inputs"] and f"/{folder}/" in run.record["inputs"][0]["key"]]
 
     def seconds_from_drop_to_output(self, source: Path, folder: str) -> float:
-        """From before the copy into the inbox until all its outputs are in the outputs folder."""
+        """Return the time from the start of the copy into the inbox until all outputs are in data/outputs."""
         target = self._data / "inbox" / "bench" / folder / source.name
         target.parent.mkdir(parents=True)
-        time.sleep(0.3)  # the new folder is being listened to by now, as a user's own folders are
+        time.sleep(0.3)  # by now the watcher watches the new folder, as it does a user's existing folders
         began = time.perf_counter()
         shutil.copyfile(source, target)
-        self._wait(lambda: self._ended(folder))
-        (run,) = self._ended(folder)
+        self._wait(lambda: self._finished(folder))
+        (run,) = self._finished(folder)
         assert run.outcome == "succeeded", run.record["error"]
         self._wait(lambda: is_mirrored(run, self._data / "outputs"))
         return time.perf_counter() - began
 
     def seconds_for_many(self, source: Path, count: int, folder: str) -> float:
-        """From the first of many copies into the inbox until the last one's run has ended."""
+        """Return the time from the first of many copies into the inbox until the last file's run is finished."""
         target = self._data / "inbox" / "bench" / folder
         target.mkdir(parents=True)
         time.sleep(0.3)
         began = time.perf_counter()
         for number in range(count):
             shutil.copyfile(source, target / f"{source.stem}.{number:04}{source.suffix}")
-        self._wait(lambda: len(self._ended(folder)) == count, pause_s=0.02)
+        self._wait(lambda: len(self._finished(folder)) == count, pause_s=0.02)
         took = time.perf_counter() - began
-        for run in self._ended(folder):
+        for run in self._finished(folder):
             assert run.outcome == "succeeded", run.record["error"] or run.record["reason"]
         return took
 
     def seconds_from_start_to_accepted(self, source: Path, folder: str) -> float:
-        """From the start of the process until a file that lay in the inbox before is in the source bucket."""
+        """Return the time from the start of the process until a file that was in the inbox is in the source bucket."""
         key = f"bench/{folder}/{source.name}"
         target = self._data / "inbox" / key
         target.parent.mkdir(parents=True)
@@ -119,7 +119,7 @@ class MeasuredStack:
             self._stop()
 
     def peak_rss_mb(self) -> dict[str, int]:
-        """The most memory that each process ever held, in MB."""
+        """Return the peak resident memory of each process, in MB."""
         names = {
             "localstack_entrypoint": "localstack",
             "localstack.runtime": "localstack",
@@ -132,7 +132,7 @@ class MeasuredStack:
             "runner up": "supervisor",
         }
         peaks: dict[str, int] = {}
-        for pid in self._family():
+        for pid in self._process_tree():
             status = Path(f"/proc/{pid}/status").read_text()
             command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
             peak_mb = int(status.split("VmHWM:")[1].split()[0]) // 1024
@@ -141,18 +141,18 @@ class MeasuredStack:
                 peaks[name] = max(peaks.get(name, 0), peak_mb)
         return peaks
 
-    def _family(self) -> set[int]:
-        """The supervisor's process with all below it, and those in its containers."""
+    def _process_tree(self) -> set[int]:
+        """Return the process IDs of the supervisor, its descendants and the processes in its containers."""
         assert self._process
         listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
         pairs = [tuple(map(int, line.split())) for line in listing.splitlines()]
-        family, size = {self._process.pid}, 0
-        while len(family) != size:
-            size = len(family)
-            family |= {pid for pid, parent in pairs if parent in family}
-        return family | (self._contained() if self._backend == "docker" else set())
+        tree, size = {self._process.pid}, 0
+        while len(tree) != size:
+            size = len(tree)
+            tree |= {pid for pid, parent in pairs if parent in tree}
+        return tree | (self._container_processes() if self._backend == "docker" else set())
 
-    def _contained(self) -> set[int]:
+    def _container_processes(self) -> set[int]:
         def docker(*arguments: str) -> str:
             return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
 

@@ -1,5 +1,6 @@
-# A stand-in for AWS's Python base image, for machines without a registry. It keeps that image's contract: /var/task,
-# /var/runtime/bootstrap, /lambda-entrypoint.sh, AWS_LAMBDA_EXEC_WRAPPER, and the emulator where no runtime API is given.
+# A stand-in for AWS's Python base image, for machines without access to a registry. It keeps that image's contract:
+# /var/task, /var/runtime/bootstrap, /lambda-entrypoint.sh, AWS_LAMBDA_EXEC_WRAPPER, and the emulator if
+# AWS_LAMBDA_RUNTIME_API is not set.
 ARG PYTHON_BASE=tsdat-local/python-base:3.13
 
 FROM ${PYTHON_BASE} AS builder
@@ -8,7 +9,7 @@ WORKDIR /build
 COPY requirements requirements
 COPY scripts/fetch-rie scripts/fetch-rie
 COPY docker/install docker/install
-# The runtime interface client at the version that the embedded stack runs.
+# The runtime interface client, in the version that the embedded stack uses.
 RUN --mount=type=secret,id=ca --mount=type=cache,target=/cache \
     awk '/^[^ ]/ {wanted = /^(awslambdaric|simplejson|snapshot-restore-py)==/} wanted' requirements/lambda.txt >requirements/ric.txt \
     && sh docker/install requirements/ric.txt /runtime \

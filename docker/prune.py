@@ -1,6 +1,6 @@
-"""prune.py FOLDER: takes out of installed packages what a Lambda never uses, and compiles the rest.
+"""prune.py FOLDER: remove files that a Lambda never uses from installed packages, and compile the rest.
 
-Only the builder stage runs it. Each rule gives its reason; docs/docker-images.md has what each one saves.
+Only the builder stage runs it. A comment states the reason for each rule; docs/docker-images.md lists what each saves.
 """
 
 import compileall
@@ -10,47 +10,47 @@ from collections.abc import Iterator
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-# The packages' own test suites. By name and not everywhere: act and openpyxl import from their own `tests`.
+# Packages whose test suites are removed. They are listed by name because act and openpyxl import from their `tests`.
 TESTED = (
     "dask distributed fsspec matplotlib mpl_toolkits numpy pandas pooch scipy simplejson skyfield toolz tornado xarray"
 )
-# Services whose clients a pipeline may want; botocore describes 400 more. To use another, add it here.
+# Services that a pipeline may use; botocore describes 400 more. To use another service, add it here.
 SERVICES = {
     "cloudwatch", "dynamodb", "events", "firehose", "kinesis", "kms", "lambda", "logs", "s3", "secretsmanager", "ses",
     "sns", "sqs", "ssm", "stepfunctions", "sts", "timestream-query", "timestream-write",
 }  # fmt: skip
-# For compilers and type checkers. (.h and .a under numpy are for building against it.)
+# Used only by compilers and type checkers.
 SOURCES = {".a", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx"}
 
 
 def surplus(packages: Path) -> Iterator[Path]:
-    """Every file and folder that goes."""
-    yield packages / "bin"  # command-line tools: a Lambda calls none
+    """Yield every file and folder to remove."""
+    yield packages / "bin"  # command-line tools, which a Lambda does not call
     yield packages / "share"  # their manual pages
-    # AWS's base image brings its own runtime client, and mixing two of them is a way to break it.
+    # AWS's base image has its own runtime interface client, and a second version of it could break it.
     yield from packages.glob("awslambdaric*")
-    yield from packages.glob("runtime_client.*.so")  # its C part
+    yield from packages.glob("runtime_client.*.so")  # its C extension
     for package in TESTED.split():
         yield from (packages / package).rglob("tests")
     yield packages / "tornado/test"
-    yield packages / "matplotlib/mpl-data/sample_data"  # its gallery's
-    yield packages / "boto3/examples"  # text for its documentation
-    yield packages / "distributed/http/static"  # the web page of a Dask cluster; so is the next
+    yield packages / "matplotlib/mpl-data/sample_data"  # used by matplotlib's gallery
+    yield packages / "boto3/examples"  # text for boto3's documentation
+    yield packages / "distributed/http/static"  # the dashboard of a Dask cluster, as is the next
     yield packages / "distributed/http/templates"
     for data in (packages / "botocore/data", packages / "boto3/data"):
         yield from (path for path in data.iterdir() if path.is_dir() and path.name not in SERVICES)
     yield packages / "aws_lambda_powertools/event_handler/openapi/swagger_ui"  # the web page of an API
-    # Pillow takes it for an optional image format, and nothing here writes or reads it.
+    # Pillow treats AVIF as an optional format, and no pipeline needs it.
     yield from packages.glob("PIL/_avif.*.so")
     yield from packages.glob("pillow.libs/libavif-*")
     yield from (path for path in packages.rglob("*") if path.suffix in SOURCES)
-    # What an installer needs in order to uninstall; `importlib.metadata` reads versions and entry points without it.
+    # Only installers need these files, to uninstall. importlib.metadata reads versions and entry points without them.
     yield from packages.glob("*.dist-info/RECORD")
     yield from packages.glob("*.dist-info/sboms")
 
 
 def main() -> None:
-    """Prune, then compile with hashes that nobody checks: what is here never changes, but its file times may."""
+    """Prune, then compile with unchecked hashes: the files never change, but image layers may change their times."""
     packages = Path(sys.argv[1])
     for path in list(surplus(packages)):
         if path.is_dir():

@@ -1,1 +1,1 @@
-"""What more than one pipeline uses: the storage and quality configs, and the strict retriever."""
+"""Shared by several pipelines: the storage config and the strict retriever."""

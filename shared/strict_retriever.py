@@ -1,4 +1,4 @@
-"""A retriever for inputs whose names are agreed: what is missing is an error, not an empty variable."""
+"""A retriever for inputs with a fixed format: a missing column is an error, not an empty variable."""
 
 from pathlib import PurePath
 
@@ -9,10 +9,14 @@ from tsdat.io.retrievers.input_key_retrieval_rules import InputKeyRetrievalRules
 
 
 class StrictRetriever(DefaultRetriever):
-    """tsdat's DefaultRetriever, but raising where that one logs a warning and carries on.
+    """Retrieve as tsdat's DefaultRetriever does, but raise where it only logs a warning.
 
-    DefaultRetriever skips an input that no reader matches and leaves a variable empty when its column was renamed.
-    Both would reach the archive as a day without data.
+    DefaultRetriever skips an input that no reader matches, and leaves a variable empty when its column was renamed.
+    Either would be archived as a day without data.
+
+    Raises:
+        ValueError: No reader matches an input, a column is missing, or two inputs have different values for the same
+            time.
     """
 
     def _match_inputs(self, input_keys: list[str]) -> dict[str, DataReader]:
@@ -39,7 +43,7 @@ class StrictRetriever(DefaultRetriever):
                 raise ValueError(
                     f"{label} has no column {' or '.join(map(repr, names))}, which '{output_name}' is read from. "
                     f"It has: {', '.join(str(name) for name in dataset.variables)}. "
-                    "Correct the file, or name the column that it uses in the retriever config."
+                    "Correct the file, or set the name of its column in the retriever config."
                 )
 
     def _merge_raw_mapping(self, raw_mapping: dict[str, xr.Dataset]) -> xr.Dataset:
@@ -47,13 +51,13 @@ class StrictRetriever(DefaultRetriever):
             return super()._merge_raw_mapping(raw_mapping)
         except xr.MergeError as error:
             raise ValueError(
-                f"These inputs give different values for the same time, so they cannot become one dataset: "
+                f"These inputs have different values for the same time and cannot be merged into one dataset: "
                 f"{', '.join(raw_mapping)} ({error}). Run them one by one, or remove the wrong one."
             ) from error
 
 
 def _label(key: str, input_keys: list[str]) -> str:
-    """Shortens the folder away: "buoy.zip: wind.csv" for "/tmp/x/buoy.zip/wind.csv", a member of "/tmp/x/buoy.zip"."""
+    """Return a name without its folder: "buoy.zip: wind.csv" for "wind.csv" in the archive "/tmp/x/buoy.zip"."""
     parent = next(input_key for input_key in input_keys if key.startswith(input_key))
     member = key.removeprefix(parent).lstrip("/")
     return f"{PurePath(parent).name}: {member}" if member else PurePath(parent).name

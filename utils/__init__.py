@@ -1,1 +1,1 @@
-"""Python modules that several of your pipelines share; `from utils.x import y`, here as on AWS."""
+"""Python modules that several pipelines share. `from utils.x import y` works locally and on AWS."""

@@ -1,4 +1,4 @@
-"""Takes the wanted members out of a zip or tar archive, in memory: nothing is unpacked to disk."""
+"""Read selected members of a zip or tar archive into memory. Nothing is unpacked to disk."""
 
 import tarfile
 import zipfile
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 TAR_SUFFIXES = (".tar", ".tar.gz")
-# RuntimeError: an encrypted member. NotImplementedError: a compression that zipfile lacks.
+# zipfile raises RuntimeError for an encrypted member and NotImplementedError for an unsupported compression method.
 BROKEN_ARCHIVE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -21,17 +21,17 @@ BROKEN_ARCHIVE = (
 
 
 def read_members(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
-    """Reads a file that is an archive, or is its own only member.
+    """Return the content of the wanted members of an archive, or of a single file.
 
     Args:
-        path: A .zip, .tar or .tar.gz archive; any other file counts as its own only member.
-        wanted: Tells by a member's name whether to read it. macOS's own entries are never asked about.
+        path: A .zip, .tar or .tar.gz archive. Any other file is treated as an archive with itself as the only member.
+        wanted: Return True for the name of a member to read. Not called for macOS metadata entries.
 
     Returns:
-        The content of each wanted member, by its name. Names are labels only: they never become paths.
+        The content of each wanted member, keyed by its name. A name is only a label and is never used as a path.
 
     Raises:
-        ValueError: The file is empty, or is not the archive that its name says.
+        ValueError: The file is empty, or is not a readable archive of the type its name indicates.
     """
     if path.stat().st_size == 0:
         raise ValueError(f"{path.name} is empty (0 bytes). Its transfer may have stopped early: send it again.")
@@ -42,7 +42,7 @@ def read_members(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
             return _read_tar(path, wanted)
     except BROKEN_ARCHIVE as error:
         raise ValueError(
-            f"{path.name} cannot be read as the archive that its name says ({error}). "
+            f"{path.name} cannot be read as the archive its name indicates ({error}). "
             "Its transfer may have stopped early: test it where it came from, and send it again."
         ) from error
     return {path.name: path.read_bytes()} if wanted(path.name) else {}
@@ -65,14 +65,14 @@ def _read_tar(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
-    """Fails unless iteration stopped at a block of zeros: at a torn header, tarfile stops without a word."""
+    """Raise unless iteration stopped at a block of zeros. At a damaged header, tarfile stops without an error."""
     file = cast(IO[bytes], archive.fileobj)
     file.seek(archive.offset)
-    if not file.read().startswith(bytes(tarfile.BLOCKSIZE)):  # to the end: there gzip compares its checksum
+    if not file.read().startswith(bytes(tarfile.BLOCKSIZE)):  # reads to the end, where gzip verifies its checksum
         raise tarfile.ReadError("it stops before its end-of-archive block")
 
 
 def _is_macos(name: str) -> bool:
-    """Finder's zip adds an AppleDouble twin `__MACOSX/._name` to each file; its tar adds `._name` beside it."""
+    """Return whether a member is macOS metadata: `__MACOSX/._name` in a zip, or `._name` next to `name` in a tar."""
     path = PurePosixPath(name)
     return "__MACOSX" in path.parts or path.name.startswith("._")

@@ -1,4 +1,4 @@
-"""One instrument's CSV file: its times, its numbers, and the current profiler's bins."""
+"""Parse the CSV file of one instrument, including the depth bins of the current profiler."""
 
 import io
 import re
@@ -14,18 +14,21 @@ SPACING_COLUMN = "BinSpacing"
 
 
 def read_csv(content: bytes, label: str) -> xr.Dataset:
-    """Reads one instrument's CSV.
+    """Return the dataset in one instrument's CSV.
 
     Args:
-        content: The file's bytes; a header line, then one line for each time (UTC).
-        label: What errors call the file.
+        content: The file's bytes: UTF-8 text with a header line, then one line per time (UTC), formatted as
+            2020-12-01 00:10:00.
+        label: The file's name in error messages.
 
     Returns:
-        Variables over "time" (datetime64[ns], strictly increasing), named as the columns. The profiler's
-        `Vel<n> (mm/s)` and `Dir<n> (deg)` become "Vel (mm/s)" and "Dir (deg)" over ("time", "depth"), depth in metres.
+        Variables over "time" (datetime64[ns], strictly increasing), named after the columns and in their units. The
+        profiler's columns `Vel<n> (mm/s)` and `Dir<n> (deg)` become "Vel (mm/s)" and "Dir (deg)" with the shape
+        (time, depth). "depth" is in meters.
 
     Raises:
-        ValueError: No rows, a torn line, a time that is not one, two different lines for one time, or text in numbers.
+        ValueError: The file has no rows, a truncated line, an invalid time, two different lines for one time, or text
+            in a numeric column.
     """
     _check_text(content, label)
     try:
@@ -43,7 +46,7 @@ def read_csv(content: bytes, label: str) -> xr.Dataset:
 
 
 def _check_text(content: bytes, label: str) -> None:
-    """Fails on what pandas cannot tell, or would take for missing values."""
+    """Raise for damage that pandas would not detect, or would read as missing values."""
     if not content.strip():
         raise ValueError(
             f"{label} is empty ({len(content)} bytes). Its transfer may have stopped early: send it again."
@@ -53,11 +56,11 @@ def _check_text(content: bytes, label: str) -> None:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"{label} is not UTF-8 text: line {line} holds the byte 0x{content[error.start]:02x}. A spreadsheet may "
-            "have saved it so: save it as 'CSV UTF-8', or send the instrument's own file."
+            f"{label} is not UTF-8 text: line {line} contains the byte 0x{content[error.start]:02x}. A spreadsheet may "
+            "have saved it in another encoding: save it as 'CSV UTF-8', or send the instrument's original file."
         ) from error
     if "\0" in text:
-        raise ValueError(f"{label} is not text: it holds zero bytes. Its transfer may have failed: send it again.")
+        raise ValueError(f"{label} is not text: it contains NUL bytes. Its transfer may have failed: send it again.")
     header, *lines = text.splitlines()
     if lines and not text.endswith("\n") and lines[-1].count(",") < header.count(","):
         raise ValueError(
@@ -67,17 +70,17 @@ def _check_text(content: bytes, label: str) -> None:
 
 
 def _with_times(frame: pd.DataFrame, label: str) -> pd.DataFrame:
-    """Makes the time column the index."""
+    """Return the rows indexed by their time."""
     if TIME_COLUMN not in frame:
         raise ValueError(f"{label} has no column '{TIME_COLUMN}'. It has: {', '.join(map(str, frame.columns))}.")
     if frame.empty:
-        raise ValueError(f"{label} has a header but no rows. Leave it out, or send the whole file.")
+        raise ValueError(f"{label} has a header but no rows. Leave it out, or send the complete file.")
     times = frame.pop(TIME_COLUMN)
     try:
         parsed = pd.to_datetime(times, format=TIME_FORMAT)
     except ValueError as error:
         raise ValueError(
-            f"{label} has a '{TIME_COLUMN}' that is not like 2020-12-01 00:10:00: {str(error).partition('. You')[0]}."
+            f"{label} has a '{TIME_COLUMN}' not formatted as 2020-12-01 00:10:00: {str(error).partition('. You')[0]}."
         ) from error
     if parsed.isna().any():
         raise ValueError(f"{label} has no '{TIME_COLUMN}' in line {int(parsed.isna().argmax()) + 2}.")
@@ -86,7 +89,7 @@ def _with_times(frame: pd.DataFrame, label: str) -> pd.DataFrame:
 
 
 def _in_time_order(frame: pd.DataFrame, label: str) -> pd.DataFrame:
-    """Sorts by time and drops repeated lines: a logger that reconnects sends some again."""
+    """Sort by time and drop repeated lines, because a logger that reconnects sends some lines again."""
     if frame.index.is_monotonic_increasing and frame.index.is_unique:
         return frame
     frame = frame.reset_index().drop_duplicates().set_index("time").sort_index()
@@ -98,11 +101,11 @@ def _in_time_order(frame: pd.DataFrame, label: str) -> pd.DataFrame:
 
 def _text_in_numbers(column: pd.Series, label: str) -> str:
     text = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
-    return f"{label} has {text.iloc[0]!r} in column '{column.name}' at {text.index[0]}: only numbers can be read."
+    return f"{label} has {text.iloc[0]!r} in column '{column.name}' at {text.index[0]}: the values must be numbers."
 
 
 def _profile(frame: pd.DataFrame, label: str) -> xr.Dataset:
-    """Folds the columns per bin into (time, depth); the other columns stay as they are."""
+    """Combine the columns of each bin into (time, depth) variables, and keep the other columns as they are."""
     bins = {int(match[1]) for name in frame.columns if (match := BIN_COLUMN.match(name))}
     wanted = {
         f"{kind} ({unit})": [f"{kind}{n} ({unit})" for n in range(1, max(bins) + 1)]
@@ -110,11 +113,11 @@ def _profile(frame: pd.DataFrame, label: str) -> xr.Dataset:
     }
     columns = [name for names in wanted.values() for name in names]
     if missing := [name for name in [SPACING_COLUMN, *columns] if name not in frame]:
-        raise ValueError(f"{label} has no column {', '.join(map(repr, missing))}: each bin needs a Vel and a Dir.")
+        raise ValueError(f"{label} has no column {', '.join(map(repr, missing))}: each bin needs both Vel and Dir.")
     spacing = frame[SPACING_COLUMN].dropna().unique()
     if len(spacing) != 1 or spacing[0] <= 0:
         raise ValueError(
-            f"{label} needs one {SPACING_COLUMN} above 0 m; it has {list(spacing)}. Split it where it changes."
+            f"{label} needs one {SPACING_COLUMN} above 0 m; it has {list(spacing)}. Split the file where it changes."
         )
     variables = {name: (("time", "depth"), frame[names].to_numpy()) for name, names in wanted.items()}
     variables |= {name: ("time", frame[name].to_numpy()) for name in frame.columns if name not in columns}

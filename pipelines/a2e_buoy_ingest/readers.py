@@ -1,4 +1,4 @@
-"""Reads the buoy's CSV files: one by one, or a day's ten in a zip or tar archive."""
+"""Read the buoy's CSV files: a single file, or a day's ten files in a zip or tar archive."""
 
 import logging
 from pathlib import Path
@@ -14,40 +14,41 @@ logger = logging.getLogger(__name__)
 
 
 class BuoyReader(DataReader):
-    """Reads each CSV into a dataset of its own, over its own times.
+    """Read each CSV into a separate dataset with its own times.
 
-    Two instruments use the same column names (gill and wind; conductivity and surfacetemp), so the retriever config
-    tells them apart by the name of the CSV. The current profiler's columns per bin become (time, depth) variables.
+    Some instruments use the same column names (gill and wind, conductivity and surfacetemp), so the retriever config
+    selects a variable by the name of the CSV and its column. The current profiler has a pair of columns per depth bin;
+    they become (time, depth) variables.
     """
 
     class Parameters(BaseModel):
-        """What the retriever config sets."""
+        """Parameters set in the retriever config."""
 
         model_config = ConfigDict(extra="forbid")
         instruments: list[str]
-        """The instruments whose files are read: `<anything>.<instrument>.csv`."""
+        """Instruments whose files to read, named `<anything>.<instrument>.csv`."""
 
     parameters: Parameters
 
     def read(self, input_key: str) -> dict[str, xr.Dataset]:
-        """Reads an archive or a single CSV.
+        """Return the datasets in an archive or in a single CSV.
 
         Args:
             input_key: Path of a .zip, .tar, .tar.gz or .csv file.
 
         Returns:
-            A dataset for each CSV, by `<input_key>/<member>`, or by the input key for a single CSV.
+            A dataset for each CSV, keyed by `<input_key>/<member>`, or by `input_key` for a single CSV.
 
         Raises:
-            ValueError: The input cannot be read, has none of the instruments, or one of its CSV files is torn.
+            ValueError: The input cannot be read, has no file of a known instrument, or has an invalid CSV file.
         """
         path = Path(input_key)
         members = read_members(path, self._is_wanted)
         if not members:
             known = ", ".join(f"*.{instrument}.csv" for instrument in self.parameters.instruments)
             raise ValueError(f"{path.name} has no file of a known instrument. The known names are: {known}.")
-        if silent := set(self.parameters.instruments) - {_instrument(name) for name in members}:
-            logger.info("%s has no %s: their variables will be missing", path.name, ", ".join(sorted(silent)))
+        if absent := set(self.parameters.instruments) - {_instrument(name) for name in members}:
+            logger.info("%s has no %s: their variables will be missing", path.name, ", ".join(sorted(absent)))
         if path.name in members:  # a single CSV
             return {input_key: read_csv(members[path.name], path.name)}
         return {f"{input_key}/{name}": read_csv(content, f"{path.name}: {name}") for name, content in members.items()}
@@ -57,6 +58,6 @@ class BuoyReader(DataReader):
 
 
 def _instrument(name: str) -> str:
-    """Returns "wind" for `any/folder/buoy.z05.00.20201201.000000.wind.csv`, "" for what is not such a name."""
+    """Return "wind" for `any/folder/buoy.z05.00.20201201.000000.wind.csv`, and "" for a name of another form."""
     parts = name.split(".")
     return parts[-2] if len(parts) > 2 and parts[-1] == "csv" else ""

@@ -1,4 +1,4 @@
-"""Quality checks that tsdat does not have."""
+"""Quality checks that tsdat does not provide."""
 
 import numpy as np
 import xarray as xr
@@ -8,23 +8,23 @@ from tsdat import QualityChecker
 
 
 class CheckFewSamples(QualityChecker):
-    """Finds means that were made of fewer samples than can be trusted.
+    """Flag means of too few samples.
 
-    The variable's attribute `samples_variable` names the one that counts them. An hour without any is missing, which
-    is another check.
+    The variable's attribute `samples_variable` names the variable with the number of samples. An hour without samples
+    is not flagged here: its mean is missing, and CheckMissing flags it.
     """
 
     class Parameters(BaseModel):
-        """What the quality config sets."""
+        """Parameters set in the quality config."""
 
         model_config = ConfigDict(extra="forbid")
         fewest: int
-        """As many samples are enough."""
+        """The smallest number of samples that is enough."""
 
     parameters: Parameters
 
     def run(self, dataset: xr.Dataset, variable_name: str) -> NDArray[np.bool_]:
-        """Returns True where there are some samples and not enough, in the shape of the variable (time)."""
+        """Return True where an hour has samples but too few of them, in the shape of the variable (time)."""
         samples = dataset[dataset[variable_name].attrs["samples_variable"]].to_numpy()
-        found: NDArray[np.bool_] = (samples > 0) & (samples < self.parameters.fewest)
-        return found
+        too_few: NDArray[np.bool_] = (samples > 0) & (samples < self.parameters.fewest)
+        return too_few

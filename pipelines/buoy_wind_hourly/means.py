@@ -1,24 +1,26 @@
-"""Hourly means of wind from samples of which some are bad."""
+"""Average wind speed and direction over each hour, leaving out bad samples."""
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-# Unit vectors that cancel out leave this much, through rounding.
+# When unit vectors cancel, rounding still leaves a mean vector of up to this length.
 _NO_DIRECTION = 1e-6
 
 
 def hourly_means(dataset: xr.Dataset, begin: pd.Timestamp, end: pd.Timestamp) -> xr.Dataset:
-    """Averages over every hour of a window.
+    """Return the mean wind of every hour in a window.
 
     Args:
-        dataset: Has wind_speed and wind_direction (degrees) over time, as tsdat stored them, or is empty.
-        begin: The first hour; a sample belongs to the hour that its time is in, from 10:00:00 to 10:59:59.
-        end: Where the last hour ends.
+        dataset: wind_speed (m/s) and wind_direction (degrees) over "time", with their qc_ variables, as tsdat stored
+            them. May be empty.
+        begin: Start of the first hour. A sample belongs to the hour that contains its time: 10:00:00 up to, but not
+            including, 11:00:00 for the hour 10:00.
+        end: End of the last hour, exclusive.
 
     Returns:
-        wind_speed and wind_direction over time, NaN for an hour without good samples, and as wind_speed_samples and
-        wind_direction_samples how many of these there were.
+        wind_speed and wind_direction over "time" (the start of each hour), NaN for an hour without good samples, and
+        the number of good samples as wind_speed_samples and wind_direction_samples.
     """
     hours = pd.date_range(begin, end, freq="h", inclusive="left", name="time", unit="ns")
     means = xr.Dataset(coords={"time": hours})
@@ -30,13 +32,16 @@ def hourly_means(dataset: xr.Dataset, begin: pd.Timestamp, end: pd.Timestamp) ->
 
 
 def _good_samples(dataset: xr.Dataset, name: str) -> "pd.Series[float]":
-    """A variable without what is missing or flagged Bad; the first of those that overlapping files have twice."""
+    """Return the samples of a variable that are neither missing nor flagged Bad.
+
+    Where overlapping files have two samples for the same time, the first one counts.
+    """
     if name not in dataset:
         return pd.Series(index=pd.DatetimeIndex([]), dtype="float64")
     values = dataset[name].astype("float64")
     if f"qc_{name}" in dataset:
         bits = dataset[f"qc_{name}"]
-        # A list of one comes back from a NetCDF file as its entry.
+        # NetCDF returns an attribute with one element as a scalar.
         flags = zip(*(np.atleast_1d(bits.attrs[key]) for key in ("flag_masks", "flag_assessments")), strict=True)
         bad = sum(int(mask) for mask, assessment in flags if assessment == "Bad")
         values = values.where((bits.astype("int64") & bad) == 0)
@@ -53,7 +58,7 @@ def _mean(samples: "pd.Series[float]") -> "pd.Series[float]":
 
 
 def _mean_direction(samples: "pd.Series[float]") -> "pd.Series[float]":
-    """The direction of the mean unit vector: of 350 and 30 degrees, 10."""
+    """Return the direction (degrees) of the mean unit vector, for example 10 for 350 and 30."""
     angles = np.deg2rad(samples)
     east, north = _mean(np.sin(angles)), _mean(np.cos(angles))
     directions = np.rad2deg(np.arctan2(east, north)) % 360

@@ -1,4 +1,4 @@
-"""The buoys' wind, as a2e_buoy_ingest stored it, to hourly means of both locations in one dataset."""
+"""Average the wind that a2e_buoy_ingest stored into hourly means, with both locations in one dataset."""
 
 from typing import Any
 
@@ -12,24 +12,32 @@ from .plots import wind
 
 
 class BuoyWindHourly(TransformationPipeline):
-    """Averages the wind of a window of whole hours; every hour is in the output, also one without data.
+    """Average the wind over each hour of a window. Hours without data are in the output too, as missing values.
 
-    tsdat's own BinAverage would split a sample at the full hour between two hours, and knows no circular mean.
+    tsdat's BinAverage does not fit: it divides a sample taken on the full hour between two hours, and it has no
+    circular mean for directions.
     """
 
     def hook_customize_input_datasets(self, input_datasets: dict[str, xr.Dataset], **_: Any) -> dict[str, xr.Dataset]:
-        """Puts the hourly means in the place of what was fetched, before the variables are picked from them."""
+        """Replace each fetched dataset with its hourly means, before the retriever selects variables from it.
+
+        Args:
+            input_datasets: Datasets of 10-minute samples, keyed by `<datastream>::<start>::<end>`.
+
+        Raises:
+            ValueError: The window does not consist of whole hours, or nothing is stored for any of the datastreams.
+        """
         means = {}
         for key, dataset in input_datasets.items():
             window = StorageRetrieverInput(key)
             begin, end = pd.Timestamp(window.start), pd.Timestamp(window.end)
             if begin >= end or begin != begin.floor("h") or end != end.floor("h"):
-                raise ValueError(f"The window from {begin} to {end} is not made of whole hours. Give full hours, UTC.")
+                raise ValueError(f"The window from {begin} to {end} does not consist of whole hours (UTC).")
             means[key] = hourly_means(dataset, begin, end)
         if not any(input_datasets.values()):
-            raise ValueError(f"Nothing is stored of {' or '.join(input_datasets)}. Run a2e_buoy_ingest for it first.")
+            raise ValueError(f"Nothing is stored for {' or '.join(input_datasets)}. Run a2e_buoy_ingest first.")
         return means
 
     def hook_plot_dataset(self, dataset: xr.Dataset) -> None:
-        """Saves the plot beside the dataset."""
+        """Save the plot as a PNG file next to the dataset."""
         wind(dataset).savefig(self.get_ancillary_filepath("wind"), pil_kwargs={"compress_level": 2})

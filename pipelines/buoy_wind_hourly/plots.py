@@ -1,4 +1,4 @@
-"""The plot of the buoys' hourly wind. Made without pyplot: nothing stays open after the run."""
+"""Plot of the buoys' hourly wind. The figure is created without pyplot, so it does not stay open after the run."""
 
 import matplotlib.dates as mdates
 import numpy as np
@@ -6,13 +6,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours: told apart by colour-blind readers too.
+# From Okabe and Ito's palette, which color-blind readers can distinguish.
 BUOYS = {"humboldt": ("Humboldt", "#0072B2"), "morro": ("Morro Bay", "#D55E00")}
 COMPASS = {0: "N", 90: "E", 180: "S", 270: "W", 360: "N"}
 
 
 def wind(dataset: xr.Dataset) -> Figure:
-    """Draws wind speed and direction of both buoys, hollow where a mean is of few samples."""
+    """Plot wind speed and direction at both buoys. A hollow marker shows a mean of few samples."""
     figure = Figure(figsize=(9.6, 5.6), dpi=120)
     speed, direction = figure.subplots(2, sharex=True)
     figure.subplots_adjust(left=0.09, right=0.97, bottom=0.11, top=0.87, hspace=0.12)
@@ -20,9 +20,9 @@ def wind(dataset: xr.Dataset) -> Figure:
     days = " to ".join(dict.fromkeys(np.datetime_as_string(times[[0, -1]], unit="D")))
     speed.set_title("Hourly mean wind", loc="left", fontweight="bold", y=1.1)
     speed.set_title(days, loc="right", fontsize=11, y=1.1)
-    for name, (label, colour) in BUOYS.items():
-        _draw(speed, dataset, f"{name}_wind_speed", colour, label, "-")
-        _draw(direction, dataset, f"{name}_wind_direction", colour, label, "")
+    for name, (label, color) in BUOYS.items():
+        _draw(speed, dataset, f"{name}_wind_speed", color, label, "-")
+        _draw(direction, dataset, f"{name}_wind_direction", color, label, "")
     speed.set_ylabel("Wind speed (m s⁻¹)")
     direction.set(ylabel="Wind from", ylim=(-10, 370), yticks=list(COMPASS), yticklabels=list(COMPASS.values()))
     speed.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2, borderaxespad=0.2)
@@ -30,11 +30,11 @@ def wind(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, dataset: xr.Dataset, name: str, colour: str, label: str, line: str) -> None:
+def _draw(axes: Axes, dataset: xr.Dataset, name: str, color: str, label: str, line: str) -> None:
     values, times = dataset[name], dataset["time"].to_numpy()
     few = values.where(dataset[f"qc_{name}"] != 0)
-    axes.plot(times, values, color=colour, lw=1.4, ls=line, marker="o", ms=4, label=label)
-    axes.plot(times, few, color=colour, ls="", marker="o", ms=4, mfc="white")
+    axes.plot(times, values, color=color, lw=1.4, ls=line, marker="o", ms=4, label=label)
+    axes.plot(times, few, color=color, ls="", marker="o", ms=4, mfc="white")
     axes.grid(color="0.9", lw=0.8)
 
 

@@ -1,4 +1,4 @@
-"""Quality checks that tsdat does not have."""
+"""Quality checks that tsdat does not provide."""
 
 import numpy as np
 import xarray as xr
@@ -8,20 +8,20 @@ from tsdat import QualityChecker
 
 
 class CheckInstrumentFlag(QualityChecker):
-    """Finds the times at which the gauge itself gave its measurement a certain flag."""
+    """Flag the times at which the gauge set a given flag on its own measurement."""
 
     class Parameters(BaseModel):
-        """What the quality config sets."""
+        """Parameters set in the quality config."""
 
         model_config = ConfigDict(extra="forbid")
         flag_variable: str
-        """The variable with the gauge's flags."""
+        """Name of the variable with the gauge's flags."""
         flag: int
-        """The flag to find."""
+        """Value of the flag to look for."""
 
     parameters: Parameters
 
     def run(self, dataset: xr.Dataset, variable_name: str) -> NDArray[np.bool_]:
-        """Returns True where the flag is set, in the shape of the variable (time)."""
-        found: NDArray[np.bool_] = dataset[self.parameters.flag_variable].to_numpy() == self.parameters.flag
-        return found
+        """Return True where the flag is set, in the shape of the variable (time)."""
+        is_set: NDArray[np.bool_] = dataset[self.parameters.flag_variable].to_numpy() == self.parameters.flag
+        return is_set

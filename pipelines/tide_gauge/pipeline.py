@@ -1,4 +1,4 @@
-"""The tide gauge's logs to a NetCDF dataset and a plot."""
+"""Ingest a log of the tide gauge into a NetCDF dataset and a plot."""
 
 import numpy as np
 import xarray as xr
@@ -8,15 +8,15 @@ from .plots import water_level
 
 
 class TideGaugeIngest(IngestPipeline):
-    """Ingests one log of the tide gauge."""
+    """Ingest one log of the tide gauge."""
 
     def hook_finalize_dataset(self, dataset: xr.Dataset) -> xr.Dataset:
-        """Gives the attributes that are compared with values the type of their variable, as CF asks."""
+        """Convert valid_range, warn_range and flag_values to the type of their variable, as CF requires."""
         for variable in dataset.data_vars.values():
             for name in {"valid_range", "warn_range", "flag_values"} & set(variable.attrs):
                 variable.attrs[name] = np.asarray(variable.attrs[name], dtype=variable.dtype)
         return dataset
 
     def hook_plot_dataset(self, dataset: xr.Dataset) -> None:
-        """Saves the plot beside the dataset."""
+        """Save the plot as a PNG file next to the dataset."""
         water_level(dataset).savefig(self.get_ancillary_filepath("water_level"), pil_kwargs={"compress_level": 2})

@@ -1,4 +1,4 @@
-"""The plot of a tide gauge's log. Made without pyplot: nothing stays open after the run."""
+"""Plot of a tide gauge's log. The figure is created without pyplot, so it does not stay open after the run."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
 
 def water_level(dataset: xr.Dataset) -> Figure:
-    """Draws the water level with its suspect values marked, and below it water temperature and battery voltage."""
+    """Plot the water level with its suspect values marked, and below it the water temperature and battery voltage."""
     figure = Figure(figsize=(9.6, 6.2), dpi=120)
     level, temperature = figure.subplots(2, sharex=True, height_ratios=(2, 1))
     figure.subplots_adjust(left=0.09, right=0.91, bottom=0.1, top=0.88, hspace=0.12)
@@ -22,13 +22,13 @@ def water_level(dataset: xr.Dataset) -> Figure:
     level.set_title(days, loc="right", fontsize=11, y=1.07)
     _draw_level(level, dataset)
     voltage = temperature.twinx()
-    for axes, name, label, colour in (
+    for axes, name, label, color in (
         (temperature, "water_temperature", "Water temperature (°C)", ORANGE),
         (voltage, "battery_voltage", "Battery (V)", GREEN),
     ):
-        axes.plot(times, dataset[name], color=colour, lw=1.4)
-        axes.set_ylabel(label, color=colour)
-        axes.tick_params(axis="y", colors=colour)
+        axes.plot(times, dataset[name], color=color, lw=1.4)
+        axes.set_ylabel(label, color=color)
+        axes.tick_params(axis="y", colors=color)
     temperature.grid(color="0.9", lw=0.8)
     _time_axis(temperature)
     margin = np.timedelta64(0 if times[0] < times[-1] else 3, "m")
@@ -37,7 +37,7 @@ def water_level(dataset: xr.Dataset) -> Figure:
 
 
 def _draw_level(axes: Axes, dataset: xr.Dataset) -> None:
-    """Draws what is left of the water level after the quality checks."""
+    """Plot the water level that passed the quality checks, and mark the values that the gauge flags as suspect."""
     values = dataset["water_level"]
     suspect = values.where(dataset["instrument_flag"] == 1)
     axes.plot(dataset["time"].to_numpy(), values, color=BLUE, lw=1.6, label="Water level")

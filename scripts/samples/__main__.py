@@ -1,6 +1,7 @@
-"""Writes the sample inputs, the same bytes each time: seeded, and in archives without compression or real times.
+"""Write the sample inputs. The bytes are the same each time: random numbers are seeded and file times are fixed.
 
-Compressed bytes would depend on the machine's zlib; the real archives are not compressed either.
+The archives are not compressed, because compressed bytes depend on the machine's zlib. The real archives are not
+compressed either.
 """
 
 import sys
@@ -16,7 +17,7 @@ APPLE_DOUBLE = bytes.fromhex("00051607 00020000") + b"Mac OS X".ljust(16) + byte
 
 
 def main(folder: Path) -> None:
-    """Writes all samples below a folder: <pipeline>/<location>/<file>."""
+    """Write all samples below a folder, as <pipeline>/<location>/<file>."""
     for site in buoy.SITES:
         members: list[tuple[str, bytes]] = []
         for instrument, text in buoy.day_of_csv(site).items():
@@ -31,7 +32,7 @@ def main(folder: Path) -> None:
 
 
 def write_zip(path: Path, members: list[tuple[str, bytes]]) -> None:
-    """Writes a zip archive whose bytes depend on its members alone."""
+    """Write a zip archive whose bytes depend only on its members."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members:

@@ -1,4 +1,4 @@
-"""A made-up day of a lidar buoy: plausible weather and tides, and the faults that quality checks are for."""
+"""Generate a synthetic day of lidar buoy data: plausible weather and tides, and the errors that quality checks find."""
 
 import math
 import random
@@ -18,7 +18,7 @@ Table = dict[str, list[list[float | None]]]
 
 @dataclass(frozen=True)
 class Site:
-    """What makes one buoy's day differ from another's. Angles in degrees, speeds in m/s, times in hours UTC."""
+    """Parameters of one buoy's day: angles in degrees, temperatures in °C, speeds in m/s, pressure in hPa."""
 
     name: str
     location: str
@@ -33,9 +33,9 @@ class Site:
     tide: float
     """Speed of the M2 tidal current at the surface."""
     reach_m: float
-    """Depth down to which the profiler has echoes."""
+    """Maximum depth at which the profiler has echoes."""
     whole_numbers: bool
-    """Whether the profiler writes 340 or 340.0."""
+    """Whether the profiler writes 340 instead of 340.0."""
     zipped_on_macos: bool
 
 
@@ -46,9 +46,9 @@ SITES = (
 
 
 def day_of_csv(site: Site) -> dict[str, str]:
-    """Returns the text of each instrument's CSV, by instrument."""
+    """Return the text of each instrument's CSV, keyed by instrument."""
     tables = _weather(site) | {"currents": _currents(site)}
-    _spoil(tables)
+    _add_errors(tables)
     return {instrument: _csv(site, instrument, tables[instrument]) for instrument in sorted(tables)}
 
 
@@ -65,7 +65,7 @@ HEADERS = {
     "temperature": ["Air Temperature (C)"],
     "wind": ["Horizontal Speed (m/s)", "Horizontal Direction (deg)"],
 }
-# Steps that an instrument did not send: the files' row counts differ.
+# Steps missing from an instrument's file, as in the real files, whose row counts differ.
 LOST = {"conductivity": {10, 137}, "currents": {10, 137}, "surfacetemp": {10, 137}, "pyranometer": {10}, "rh": {77}}
 
 
@@ -85,7 +85,7 @@ def _cell(value: float | None, whole: bool) -> str:
 
 
 def _drift(noise: random.Random, size: float, memory: float = 0.95) -> Callable[[], float]:
-    """Makes a source of slowly wandering values of a standard deviation: noise that remembers."""
+    """Return a source of autocorrelated noise: standard deviation `size`, lag-1 autocorrelation `memory`."""
     value = noise.gauss(0, size)
 
     def following() -> float:
@@ -101,7 +101,7 @@ def _cycle(hours: float, period_h: float, peak_h: float) -> float:
 
 
 def _sun_height(site: Site, hours: float) -> float:
-    """Returns the sine of the sun's elevation."""
+    """Return the sine of the sun's elevation."""
     latitude, hour_angle = math.radians(site.latitude), math.radians(15 * hours + site.longitude - 180)
     overhead = math.sin(latitude) * math.sin(SUN_DECLINATION)
     return overhead + math.cos(latitude) * math.cos(SUN_DECLINATION) * math.cos(hour_angle)
@@ -140,7 +140,7 @@ def _currents(site: Site) -> list[list[float | None]]:
     table: list[list[float | None]] = []
     for hours in (step / 6 for step in range(STEPS)):
         row: list[float | None] = [float(BINS), BIN_SPACING_M, 0.85, 0.5]
-        echo_m = site.reach_m + reach() + 12 * _cycle(hours, 24, 9)  # plankton, the echo, rises at night
+        echo_m = site.reach_m + reach() + 12 * _cycle(hours, 24, 9)  # the plankton that returns the echo rises at night
         for depth_m in (BIN_SPACING_M * n for n in range(1, BINS + 1)):
             row += _current(site, hours, depth_m, noise) if depth_m <= echo_m else NO_ECHO
         table.append(row)
@@ -148,7 +148,7 @@ def _currents(site: Site) -> list[list[float | None]]:
 
 
 def _current(site: Site, hours: float, depth_m: float, noise: random.Random) -> tuple[float, float]:
-    """Returns speed (mm/s, in steps of ten) and direction: tides, an alongshore flow, and drift before the wind."""
+    """Return speed (mm/s, in steps of ten) and direction (degrees) of tides, alongshore flow and wind drift."""
     tide, inner = math.exp(-depth_m / 220) * site.tide, 0.05 * math.sin(math.pi * depth_m / 140)
     drift, towards = 0.02 * site.wind * math.exp(-depth_m / 18), math.radians(site.wind_from + 180 + 0.6 * depth_m)
     east = tide * (0.6 * _cycle(hours, M2_H, 5) + 0.4 * _cycle(hours, K1_H, 9)) + drift * math.sin(towards)
@@ -158,8 +158,8 @@ def _current(site: Site, hours: float, depth_m: float, noise: random.Random) -> 
     return max(10.0, round(math.hypot(east, north) * 100) * 10.0), round(math.degrees(math.atan2(east, north)) % 360, 1)
 
 
-def _spoil(tables: Table) -> None:
-    """Puts in what goes wrong at sea: gaps, spikes, and a dead reading."""
+def _add_errors(tables: Table) -> None:
+    """Add the errors of real data: gaps, spikes and a dead reading."""
     tables["wind"][31][0] = None
     tables["wind"][32] = [None, None]
     tables["gill"][88][0] = 99.9

@@ -1,11 +1,11 @@
-"""A made-up day of a tide gauge, in the format that pipelines/tide_gauge/README.md defines."""
+"""Generate a synthetic day of tide gauge data, in the format that pipelines/tide_gauge/README.md defines."""
 
 import math
 import random
 
 INTERVAL_S, ROWS = 360, 240
 MEAN_M = 1.42  # above the datum
-# The constituents that matter in the Strait of Juan de Fuca: amplitude (m), period (h), hour of the first high water.
+# The main tidal constituents in the Strait of Juan de Fuca: amplitude (m), period (h), hour of the first high water.
 CONSTITUENTS = ((0.58, 12.4206, 4.1), (0.15, 12.0, 5.0), (0.76, 23.9345, 13.2), (0.44, 25.8193, 11.0))
 HEADER = """\
 TIDE GAUGE LOG 1
@@ -18,7 +18,7 @@ GOOD, SUSPECT, BAD = 0, 1, 2
 
 
 def day_of_log() -> str:
-    """Returns the log's text."""
+    """Return the text of the log."""
     noise = random.Random(7)  # noqa: S311  waves, not secrets
     rows = [_row(i, noise) for i in range(ROWS)]
     for i in (61, 62, 63):  # a passing ship

@@ -186,18 +186,18 @@ REASONS = {
     "empty zip": f"is empty (0 bytes). {_CUT}",
     "empty csv": f"is empty (0 bytes). {_CUT}",
     "empty log": f"is empty. {_CUT}",
-    "corrupt zip": "cannot be read as the archive that its name says (Bad CRC-32 for file "
+    "corrupt zip": "cannot be read as the archive its name indicates (Bad CRC-32 for file "
     f"'buoy.z05.00.20201201.000000.currents.csv'). {_CUT_ARCHIVE}",
     "cut zip": f"cannot be read as a zip archive (File is not a zip file). {_CUT_ARCHIVE}",
     "cut tar.gz": "cannot be read as a gz archive (Compressed file ended before the end-of-stream marker was reached). "
     + _CUT_ARCHIVE,
     "torn csv": f"stops in the middle of line 145, after '2020-12-01 23:5'. {_CUT}",
-    "torn log": "line 123 has 3 values where the columns are 6: '42120   1.982  0'.",
-    "utf-16 csv": "is not UTF-8 text: line 1 holds the byte 0xff. A spreadsheet may have saved it so: save it as "
-    "'CSV UTF-8', or send the instrument's own file.",
+    "torn log": "line 123 has 3 values for 6 columns: '42120   1.982  0'.",
+    "utf-16 csv": "is not UTF-8 text: line 1 contains the byte 0xff. A spreadsheet may have saved it in another "
+    "encoding: save it as 'CSV UTF-8', or send the instrument's original file.",
     "utf-16 log": "does not begin with the line 'TIDE GAUGE LOG 1' but with "
     "'��T\\x00I\\x00D\\x00E\\x00 \\x00G\\x00A\\x00U\\x00G\\x00E\\x00 \\x00L\\x00O\\x00G\\x00 \\x001\\x00'. "
-    "Is it another gauge's file, or not plain text?",
+    "Is it a file from another gauge, or not plain text?",
     "zip bomb": _BOMB,
     "tar.gz bomb": _BOMB,
     "path out of the folder": "holds a path that leads out of its folder, "

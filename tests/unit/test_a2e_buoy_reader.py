@@ -127,7 +127,7 @@ TAR = tarred({f"{STEM}.rh.csv": RH * 9})
     [
         ("b.zip", b"", r"b.zip is empty \(0 bytes\). Its transfer may have stopped early: send it again."),
         ("b.csv", b"", r"b.csv is empty \(0 bytes\)"),
-        ("b.zip", b"no archive", "b.zip cannot be read as the archive that its name says .*test it where it came from"),
+        ("b.zip", b"no archive", "b.zip cannot be read as the archive its name indicates .*test it where it came from"),
         ("b.zip", WHOLE_ZIP[:-30], "b.zip cannot be read as the archive"),
         ("b.zip", WHOLE_ZIP.replace(b"81.25", b"81.26"), "b.zip cannot be read .*Bad CRC-32"),
         ("b.zip", encrypted(WHOLE_ZIP), "b.zip cannot be read .*password required"),
@@ -144,14 +144,14 @@ TAR = tarred({f"{STEM}.rh.csv": RH * 9})
         ("b.rh.csv", RH.splitlines()[0], "b.rh.csv has a header but no rows"),
         ("b.rh.csv", RH.replace(b"81.25", b"81.25,1"), "b.rh.csv is not a CSV file: Expected 2 fields in line 3, saw"),
         ("b.rh.csv", RH.replace(b"81.25", b"8l.25"), r"'8l.25' in column 'Relative Humidity \(%\)' at 2020-12-01"),
-        ("b.rh.csv", RH.replace(b"00:10:00", b"00:1"), "has a 'DataTimeStamp' that is not like 2020-12-01 00:10:00"),
+        ("b.rh.csv", RH.replace(b"00:10:00", b"00:1"), "has a 'DataTimeStamp' not formatted as 2020-12-01 00:10:00"),
         ("b.rh.csv", RH.replace(b"2020-12-01 00:10:00", b""), "b.rh.csv has no 'DataTimeStamp' in line 3"),
         ("b.rh.csv", RH.replace(b"Data", b""), r"no column 'DataTimeStamp'. It has: TimeStamp, Relative"),
         ("b.rh.csv", RH.replace(b"00:10:00", b"00:00:00"), "has two different lines for 2020-12-01 00:00:00. Remove"),
         ("b.rh.csv", RH[:-8], "b.rh.csv stops in the middle of line 3, after '2020-12-01 00:10:0'. Its transfer may"),
-        ("b.rh.csv", RH.decode().encode("utf-16"), "b.rh.csv is not UTF-8 text: line 1 holds the byte 0xff. A spread"),
-        ("b.rh.csv", RH + b"\xe9", "b.rh.csv is not UTF-8 text: line 4 holds the byte 0xe9. .*save it as 'CSV UTF-8'"),
-        ("b.rh.csv", RH + bytes(9), "b.rh.csv is not text: it holds zero bytes. Its transfer may have failed: send"),
+        ("b.rh.csv", RH.decode().encode("utf-16"), "b.rh.csv is not UTF-8 text: line 1 contains the byte 0xff. A"),
+        ("b.rh.csv", RH + b"\xe9", "b.rh.csv is not UTF-8 text: line 4 contains the byte 0xe9. .*save it as 'CSV"),
+        ("b.rh.csv", RH + bytes(9), "b.rh.csv is not text: it contains NUL bytes. Its transfer may have failed: send"),
         ("b.currents.csv", CURRENTS.replace(b"Dir1", b"Dir2"), r"has no column 'Vel2 \(mm/s\)', 'Dir1 \(deg\)'"),
         ("b.currents.csv", CURRENTS.replace(b"00,2,", b"00,,"), r"needs one BinSpacing above 0 m; it has \[\]"),
     ],
@@ -174,7 +174,7 @@ def test_a_renamed_column_is_named(name: str, retrieve: Callable[..., xr.Dataset
         retrieve(tmp_path / name)
     assert str(raised.value) == (
         f"{label} has no column 'Relative Humidity (%)', which 'rh' is read from. It has: Humidity (%), time. "
-        "Correct the file, or name the column that it uses in the retriever config."
+        "Correct the file, or set the name of its column in the retriever config."
     )
 
 

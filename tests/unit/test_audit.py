@@ -47,5 +47,5 @@ def test_every_list_is_asked_about_and_what_is_accepted_is_named(project: Path):
 def test_one_vulnerability_is_a_failure_and_the_other_lists_are_asked_about_too(project: Path):
     done = audit(project, "audit.txt")
     assert done.returncode == 1
-    assert "audit: not clean: requirements/audit.txt\n" in done.stderr
+    assert "audit: failed: requirements/audit.txt\n" in done.stderr
     assert len((project / "asked").read_text().splitlines()) == 2

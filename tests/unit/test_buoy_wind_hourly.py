@@ -154,11 +154,10 @@ def test_a_buoy_without_data_has_hours_without_means(tmp_path: Path) -> None:
     ("window", "text"),
     [
         (["20201201.003000", "20201201.020000"],
-         "The window from 2020-12-01 00:30:00 to 2020-12-01 02:00:00 is not made of whole hours. "
-         "Give full hours, UTC."),
+         "The window from 2020-12-01 00:30:00 to 2020-12-01 02:00:00 does not consist of whole hours (UTC)."),
         (["20201201", "20201202"],
-         "Nothing is stored of humboldt.buoy_z05-10m.a1::20201201::20201202 or "
-         "morro.buoy_z06-10m.a1::20201201::20201202. Run a2e_buoy_ingest for it first."),
+         "Nothing is stored for humboldt.buoy_z05-10m.a1::20201201::20201202 or "
+         "morro.buoy_z06-10m.a1::20201201::20201202. Run a2e_buoy_ingest first."),
     ],
 )  # fmt: skip
 def test_errors_say_what_to_do(tmp_path: Path, window: list[str], text: str) -> None:

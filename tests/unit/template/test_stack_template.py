@@ -271,7 +271,7 @@ def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
     )
     assert failure(TEMPLATE, {"SourceBucketName": "My_Files"}) == (
         "template.yaml: Parameters.SourceBucketName: 'My_Files' is not allowed. "
-        "3 to 63 lower-case letters, digits, dots and hyphens."
+        "3 to 63 lowercase letters, digits, dots and hyphens."
     )
 
 

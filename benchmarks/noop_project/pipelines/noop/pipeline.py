@@ -1,4 +1,4 @@
-"""The cheapest pipeline there is."""
+"""A pipeline that does nothing, to measure the path alone."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from tsdat import IngestPipeline
 
 
 class NoOp(IngestPipeline):
-    """Reads nothing and stores nothing."""
+    """Read nothing and store nothing."""
 
     def run(self, inputs: list[str], **kwargs: Any) -> None:  # type: ignore[override]
         """Do nothing."""
