@@ -1,4 +1,4 @@
-"""The pytest plugin for pipelines: `pytest -p runner.testing`, or `pytest_plugins = ["runner.testing"]` in conftest.py."""
+"""The pytest plugin for pipelines: `pytest -p runner.testing`, or `pytest_plugins` in conftest.py."""
 
 from runner.testing.datasets import assert_datasets_match
 

@@ -36,8 +36,8 @@ LARGE = bytes(64 * 1024 * 1024)  # several parts
 def abort(s3: S3Client, bucket: str, key: str) -> bool:
     """Abort the large upload of a key, as somebody else could; gives whether there was one."""
     begun = s3.list_multipart_uploads(Bucket=bucket, Prefix=key).get("Uploads", [])
-    for upload in begun:
-        s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload["UploadId"])
+    for item in begun:
+        s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=item["UploadId"])
     return bool(begun)
 
 

@@ -16,7 +16,8 @@ from tests.support.containers import containers, docker, processes
 # A word of the command line of each kind, without Docker and with it.
 _WORDS = {
     "watcher": ("runner watch",), "poller": ("runner poll",), "emulator": ("aws-lambda-rie",),
-    "runtime": ("-m runner.stack.lambda_runtime", "runtime/bootstrap"), "localstack": ("localstack_entrypoint", "localstack.runtime"),
+    "runtime": ("-m runner.stack.lambda_runtime", "runtime/bootstrap"),
+    "localstack": ("localstack_entrypoint", "localstack.runtime"),
 }  # fmt: skip
 # What only starts another process and names its words too.
 _STARTERS = ("docker-init", "/sbin/init", "tini ")
