@@ -19,8 +19,8 @@ from runner.messages.run_record import FINAL
 from runner.settings import CHECKOUT
 from runner.stack import docker_compose
 from runner.stack.ports import free_port
-from runner.state.outputs import is_mirrored
-from runner.state.runs import History, Run
+from runner.state.database import State
+from runner.state.runs import Run
 from runner.template import stack_template
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Stack:
         self.data, self.inbox, self.outputs = data, data / "inbox", data / "outputs"
         self.inbox.mkdir(parents=True, exist_ok=True)
         self.start()
-        self.history = History(data / "state")
+        self.state = State(data / "state")
 
     def start(self) -> None:
         """Start it and wait until it is ready for files."""
@@ -90,7 +90,8 @@ class Stack:
 
     def runs_of(self, key: str) -> list[Run]:
         """All runs that had this key among their inputs."""
-        return [run for run in self.history.runs() if key in [item["key"] for item in run.record["inputs"]]]
+        found = self.state.runs.newest(name=key)
+        return [run for run in found if key in [item["key"] for item in run.record["inputs"]]][::-1]
 
     def ended(self, key: str) -> list[Run]:
         """Those of its runs that are final."""
@@ -109,8 +110,7 @@ class Stack:
         return self.ended(key)[-1]
 
     def mirrored(self, run: Run) -> list[Path]:
-        """The files that a run's outputs became."""
-        eventually(lambda: is_mirrored(run, self.outputs), f"mirror of {run.record['outputs']}", 10)
+        """Return the files of a run's outputs: they are in the folder before the run is recorded."""
         return [self.outputs / output["key"] for output in run.record["outputs"]]
 
 
@@ -149,7 +149,7 @@ class EmbeddedStack(Stack):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=20)
-        self.history.close()
+        self.state.close()
         return time.monotonic() - began
 
     @property
@@ -207,7 +207,7 @@ class DockerStack(Stack):
             self.compose.stop()
         except subprocess.CalledProcessError:  # a container that was just starting again still held the network
             self.compose.stop()
-        self.history.close()
+        self.state.close()
         return time.monotonic() - began
 
     @property
