@@ -66,7 +66,7 @@ def trigger_now(settings: Settings, name: str, begin: datetime | None, end: date
         SettingsError: there is no such schedule, or only one of the times was given.
         StackError: no stack runs on the data folder.
     """
-    described = stack_template.patient(_load(settings), settings)
+    described = stack_template.with_debug_timeout(_load(settings), settings)
     body = message(described.schedules, name, begin, end, datetime.now(UTC))
     return send(settings, described, body, as_json=as_json)
 

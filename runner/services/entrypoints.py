@@ -122,7 +122,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
     stop = _stop_event()
     _end_with_any_thread()
-    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
     sqs = clients.local_sqs(settings.endpoint_url)
     mirror = Mirror(clients.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
     teller = run_log.Teller()

@@ -167,13 +167,13 @@ def _architecture(function: Part) -> str:
     return str(value[0])
 
 
-_TIMEOUT_S = 3600
-"""For a person at a breakpoint; the emulator would else end the run after the template's seconds."""
+_DEBUG_TIMEOUT_S = 3600
+"""Time for a user at a breakpoint; with the template's timeout the emulator would kill the run."""
 
 
-def patient(template: StackTemplate, settings: Settings) -> StackTemplate:
-    """The template to go by: all who know the function's timeout have to take the same one.
+def with_debug_timeout(template: StackTemplate, settings: Settings) -> StackTemplate:
+    """Return the template to run with; every process that uses the function's timeout must call this.
 
-    The queue needs no change, because the poller renews its hold on a message for as long as a run takes.
+    The queue's visibility timeout stays, because the poller extends it for as long as a run takes.
     """
-    return replace(template, function_timeout_s=_TIMEOUT_S) if settings.debug else template
+    return replace(template, function_timeout_s=_DEBUG_TIMEOUT_S) if settings.debug else template

@@ -29,7 +29,7 @@ from runner.cli.submit import default_key
 from runner.function import routing
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
-from runner.stack import docker_compose
+from runner.stack import docker_engine
 from runner.template import stack_template
 from runner.testing.stacks import DockerStack, EmbeddedStack, Stack
 
@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def require_docker() -> None:
     """Skip the test where Docker cannot be used; on CI that is a failure."""
-    reason = docker_compose.why_not()
+    reason = docker_engine.unavailable_reason()
     if reason and os.environ.get("CI"):
         pytest.fail(f"CI has to run the Docker tests, but {reason}")
     if reason:

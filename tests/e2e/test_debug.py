@@ -120,7 +120,7 @@ def test_a_run_stops_at_a_breakpoint(debugged: Debugged):
     if isinstance(stack, DockerStack):
         environ, _, _ = stack.compose.exec_in_container(["env"], "lambda")
     else:
-        assert f"a debugger can attach at 127.0.0.1:{port}" in stack.text
+        assert f"attach a debugger to 127.0.0.1:{port}" in stack.text
         assert listeners(port) == [LOOPBACK]
         environ = Path(f"/proc/{runtime(port)}/environ").read_text()
     assert "AWS_LAMBDA_FUNCTION_TIMEOUT=3600" in environ

@@ -146,7 +146,7 @@ def test_without_an_engine_up_says_so_and_goes_on(tmp_path: Path):
     done = subprocess.run(command, env=environment(**with_engine_down), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "error: Docker cannot be used: " in done.stderr
-    assert "`runner up --embedded` needs none." in done.stderr
+    assert "`runner up --embedded` does not need it." in done.stderr
 
 
 class AutomaticUp(EmbeddedStack):

@@ -74,7 +74,7 @@ def test_dead_children_are_started_again_and_no_file_is_lost(no_retain: Supervis
         stack.put(TIDE, key)
         assert stack.final(key).outcome == "succeeded"
     for name in ("LocalStack", "Lambda 2", "poller", "watcher"):
-        assert f"{name} was killed by SIGKILL; starting it again" in stack.text
+        assert f"{name} was killed by SIGKILL; restarting" in stack.text
 
 
 def test_without_retain_a_polled_file_stays_until_its_outputs_outlive_localstack(tmp_path: Path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.stack import docker_compose
+from runner.stack import docker_engine
 from runner.template.stack_template import StackTemplate
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import DockerStack, Stack, eventually
@@ -94,7 +94,7 @@ def hasties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Hast
             root = project(folder / "project", Timeout=f"Timeout: {TIMEOUT_S}")
             return Hasty(running.enter_context(running_on(backend, folder / "data", root)), root)
 
-        backends = ["embedded"] if docker_compose.why_not() else ["embedded", "docker"]
+        backends = ["embedded"] if docker_engine.unavailable_reason() else ["embedded", "docker"]
         yield dict(zip(backends, threads.map(start, backends), strict=True))
 
 
