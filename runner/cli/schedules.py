@@ -54,8 +54,8 @@ def _described(schedule: Schedule) -> dict[str, Any]:
         "expression": schedule.expression,
         "timezone": schedule.timezone,
         "state": "ENABLED" if schedule.enabled else "DISABLED",
-        "config": schedule.asks(now).config,
-        "next": [{"time": iso(time), **schedule.asks(time).window.as_json()} for time in times],
+        "config": schedule.requested_run(now).config,
+        "next": [{"time": iso(time), **schedule.requested_run(time).window.as_json()} for time in times],
     }
 
 
