@@ -15,7 +15,8 @@ import pytest
 from runner.messages.run_record import FINAL
 from runner.stack.ports import free_port
 from runner.state.runs import Run
-from runner.testing.stacks import DockerStack, Stack, eventually
+from runner.testing.docker_stack import DockerStack
+from runner.testing.stacks import Stack, eventually
 from tests.support.dap import Debugger
 from tests.support.listening import LOOPBACK, listeners
 from tests.support.stacks import ROOT, SAMPLES, runner, running, running_in_docker

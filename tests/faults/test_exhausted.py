@@ -13,8 +13,9 @@ import pytest
 
 from runner.stack import docker_engine
 from runner.template.stack_template import StackTemplate
+from runner.testing.docker_stack import DockerStack
 from runner.testing.plugin import require_docker
-from runner.testing.stacks import DockerStack, Stack, eventually
+from runner.testing.stacks import Stack, eventually
 from tests.support import killing
 from tests.support.commands import agrees, message
 from tests.support.digests import expected, open_gate, project

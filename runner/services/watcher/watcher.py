@@ -17,7 +17,7 @@ from runner.aws import emulator_api
 from runner.aws.s3 import bucket_epoch, etag_of, sha256_of, upload
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL, RunRecord
-from runner.services.progress import Progress, human_size
+from runner.services.progress import TransferProgress, human_size
 from runner.services.watcher.debounce import Settler
 from runner.services.watcher.inbox import FolderEvents, Happening, Inbox
 from runner.settings import Settings
@@ -182,7 +182,7 @@ class Watcher:
                 return _Sent(stamp, sha256, etag, epoch, None)
         if stamp.size >= _WORTH_ANNOUNCING_BYTES:
             log.info("↑ %s: uploading %s …", key, human_size(stamp.size))
-        on_bytes = Progress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).more
+        on_bytes = TransferProgress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).add
         etag = upload(self._s3, self._bucket, key, path, sha256, on_bytes)
         return _Sent(stamp, sha256, etag, epoch, began_at)
 
