@@ -82,7 +82,7 @@ def replay_event(settings: Settings, number: int, *, as_json: bool) -> int:
         SettingsError: there is no such event.
         StackError: no stack runs on the data folder.
     """
-    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
     return schedules.send(settings, described, _event(settings, number).body or "", as_json=as_json)
 
 

@@ -21,7 +21,7 @@ from runner.messages import run_summary
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL
 from runner.settings import Settings
-from runner.stack import debugger, docker_compose, embedded
+from runner.stack import debugger, docker_compose, docker_engine, embedded
 from runner.stack.supervisor import Stop
 from runner.state.database import State
 from runner.state.runs import Run
@@ -52,7 +52,7 @@ def up(settings: Settings, *, with_docker: bool | None) -> None:
                 + debugger.hint(settings)
             )
             while True:
-                stack.tend()
+                stack.maintain()
                 stop.pause(0.1)
     except StoppedError as request:
         say(str(request))
@@ -61,7 +61,7 @@ def up(settings: Settings, *, with_docker: bool | None) -> None:
 def _choose(with_docker: bool | None) -> bool:
     """Whether to use Docker; says why."""
     if with_docker is None:
-        reason = docker_compose.why_not()
+        reason = docker_engine.unavailable_reason()
         if reason:
             say(f"without Docker, because {reason}")
         else:
@@ -96,7 +96,7 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
             raise StackError(f"{keyed[key]} and {path} would get the same key, {key}. Run one after the other.")
         if reason := refused(key):
             raise StackError(f"{printable(key)} cannot be sent: {reason}")
-    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
     try:
         with closing(State(settings.state)) as state, _stack(settings, stop) as endpoint_url:
             ended = submit(clients.local_s3(endpoint_url), described, state, keyed, stop, say)
@@ -163,10 +163,10 @@ def demo(settings: Settings) -> int:
     return 0 if len(runs) == len(samples) and all(run.outcome == "succeeded" for run in runs) else 1
 
 
-def _await_runs(state: State, count: int, stack: embedded.Stack, stop: Stop) -> list[Run]:
+def _await_runs(state: State, count: int, stack: embedded.EmbeddedBackend, stop: Stop) -> list[Run]:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        stack.tend()
+        stack.maintain()
         ended = [run for run in state.runs.after(0) if run.outcome in FINAL and run.record["inputs"]]
         if len(ended) >= count:
             return ended

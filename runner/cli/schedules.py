@@ -53,8 +53,8 @@ def _described(schedule: Schedule) -> dict[str, Any]:
         "expression": schedule.expression,
         "timezone": schedule.timezone,
         "state": "ENABLED" if schedule.enabled else "DISABLED",
-        "config": schedule.asks(now).config,
-        "next": [{"time": iso(time), **schedule.asks(time).window.as_json()} for time in times],
+        "config": schedule.requested_run(now).config,
+        "next": [{"time": iso(time), **schedule.requested_run(time).window.as_json()} for time in times],
     }
 
 
@@ -65,7 +65,7 @@ def trigger_now(settings: Settings, name: str, begin: datetime | None, end: date
         SettingsError: there is no such schedule, or only one of the times was given.
         StackError: no stack runs on the data folder.
     """
-    described = stack_template.patient(_load(settings), settings)
+    described = stack_template.with_debug_timeout(_load(settings), settings)
     body = message(described.schedules, name, begin, end, datetime.now(UTC))
     return send(settings, described, body, as_json=as_json)
 

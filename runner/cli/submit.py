@@ -11,7 +11,7 @@ from runner.aws import clients
 from runner.aws.s3 import sha256_of, upload
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
-from runner.services.progress import WAITING_S, Progress, Ticker
+from runner.services.progress import WAITING_S, Ticker, TransferProgress
 from runner.stack.supervisor import Stop
 from runner.state.database import State
 from runner.state.runs import Run
@@ -59,7 +59,7 @@ def submit(
     after_id = state.runs.last_id()
     etags = {}
     for key, path in files.items():
-        on_bytes = Progress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).more  # type: ignore[misc]
+        on_bytes = TransferProgress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).add  # type: ignore[misc]
         with clients.answering():
             etags[key] = upload(s3, template.source_bucket, key, path, sha256_of(path), on_bytes)
     ticker = Ticker(tell, WAITING_S)

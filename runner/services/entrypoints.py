@@ -105,7 +105,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
     stop = _stop_event()
     _exit_with_any_thread()
-    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
     s3, sqs = clients.local_s3(settings.endpoint_url), clients.local_sqs(settings.endpoint_url)
     mirror = OutputMirror(s3, described.destination_bucket, settings.outputs, described.source_bucket)
     threads = {

@@ -18,7 +18,8 @@ from runner.aws.s3 import EPOCH_TAG
 from runner.errors import StackError
 from runner.state.runs import Run
 from runner.template.intrinsics import Template
-from runner.testing.stacks import DockerStack, Stack, eventually
+from runner.testing.docker_stack import DockerStack
+from runner.testing.stacks import Stack, eventually
 from tests.support import digests
 from tests.support.containers import all_containers, containers, docker, owners, processes
 from tests.support.expansion import REGION, TEMPLATE, expanded

@@ -123,7 +123,7 @@ def kept(stack: Stack, key: str) -> list[bool]:
 
 def lose(stack: Stack, described: StackTemplate, key: str) -> Path:
     """Lose an output of a key as if LocalStack had died between the end of the run and the mirror."""
-    lost = stack.mirrored(stack.ended(key)[-1])[0]
+    lost = stack.mirrored(stack.finished(key)[-1])[0]
     s3, name = clients.local_s3(stack.endpoint_url), lost.relative_to(stack.outputs).as_posix()
     s3.delete_object(Bucket=described.destination_bucket, Key=name)
     lost.unlink()
@@ -273,7 +273,7 @@ def test_outputs_lost_before_anybody_had_them_are_made_again(
     code, before = reconcile(stack, "--wait", "60")
     assert code == 0
     assert other.is_file()
-    assert len(stack.ended(key)) == 2
+    assert len(stack.finished(key)) == 2
     assert kept(stack, key) == [True]
     # Somebody took it: told, not made again, and not waited for.
     assert lose(stack, described, key) == other
@@ -282,7 +282,7 @@ def test_outputs_lost_before_anybody_had_them_are_made_again(
     problem += other.relative_to(stack.outputs).as_posix()
     assert (code, missing["key"], missing["problem"]) == (1, key, problem)
     assert sheet["accounted"]["succeeded"] == before["accounted"]["succeeded"] - 1
-    assert len(stack.ended(key)) == 2
+    assert len(stack.finished(key)) == 2
     # What to do about it is for people to say, by the ID that they are shown.
     told, _ = runner("reconcile", "--data", stack.data).stdout.splitlines()
     unaccounted = told.split()[1]
@@ -357,7 +357,7 @@ def test_a_dead_letter_of_two_files_that_nobody_saw_is_one_failure_of_both(embed
 
 
 def test_failures_tell_what_when_where_and_why(stack: Stack, failed: Queues):
-    (run,) = stack.ended(TOLD)
+    (run,) = stack.finished(TOLD)
     (row,) = failures(stack, TOLD)
     assert row["in_dead_letter_queue"]
     assert (row["file"], row["pipeline"], row["tried"]) == (TOLD, "a2e_buoy_ingest", 3)

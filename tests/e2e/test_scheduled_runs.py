@@ -18,7 +18,7 @@ from runner.cli import schedules
 from runner.messages.run_record import FINAL
 from runner.state.runs import History, Run
 from runner.template.stack_template import StackTemplate
-from runner.testing.plugin import assert_datasets_match
+from runner.testing import assert_datasets_match
 from runner.testing.stacks import Stack, eventually
 from tests.support import buoy_csv
 from tests.support.stacks import ROOT, SAMPLES, Supervised, runner, running_on

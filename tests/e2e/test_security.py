@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
-from runner.testing.stacks import DockerStack, Stack, environment
+from runner.testing.docker_stack import DockerStack
+from runner.testing.stacks import Stack, environment
 from tests.support import noop
 from tests.support.stacks import ROOT, SAMPLES, Supervised, UpWithDocker, runner, running
 

@@ -13,7 +13,9 @@ import pytest
 from runner.aws import clients, emulator_api
 from runner.aws.s3 import bucket_epoch, object_etag
 from runner.template.stack_template import StackTemplate
-from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
+from runner.testing.docker_stack import DockerStack
+from runner.testing.embedded_stack import EmbeddedStack
+from runner.testing.stacks import Stack, eventually
 from tests.support import killing
 from tests.support.commands import agrees
 from tests.support.digests import expected, open_gate, project
@@ -56,8 +58,8 @@ def in_every_state(stack: Stack, described: StackTemplate, folder: str) -> dict[
     eventually(lambda: len(messages(stack, described.queue_name)) == 3, "three messages")
     assert not stack.runs_of(keys["hold"])
     assert not stack.runs_of(keys["waiting"])
-    assert len(stack.ended(keys["again"])) == 2
-    (newest,) = {run.id for run in stack.ended(keys["older"])[1:]}
+    assert len(stack.finished(keys["again"])) == 2
+    (newest,) = {run.id for run in stack.finished(keys["older"])[1:]}
     assert not stack.history.is_kept(newest)
     balanced_outputs = [stack.outputs / name for name in expected(keys["ended"], keys["ended"].encode())]
     eventually(lambda: all(path.is_file() for path in balanced_outputs), "outputs in the folder")

@@ -23,7 +23,8 @@ from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.settings import Settings
 from runner.template import stack_template
-from runner.testing.stacks import EmbeddedStack, eventually
+from runner.testing.embedded_stack import EmbeddedStack
+from runner.testing.stacks import eventually
 from tests.support import digests, killing, ledger
 
 KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")

@@ -17,7 +17,7 @@ from runner.aws import clients
 from runner.errors import StackError, TemplateError
 from runner.settings import CHECKOUT, Settings
 from runner.state import stack_lock
-from runner.template import intrinsics, stack_template
+from runner.template import cfn_yaml, stack_template
 
 _SAM = CHECKOUT / ".venv-sam/bin/sam"
 _STAND_INS = "tsdat-local/"  # as scripts/offline-images names them
@@ -54,7 +54,7 @@ def _for_build(root: Path, own: Path) -> tuple[list[str], dict[str, str]]:
     said = variables(root)
     ca = said.get("BUILD_CA_BUNDLE") or os.devnull
     (own / "ca.pem").write_bytes(Path(ca).read_bytes())
-    tree = told_what_to_build_with(intrinsics.tree(root / "template.yaml"), said, ca=".aws-sam/tsdat-local/ca.pem")
+    tree = told_what_to_build_with(cfn_yaml.load(root / "template.yaml"), said, ca=".aws-sam/tsdat-local/ca.pem")
     described = _written(own / "template.json", tree)
     # SAM looks for its settings beside the template, and would find none there.
     added = ["--use-buildkit", "--template-file", described, "--base-dir", str(root), "--config-file", _config(root)]
@@ -104,7 +104,7 @@ def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]
         raise StackError(f"{built} is not there: nothing is built yet. Run `scripts/sam build` first.")
     local = clients.local_environment("http://localstack:4566")
     network = network_of(stack_lock.running_at(settings))
-    described = _written(own / "local.json", told_where_s3_is(intrinsics.tree(built), local))
+    described = _written(own / "local.json", told_where_s3_is(cfn_yaml.load(built), local))
     # For SAM a variable of the shell counts more than the template's, and HOME is such a one.
     own_variables = stack_template.load(settings.root / "template.yaml").environment
     overrides = _written(own / "environment.json", {"Parameters": {**own_variables, **local}})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.aws.s3 import etag_of, sha256_of, upload
 from runner.messages.run_record import FINAL
-from runner.services.progress import Progress, human_size
+from runner.services.progress import TransferProgress, human_size
 from runner.services.watcher.inbox import Inbox
 from runner.state.database import State
 from runner.state.uploads import Stamp, Upload
@@ -62,7 +62,7 @@ class Uploader:
                 return Sent(stamp, sha256, etag, epoch, None)
         if stamp.size >= _LOG_START_BYTES:
             log.info("↑ %s: uploading %s …", key, human_size(stamp.size))
-        on_bytes = Progress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).more
+        on_bytes = TransferProgress(lambda text: log.info("↑ %s: %s", key, text), stamp.size).add
         etag = upload(self._s3, self._bucket, key, path, sha256, on_bytes)
         return Sent(stamp, sha256, etag, epoch, began_at)
 

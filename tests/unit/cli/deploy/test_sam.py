@@ -7,7 +7,7 @@ import pytest
 from runner.aws import clients
 from runner.cli.deploy import sam
 from runner.errors import StackError, TemplateError
-from runner.template.intrinsics import tree
+from runner.template import cfn_yaml
 
 TEMPLATE = Path("template.yaml")
 FUNCTION = "PipelineFunction"
@@ -16,9 +16,9 @@ LOCAL = clients.local_environment("http://localstack:4566")
 
 def test_sam_build_is_told_the_names_of_what_env_says_and_no_value():
     said = {"LAMBDA_BASE": "own/base:1", "PIP_INDEX_URL": "https://name:secret@mirror.example.org", "IMAGE_TAG": "b2"}
-    told = sam.told_what_to_build_with(tree(TEMPLATE), said, ca="ca.pem")
+    told = sam.told_what_to_build_with(cfn_yaml.load(TEMPLATE), said, ca="ca.pem")
     changed = told["Resources"][FUNCTION]["Metadata"]
-    original = tree(TEMPLATE)["Resources"][FUNCTION]["Metadata"]
+    original = cfn_yaml.load(TEMPLATE)["Resources"][FUNCTION]["Metadata"]
     assert changed == original | {
         "DockerBuildExtraParams": [
             "--secret", "id=ca,src=ca.pem", "--build-arg", "LAMBDA_BASE", "--build-arg", "PIP_INDEX_URL"
@@ -26,20 +26,20 @@ def test_sam_build_is_told_the_names_of_what_env_says_and_no_value():
         "DockerImage": "pipelinefunction-b2",
     }  # fmt: skip
     told["Resources"][FUNCTION]["Metadata"] = original
-    assert told == tree(TEMPLATE)
+    assert told == cfn_yaml.load(TEMPLATE)
 
 
 def test_without_env_sam_builds_what_the_template_says():
-    told = sam.told_what_to_build_with(tree(TEMPLATE), {}, ca="ca.pem")
+    told = sam.told_what_to_build_with(cfn_yaml.load(TEMPLATE), {}, ca="ca.pem")
     metadata = told["Resources"][FUNCTION]["Metadata"]
     assert metadata.pop("DockerBuildExtraParams") == ["--secret", "id=ca,src=ca.pem"]
-    assert told == tree(TEMPLATE)
+    assert told == cfn_yaml.load(TEMPLATE)
 
 
 def test_sam_local_is_told_where_s3_is_with_fake_credentials():
-    told = sam.told_where_s3_is(tree(TEMPLATE), LOCAL)
+    told = sam.told_where_s3_is(cfn_yaml.load(TEMPLATE), LOCAL)
     variables = told["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"]
-    assert variables == tree(TEMPLATE)["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"] | LOCAL
+    assert variables == cfn_yaml.load(TEMPLATE)["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"] | LOCAL
 
 
 def test_a_template_without_an_image_function_is_refused():
