@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from runner.aws.s3 import Listed
 from runner.cli.backfill_request import Checkpoint, Request
 from runner.messages import s3_events
 from runner.messages.s3_events import object_created
+from runner.state.database import State
 
 CAME = datetime(2020, 12, 1, 0, 10, tzinfo=UTC)
 
@@ -28,13 +30,14 @@ def test_the_handler_reads_the_event_as_the_object_that_it_is(key: str):
 
 
 def test_a_request_resumes_after_the_last_key_and_starts_again_when_it_is_complete(tmp_path: Path):
-    request = Request("inputs", ("a/",), (), None, None)
-    found = listed("a/1", "a/2", "a/3")
-    Checkpoint(tmp_path, "here", request).reach("a/2")
-    again = Checkpoint(tmp_path, "here", request)
-    assert [item.key for item in again.unsent(found)] == ["a/3"]
-    assert Checkpoint(tmp_path, "elsewhere", request).unsent(found) == found
-    assert Checkpoint(tmp_path, "here", Request("inputs", ("a/",), (), CAME, None)).unsent(found) == found
-    again.finish()
-    assert again.unsent(found) == found
-    assert list(tmp_path.iterdir()) == []
+    with closing(State(tmp_path)) as state:
+        backfills = state.backfills
+        request = Request("inputs", ("a/",), (), None, None)
+        found = listed("a/1", "a/2", "a/3")
+        Checkpoint(backfills, "here", request).reach("a/2")
+        again = Checkpoint(backfills, "here", request)
+        assert [item.key for item in again.unsent(found)] == ["a/3"]
+        assert Checkpoint(backfills, "elsewhere", request).unsent(found) == found
+        assert Checkpoint(backfills, "here", Request("inputs", ("a/",), (), CAME, None)).unsent(found) == found
+        again.finish()
+        assert again.unsent(found) == found
