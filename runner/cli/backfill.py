@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.aws import clients
-from runner.aws.s3 import Listed, bucket_epoch, listed
+from runner.aws.s3 import ListedObject, bucket_epoch, list_objects
 from runner.cli.deploy import account
 from runner.cli.output import progress, results, say
 from runner.cli.submit import default_key
@@ -112,7 +112,7 @@ def _agreed(count: int) -> bool:
 
 
 def _send(
-    sqs: SQSClient, url: str, bucket: str, left: Sequence[Listed], rate_per_s: float, state: Progress, stop: Stop
+    sqs: SQSClient, url: str, bucket: str, left: Sequence[ListedObject], rate_per_s: float, state: Progress, stop: Stop
 ) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -120,7 +120,7 @@ def _send(
     with Bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=progress, transient=True) as bar:
         task = bar.add_task("", total=len(left))
 
-        def sent(batch: Sequence[Listed]) -> None:
+        def sent(batch: Sequence[ListedObject]) -> None:
             state.reached(batch[-1].key)
             bar.advance(task, len(batch))
 
@@ -140,11 +140,11 @@ class Request:
     since: datetime | None
     until: datetime | None
 
-    def find(self, s3: S3Client) -> list[Listed]:
+    def find(self, s3: S3Client) -> list[ListedObject]:
         """The objects, in the order of their keys."""
-        found: dict[str, Listed] = {}
+        found: dict[str, ListedObject] = {}
         for prefix in (*self.prefixes, *self.keys):
-            for item in listed(s3, self.bucket, prefix, self.since, self.until):
+            for item in list_objects(s3, self.bucket, prefix, self.since, self.until):
                 if prefix in self.prefixes or item.key == prefix:
                     found[item.key] = item
         return [found[key] for key in sorted(found)]
@@ -162,7 +162,7 @@ class Progress:
         name = hashlib.sha256(f"{where} {request}".encode()).hexdigest()[:16]
         self.path = state / f"backfill-{name}.json"
 
-    def left(self, found: Iterable[Listed]) -> list[Listed]:
+    def left(self, found: Iterable[ListedObject]) -> list[ListedObject]:
         """What is not sent yet."""
         last = json.loads(self.path.read_text())["last_key"] if self.path.exists() else None
         return [item for item in found if last is None or item.key > last]
@@ -179,8 +179,8 @@ class Progress:
 
 
 def send(
-    sqs: SQSClient, queue_url: str, bucket: str, items: Sequence[Listed], rate_per_s: float,
-    sent: Callable[[Sequence[Listed]], None], pause: Callable[[float], None],
+    sqs: SQSClient, queue_url: str, bucket: str, items: Sequence[ListedObject], rate_per_s: float,
+    sent: Callable[[Sequence[ListedObject]], None], pause: Callable[[float], None],
 ) -> None:  # fmt: skip
     """Send events at a rate, in batches; `sent` is told each batch that the queue has.
 
@@ -206,6 +206,6 @@ def send(
         count += len(batch)
 
 
-def _batches(items: Sequence[Listed], size: int) -> Iterator[Sequence[Listed]]:
+def _batches(items: Sequence[ListedObject], size: int) -> Iterator[Sequence[ListedObject]]:
     for at in range(0, len(items), size):
         yield items[at : at + size]

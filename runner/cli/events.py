@@ -21,7 +21,7 @@ from runner.cli.output import MARKS, results
 from runner.errors import EventError, SettingsError
 from runner.messages import run_summary, s3_events
 from runner.messages.object_keys import printable
-from runner.messages.redaction import redacted
+from runner.messages.redaction import redact
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
 from runner.state import stack_lock
@@ -54,7 +54,7 @@ def told(body: str | None) -> str:
     try:
         parsed = s3_events.parse(body)
     except EventError as error:
-        return redacted(str(error)).splitlines()[0]
+        return redact(str(error)).splitlines()[0]
     found = [printable(item.key) for item in parsed.objects]
     found += [f"{item.schedule} {item.window}" for item in parsed.scheduled]
     return ", ".join(found + [f"{skip.event_name} (nothing to run)" for skip in parsed.skips])

@@ -14,7 +14,7 @@ from runner.function.archive_limits import ArchiveLimits
 from runner.function.isolation import contained
 from runner.function.lambda_limits import failure_of
 from runner.messages import run_summary
-from runner.messages.redaction import cleaned, redacted, secrets_of
+from runner.messages.redaction import redact, redact_failure, secrets_in
 from runner.messages.run_record import Failure
 from runner.messages.schedule_events import Window
 from runner.settings import Settings
@@ -97,13 +97,13 @@ def _run_config(config: Path, arguments: list[str], names: str, inspect: Callabl
         _explain(names, failure_of(error, phase))
         return False
     for warning in warnings:
-        results.print(f"  warning: {redacted(warning, secrets_of(os.environ))}", markup=False, style="yellow")
+        results.print(f"  warning: {redact(warning, secrets_in(os.environ))}", markup=False, style="yellow")
     results.print(f"✔ {names}", markup=False, style="green")
     return True
 
 
 def _explain(names: str, failure: Failure) -> None:
     results.print(f"✗ {names}", markup=False, style="red")
-    shown = cleaned(failure, secrets_of(os.environ))
-    for line in [*run_summary.told(shown), "next: mend it, and run this again"]:
+    shown = redact_failure(failure, secrets_in(os.environ))
+    for line in [*run_summary.error_lines(shown), "next: fix it, then run this command again"]:
         results.print(f"    {line}", markup=False)

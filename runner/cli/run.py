@@ -120,7 +120,7 @@ def _explain(runs: Iterable[Run]) -> None:
             results.print(
                 f"\n✗ {run_summary.keys(run.record)}{run_summary.where(run.record)}", markup=False, style="red"
             )
-            for line in [*run_summary.told(error)[1:], run_summary.next_step(error)]:
+            for line in [*run_summary.error_lines(error)[1:], run_summary.next_step(error)]:
                 results.print(f"    {line}", markup=False)
 
 

@@ -22,7 +22,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from runner.aws import clients
-from runner.aws.s3 import listed
+from runner.aws.s3 import list_objects
 from runner.errors import (
     EventError,
     NothingStoredError,
@@ -47,7 +47,7 @@ ARCHIVE_LIMITS = ArchiveLimits.from_env(os.environ)
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
 
 # Lambda's own credentials among them: what a pipeline logs or raises must not carry them away.
-SECRETS = redaction.secrets_of(os.environ)
+SECRETS = redaction.secrets_in(os.environ)
 for log_handler in logging.getLogger().handlers:
     log_handler.addFilter(redaction.RedactingFilter(SECRETS))
 
@@ -137,7 +137,7 @@ def _came(bucket: str, prefix: str, window: Window, route: routing.Route) -> lis
         s3_events.S3Object(
             bucket, found.key, found.size, found.etag, None, None, "Scheduled", found.modified.isoformat()
         )
-        for found in listed(clients.s3(), bucket, prefix, window.begin, window.end)
+        for found in list_objects(clients.s3(), bucket, prefix, window.begin, window.end)
         if route.matches(found.key)
     ]
 
@@ -205,7 +205,7 @@ def _message(run: RunRecord) -> str:
 
 
 def _logged(run: RunRecord) -> RunRecord:
-    run = redaction.clean(run, SECRETS)
+    run = redaction.redact_run(run, SECRETS)
     log = logger.error if run["status"] == "failed" else logger.info
     log(f"{run['status']}: {_keys(run)}", extra={"run": run})
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from runner.messages.run_record import RunRecord
-from runner.messages.run_summary import made, next_step, title, told, where, why
+from runner.messages.run_summary import error_lines, made, next_step, title, where, why
 from runner.services.event_source_mapping.batch_results import Verdict, retry_wait_s
 
 log = logging.getLogger("runs")
@@ -33,7 +33,7 @@ class Teller:
 
     def _tell_failure(self, name: str, run: RunRecord, verdict: Verdict) -> None:
         error = run["error"]
-        lines = told(error) if error else []
+        lines = error_lines(error) if error else []
         again = self._told.get(name) == lines
         shown = [] if again else lines
         if verdict.last:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.aws.s3 import Listed
+from runner.aws.s3 import ListedObject
 from runner.cli.backfill import Progress, Request
 from runner.messages import s3_events
 from runner.messages.s3_events import object_created
@@ -16,8 +16,8 @@ from runner.messages.s3_events import object_created
 CAME = datetime(2020, 12, 1, 0, 10, tzinfo=UTC)
 
 
-def listed(*keys: str) -> list[Listed]:
-    return [Listed(key, 5, "abc", CAME) for key in keys]
+def listed(*keys: str) -> list[ListedObject]:
+    return [ListedObject(key, 5, "abc", CAME) for key in keys]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda key: not key.endswith("/")))

@@ -23,7 +23,7 @@ def verdict(attempt: int, *, succeeded: bool = False) -> Verdict:
     return Verdict("m", "r", succeeded=succeeded, attempt=attempt, last=attempt == 3)
 
 
-NEXT = "\n    next: mend it, then `runner retry`; `runner ingest FILE` runs it alone, in seconds"
+NEXT = "\n    next: fix it, then run `runner retry`; `runner ingest FILE` runs the pipeline alone, in seconds"
 
 
 def test_an_error_is_told_once_and_the_next_step_at_the_end(caplog: pytest.LogCaptureFixture):

@@ -58,7 +58,7 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_poller(tmp_path: Path, 
         ("s3-put", "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"),
         ("s3-removed", "ObjectRemoved:Delete (nothing to run)"),
         ("schedule-vap", "buoy-wind-hourly 2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z"),
-        ("eventbridge-schedule", 'An event of no known form: {"version": "0",'),
+        ("eventbridge-schedule", 'Unknown form of event: {"version": "0",'),
     ],
 )
 def test_an_event_is_told_in_a_line(name: str, line: str):
