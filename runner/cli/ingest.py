@@ -11,7 +11,7 @@ from runner.cli.output import results
 from runner.errors import RoutingError, UnroutableError
 from runner.function import archives, pipeline, routing
 from runner.function.archive_limits import ArchiveLimits
-from runner.function.isolation import contained
+from runner.function.isolation import isolated
 from runner.function.lambda_limits import failure_of
 from runner.messages import run_summary
 from runner.messages.redaction import redact, redact_failure, secrets_in
@@ -88,7 +88,7 @@ def _run_config(config: Path, arguments: list[str], names: str, inspect: Callabl
     phase = "inspect"
     try:
         inspect()
-        with contained(warnings):
+        with isolated(warnings):
             phase = "load"
             loaded = PipelineConfig.from_yaml(config).instantiate_pipeline()
             phase = "process"

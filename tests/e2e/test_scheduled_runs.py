@@ -104,7 +104,7 @@ def test_a_rate_begins_at_once_and_tells_that_nothing_came(minutely: Stack):
     reason = str(run.record["reason"])
     assert run.outcome == "skipped"
     assert reason.startswith(
-        "No object for pipelines/tide_gauge/config/pipeline.yaml came below "
+        "No object for pipelines/tide_gauge/config/pipeline.yaml arrived below "
         "s3://tsdat-pipeline-inputs/tide_gauge/ from "
     )
 
@@ -165,8 +165,9 @@ def test_a_window_in_which_nothing_is_stored_is_a_named_skip(stack: Stack):
     (run,) = eventually(lambda: ended(stack, "long-ago"), "end of the VAP", 60)
     assert (run.outcome, run.record["reason"]) == (
         "skipped",
-        "Nothing is stored of humboldt.buoy_z05-10m.a1 or morro.buoy_z06-10m.a1 from 1999-12-01T00:00:00Z to "
-        "1999-12-02T00:00:00Z. Run what makes it, then this window again: `runner trigger`.",
+        "No data of humboldt.buoy_z05-10m.a1 or morro.buoy_z06-10m.a1 is stored from 1999-12-01T00:00:00Z to "
+        "1999-12-02T00:00:00Z. Run the pipeline that produces it, then this window "
+        "again: `runner trigger`.",
     )
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from runner.aws import clients
 from runner.settings import Settings
-from runner.stack import docker_compose, lambda_container_init, lambda_process
+from runner.stack import docker_compose, lambda_process
 from runner.template import stack_template
 from runner.testing.stacks import environment
 
@@ -42,8 +42,8 @@ def test_our_services_are_given_fake_credentials():
     assert SERVICES["watcher"]["environment"].items() >= {**clients.FAKE_IDENTITY, "RUNNER_DATA": "/data"}.items()
 
 
-def test_the_lambda_starts_the_images_handler():
-    assert SERVICES["lambda"]["command"] == [lambda_process.HANDLER]
+def test_the_lambda_starts_the_local_handler_and_the_image_its_own():
+    assert SERVICES["lambda"]["command"] == [lambda_process.LOCAL_HANDLER]
     assert Path("Dockerfile").read_text().endswith(f'CMD ["{lambda_process.HANDLER}"]\n')
 
 
@@ -68,7 +68,12 @@ def test_the_lambda_gets_what_the_template_says(tmp_path: Path):
     done = prepare(tmp_path, Path.cwd(), str(DESCRIBED.ephemeral_storage_mb))
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "environment.json").read_text()) == DESCRIBED.function_environment
-    assert (tmp_path / "start.py").read_bytes() == Path(lambda_container_init.__file__).read_bytes()
+    for module in ("lambda_container_init.py", "local_handler.py", "hot_reload.py"):
+        assert (tmp_path / module).read_bytes() == Path("runner/stack", module).read_bytes()
+    # Where the handler's name finds them, beside the packages in the image.
+    (mount,) = [volume for volume in LAMBDA["volumes"] if volume.startswith("lambda-stack:")]
+    assert mount == "lambda-stack:/var/task/runner/stack:ro"
+    assert LAMBDA["entrypoint"] == ["python3", "/var/task/runner/stack/lambda_container_init.py"]
 
 
 def test_another_size_of_tmp_is_refused_with_the_line_to_write(tmp_path: Path):
@@ -76,8 +81,8 @@ def test_another_size_of_tmp_is_refused_with_the_line_to_write(tmp_path: Path):
     done = prepare(tmp_path, tmp_path, "1024")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: template.yaml gives /tmp 2048 MB (EphemeralStorage), docker compose 1024 MB, and it cannot read the "
-        "template. Start with scripts/up --docker, or put this line into .env and start again:\nLAMBDA_TMP_MB=2048\n"
+        "error: EphemeralStorage in template.yaml is 2048 MB, but docker compose, which cannot read the template, made "
+        "/tmp 1024 MB. Start with scripts/up --docker, or add this line to .env and start again:\nLAMBDA_TMP_MB=2048\n"
     )
     assert not (tmp_path / "environment.json").exists()
 
