@@ -183,7 +183,7 @@ def test_ingest_counts_failures_and_skips_and_looks_into_archives_as_the_lambda_
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "0 successes, 2 failures, 1 skipped"
     assert "Known routes:" in done.stdout
-    assert "holds a path that leads out of its folder, '../outside.csv'. It is not read;" in done.stdout
+    assert "holds a path that leads out of its folder, '../outside.csv'. It was refused;" in done.stdout
 
 
 def test_ingest_clumps_the_files_into_one_run(tmp_path: Path):
