@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner.aws.s3 import EPOCH_TAG, bucket_epoch, listed
+from runner.aws.s3 import EPOCH_TAG, bucket_epoch, list_objects
 from runner.messages.object_keys import refused
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class OutputMirror:
 
     def _copy_all(self) -> None:
         """Copy every object that the folder does not have."""
-        for item in listed(self._s3, self._bucket, ""):
+        for item in list_objects(self._s3, self._bucket, ""):
             path = self._path(item.key)
             if path is None or self._has(path, item.size, item.etag):
                 continue

@@ -23,7 +23,7 @@ from tests.support.bad_archives import MIB, PACKERS, encrypted, many, tarred, zi
 from tests.support.noop import Function
 
 NAME = "buoy.z05.00.20201201.000000"
-UNSAFE = "It is not read; make it again"
+UNSAFE = "It was refused; create it again"
 
 
 @cache

@@ -103,7 +103,7 @@ def test_port_in_use_second_stack_and_remote_endpoint_are_refused(tmp_path: Path
         assert f"error: Port {port} is in use, perhaps by another stack." in done.stderr
     done = runner("up", "--embedded", "--data", tmp_path, AWS_ENDPOINT_URL="https://s3.us-west-2.amazonaws.com")
     assert done.returncode == 2
-    assert "is not on this machine, and the local stack never talks to real AWS." in done.stderr
+    assert "is not on this machine, and the local stack never contacts real AWS." in done.stderr
     done = runner("up", "--embedded", "--port", "0", "--data", embedded_stack.data)
     assert done.returncode == 2
     assert f"error: A stack already runs on {embedded_stack.data}. Use it, stop it" in done.stderr

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from runner.aws import clients
-from runner.aws.s3 import listed
+from runner.aws.s3 import list_objects
 from runner.testing.stacks import Stack
 
 BUCKET = "long-lists"
@@ -27,7 +27,7 @@ def test_a_long_list_of_odd_names_is_whole_and_in_order(stack: Stack, monkeypatc
     clients.s3.cache_clear()
     try:
         for client in (s3, clients.s3()):  # a local process's and the Lambda's
-            assert [found.key for found in listed(client, BUCKET, "")] == KEYS
-            assert [found.key for found in listed(client, BUCKET, "é")] == KEYS[-250:]
+            assert [found.key for found in list_objects(client, BUCKET, "")] == KEYS
+            assert [found.key for found in list_objects(client, BUCKET, "é")] == KEYS[-250:]
     finally:
         clients.s3.cache_clear()

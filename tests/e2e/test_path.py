@@ -249,9 +249,7 @@ def test_a_name_that_s3_cannot_take_is_told_and_stops_nothing(stack: Stack):
     bad = stack.inbox / "refused" / "caf\udce9.csv"
     bad.parent.mkdir()
     bad.write_text("x")
-    eventually(
-        lambda: "caf�.csv: its name is not valid UTF-8, and S3 takes no other. Rename it." in stack.text, "reason"
-    )
+    eventually(lambda: "caf�.csv: its name is not valid UTF-8, which S3 requires. Rename it." in stack.text, "reason")
     states = json.loads(runner("status", "--json", "--data", stack.data).stdout)
     assert [state["outcome"] for state in states if state["file"] == "refused/caf�.csv"] == ["refused"]
     key = f"tide_gauge/mcrl/after-refusal/{TIDE.name}"

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from runner.aws import clients
-from runner.aws.s3 import EPOCH_TAG, listed
+from runner.aws.s3 import EPOCH_TAG, list_objects
 from runner.cli import schedules
 from runner.messages.run_record import FINAL
 from runner.state.database import State
@@ -109,7 +109,7 @@ def test_a_rate_begins_at_once_and_tells_that_nothing_came(minutely: Stack):
     reason = str(run.record["reason"])
     assert run.outcome == "skipped"
     assert reason.startswith(
-        "No object for pipelines/tide_gauge/config/pipeline.yaml came below "
+        "No object for pipelines/tide_gauge/config/pipeline.yaml arrived below "
         "s3://tsdat-pipeline-inputs/tide_gauge/ from "
     )
 
@@ -151,7 +151,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 
 def test_a_vap_waits_until_what_it_reads_is_put_back(stack: Stack, described: StackTemplate):
     s3, bucket = clients.local_s3(ingested(stack).endpoint_url), described.destination_bucket
-    stored = [found.key for found in listed(s3, bucket, "data/") if "buoy_z0" in found.key]
+    stored = [found.key for found in list_objects(s3, bucket, "data/") if "buoy_z0" in found.key]
     assert len(stored) >= 2
     assert all((stack.outputs / key).is_file() for key in stored)
     # What is so when LocalStack has come back, and the poller has not yet put back what is in the folder.
@@ -163,15 +163,16 @@ def test_a_vap_waits_until_what_it_reads_is_put_back(stack: Stack, described: St
     send(stack, described, body.replace('"buoy-wind-hourly"', '"waits"'))
     run = eventually(lambda: ended(stack, "waits"), "end of the VAP", 60)[0]
     assert run.outcome == "succeeded", run.record["reason"]
-    assert {found.key for found in listed(s3, bucket, "data/")} >= set(stored)
+    assert {found.key for found in list_objects(s3, bucket, "data/")} >= set(stored)
 
 
 def test_a_window_in_which_nothing_is_stored_is_a_named_skip(stack: Stack):
     (run,) = eventually(lambda: ended(stack, "long-ago"), "end of the VAP", 60)
     assert (run.outcome, run.record["reason"]) == (
         "skipped",
-        "Nothing is stored of humboldt.buoy_z05-10m.a1 or morro.buoy_z06-10m.a1 from 1999-12-01T00:00:00Z to "
-        "1999-12-02T00:00:00Z. Run what makes it, then this window again: `runner trigger`.",
+        "No data of humboldt.buoy_z05-10m.a1 or morro.buoy_z06-10m.a1 is stored from 1999-12-01T00:00:00Z to "
+        "1999-12-02T00:00:00Z. Run the pipeline that produces it, then this window "
+        "again: `runner trigger`.",
     )
 
 
@@ -218,7 +219,7 @@ def test_the_command_runs_a_schedule_at_once_and_after_a_restart(minutely_embedd
     stack.start()  # LocalStack forgot it all, and the stack puts it back
     stack.state = State(data / "state")
     s3, kept = clients.local_s3(stack.endpoint_url), [path for path in stack.outputs.rglob("*") if path.is_file()]
-    eventually(lambda: len(list(listed(s3, "tsdat-pipeline-outputs", ""))) == len(kept), "outputs in S3")
+    eventually(lambda: len(list(list_objects(s3, "tsdat-pipeline-outputs", ""))) == len(kept), "outputs in S3")
     second = runner(*shown)
     assert second.returncode == 0, second.stdout + second.stderr
     (one,), (other,) = json.loads(first.stdout), json.loads(second.stdout)

@@ -150,8 +150,8 @@ def test_what_speaks_of_no_file_is_kept_with_its_reason_and_stops_nothing(
             3, "EventError",
             f"The message is not JSON (Expecting value: line 1 column 1 (char 0)): no JSON at all\n{KNOWN_FORMS}",
         ),
-        other: (3, "EventError", f'An event of no known form: {{"hello": "world"}}\n{KNOWN_FORMS}'),
-        empty: (3, "EventError", f"An event of no known form: []\n{KNOWN_FORMS}"),
+        other: (3, "EventError", f'Unknown form of event: {{"hello": "world"}}\n{KNOWN_FORMS}'),
+        empty: (3, "EventError", f"Unknown form of event: []\n{KNOWN_FORMS}"),
         etag(b"?"): (
             3, "NoSuchBucket",
             "An error occurred (NoSuchBucket) when calling the GetObject operation: The specified bucket does not "
@@ -159,8 +159,8 @@ def test_what_speaks_of_no_file_is_kept_with_its_reason_and_stops_nothing(
         ),
         etag(b"gone"): (
             3, "GoneError",
-            "s3://tsdat-pipeline-inputs/events/noop.gone.txt is not there any more: it was deleted after its event was "
-            "sent. Put it there again, or give it up.",
+            "s3://tsdat-pipeline-inputs/events/noop.gone.txt does not exist: it was deleted after its event was "
+            "sent. Upload it again, or ignore this failure.",
         ),
     }  # fmt: skip
 

@@ -55,7 +55,7 @@ def test_a_key_of_1024_bytes_is_taken_and_a_longer_one_refused(stack: Stack, des
     assert stack.final(longest).outcome == "succeeded"
     said = "noop..xxx"
     eventually(lambda: said in stack.text, "refusal")
-    assert "its path below the inbox has 1025 bytes, and S3 takes no more than 1024. Shorten it." in stack.text
+    assert "its path below the inbox has 1025 bytes, and S3 allows 1024. Shorten it." in stack.text
     outcomes = balanced(stack, described, expected).outcomes
     assert outcomes[longest.replace("noop", "noop.")] == "refused"
 

@@ -175,10 +175,10 @@ _CUT = "Its transfer may have stopped early: send it again."
 _CUT_ARCHIVE = "Its transfer may have stopped early: test it where it came from, and send it again."
 _BOMB = (
     "unpacks to more than 200 times its size, as a zip bomb does (ARCHIVE_MAX_RATIO in template.yaml). "
-    "Find out who made it, or raise that value."
+    "Find out where it comes from, or raise that value."
 )
 _LINK = (
-    "holds a link, 'buoy.z05.00.20210101.000000.wind.csv'. It is not read; make it again with the file itself in its "
+    "holds a link, 'buoy.z05.00.20210101.000000.wind.csv'. It was refused; create it again with the file itself in its "
     "place (tar --dereference --hard-dereference)."
 )
 # What is said of each after its name.
@@ -201,9 +201,9 @@ REASONS = {
     "zip bomb": _BOMB,
     "tar.gz bomb": _BOMB,
     "path out of the folder": "holds a path that leads out of its folder, "
-    f"'{'../' * 12}tmp/tsdat-local-outside.wind.csv'. It is not read; make it again without '..' in its names.",
-    "absolute path": "holds an absolute path, '/tmp/tsdat-local-outside.wind.csv'. It is not read; make it again with "
-    "paths relative to its folder.",
+    f"'{'../' * 12}tmp/tsdat-local-outside.wind.csv'. It was refused; create it again without '..' in its names.",
+    "absolute path": "holds an absolute path, '/tmp/tsdat-local-outside.wind.csv'. It was refused; create it again "
+    "with paths relative to its folder.",
     "link in a tar": _LINK,
     "link in a zip": _LINK,
     "100,000 entries": "has more than 10000 entries (ARCHIVE_MAX_ENTRIES in template.yaml). Split it, or raise that "
