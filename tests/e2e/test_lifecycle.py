@@ -1,4 +1,4 @@
-"""Starting, ending and being killed: with real processes."""
+"""Starting, stopping and killing stacks, with real processes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ import pytest
 
 from runner.testing.stacks import environment, eventually
 from tests.support import killing
-from tests.support.bookkeeping import TIDE
-from tests.support.stacks import Supervised, runner, running
+from tests.support.stacks import TIDE, Supervised, runner, running
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_run_ends_cleanly_when_interrupted(tmp_path: Path, number: signal.Signals):
+def test_run_stops_cleanly_when_interrupted(tmp_path: Path, number: signal.Signals):
     import sys
 
     command = [sys.executable, "-m", "runner", "run", str(TIDE), "--data", str(tmp_path)]
@@ -40,17 +39,17 @@ def test_run_ends_cleanly_when_interrupted(tmp_path: Path, number: signal.Signal
 
 @pytest.fixture(scope="module")
 def no_retain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
-    """A stack that takes files out of the inbox when they are through."""
+    """Start a stack that removes files from the inbox when their runs have succeeded."""
     with running(tmp_path_factory.mktemp("no-retain"), "--no-retain", LAMBDA_CONCURRENCY="2") as stack:
         yield stack
 
 
-def test_without_retain_the_inbox_copy_goes_after_success_only(no_retain: Supervised):
+def test_without_retain_the_inbox_copy_is_removed_after_success_only(no_retain: Supervised):
     good, bad = no_retain.put(TIDE, KEY), no_retain.put(b"", "tide_gauge/mcrl/tide_20202512000000.log")
     run = no_retain.final(KEY)
     no_retain.final("tide_gauge/mcrl/tide_20202512000000.log")
     eventually(lambda: not good.exists(), "removal of the copy", 10)
-    # One that comes again because its outputs are gone stays, though they have been there.
+    # A file that is dropped again because its outputs are gone stays in the inbox.
     assert runner("reconcile", "--data", no_retain.data).returncode == 0
     assert no_retain.history.is_kept(run.id)
     for output in no_retain.mirrored(run):
@@ -63,29 +62,28 @@ def test_without_retain_the_inbox_copy_goes_after_success_only(no_retain: Superv
     good.unlink()
 
 
-def test_dead_children_are_started_again_and_no_file_is_lost(no_retain: Supervised):
+def test_killed_children_are_restarted_and_no_file_is_lost(no_retain: Supervised):
     stack = no_retain
-    for number, name in enumerate(("localstack_entrypoint", "aws-lambda-rie", "runner poll", "runner watch")):
+    for name in ("localstack_entrypoint", "aws-lambda-rie", "runner poll", "runner watch"):
         pid = stack.children()[name]
-        os.kill(pid, signal.SIGKILL)
-        eventually(lambda pid=pid: not killing.alive(pid), f"death of {name}", 5)
+        killing.kill(stack, pid)
         eventually(lambda name=name, pid=pid: stack.children().get(name, pid) != pid, f"new {name}", 20)
-        key = f"tide_gauge/mcrl/{number}/{TIDE.name}"
-        stack.put(TIDE, key)
-        assert stack.final(key).outcome == "succeeded"
+    key = f"tide_gauge/mcrl/killed/{TIDE.name}"
+    stack.put(TIDE, key)
+    assert stack.final(key).outcome == "succeeded"
     for name in ("LocalStack", "Lambda 2", "poller", "watcher"):
         assert f"{name} was killed by SIGKILL; starting it again" in stack.text
 
 
-def test_without_retain_a_polled_file_stays_until_its_outputs_outlive_localstack(tmp_path: Path):
+def test_without_retain_a_file_stays_until_its_outputs_are_in_the_folder(tmp_path: Path):
     (tmp_path / "outputs").mkdir()
     in_the_way = tmp_path / "outputs" / "data"
-    in_the_way.touch()  # so that no NetCDF file can come below it
+    in_the_way.touch()  # so that no NetCDF file can be written below it
     with running(tmp_path, "--no-retain", "--polling") as stack:
         path = stack.put(TIDE, KEY)
         assert stack.final(KEY).outcome == "succeeded"
         stack.put(b"?", "later.bin")
-        eventually(lambda: "↑ later.bin" in stack.text, "another look at the inbox")
+        eventually(lambda: "↑ later.bin" in stack.text, "another scan of the inbox")
         assert path.exists()
         assert len(stack.runs_of(KEY)) == 1
         pid = stack.children()["localstack_entrypoint"]
@@ -96,7 +94,7 @@ def test_without_retain_a_polled_file_stays_until_its_outputs_outlive_localstack
         eventually(lambda: not path.exists(), "removal of the copy")
 
 
-def test_a_taken_port_a_second_stack_and_a_foreign_endpoint_are_refused(tmp_path: Path, embedded_stack: Supervised):
+def test_a_port_in_use_a_second_stack_and_a_remote_endpoint_are_refused(tmp_path: Path, embedded_stack: Supervised):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = runner("up", "--embedded", "--port", str(port), "--data", tmp_path)
@@ -112,7 +110,7 @@ def test_a_taken_port_a_second_stack_and_a_foreign_endpoint_are_refused(tmp_path
 
 def test_only_this_machine_can_connect(embedded_stack: Supervised):
     inodes = set()
-    for pid in killing.family(embedded_stack):
+    for pid in killing.processes_of(embedded_stack):
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # closed since
                 found = re.fullmatch(r"socket:\[(\d+)\]", str(fd.readlink()))
@@ -127,7 +125,7 @@ def test_only_this_machine_can_connect(embedded_stack: Supervised):
     assert set(listening) == {"0100007F"}
 
 
-def test_wrong_routes_stop_the_start(tmp_path: Path):
+def test_invalid_routes_prevent_the_start(tmp_path: Path):
     project = tmp_path / "project"
     project.mkdir()
     for name in ("template.yaml", "pipelines", "shared"):
