@@ -165,8 +165,8 @@ def test_event_error_names_the_problem(change: dict[str, object], text: str):
         ("cron(30 2 * * ? *)", "at(tomorrow)", f"{AT}: Invalid isoformat string: 'tomorrow'"),
         ("Timezone: UTC", "Timezone: Mars/Olympus", f"{AT}: 'No time zone found with key Mars/Olympus'"),
         ('"config": ', '"confg": ',
-         f"{AT}: Invalid event of the schedule 'buoy-wind-hourly': unknown confg. Known: bucket, config, prefix, schedule, "
-         "source, time, window. Correct its Input in template.yaml."),
+         f"{AT}: Invalid event of the schedule 'buoy-wind-hourly': unknown confg. Known: bucket, config, prefix, "
+         "schedule, source, time, window. Correct its Input in template.yaml."),
         ('{"source": "tsdat.schedule", ', '{"source": "aws.s3", "detail-type": "Object Deleted", "detail": {"bucket": '
          '{"name": "b"}, "object": {"key": "k"}}, ', f"{AT}: Its Input must be one JSON object with source "),
     ],
