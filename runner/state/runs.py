@@ -59,7 +59,7 @@ class Runs:
                 ),
             )  # fmt: skip
             run_id = int(cursor.lastrowid or 0)
-            for version in dict.fromkeys(versions(record)):
+            for version in reversed(list(dict.fromkeys(versions(record)))):  # last, and so newest, what was read
                 late = outcome == "succeeded" and version not in read
                 result: tuple[Outcome, str] = ("skipped", _READ_A_NEWER_VERSION) if late else (outcome, reason)
                 self._versions.set_outcome(version, *result, run_id, record["pipeline"])
