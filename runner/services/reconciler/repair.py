@@ -77,6 +77,10 @@ class Reconciler:
 
     def _record_dead_letter(self, message: Message) -> None:
         """Record why a message is in the dead-letter queue when no process saw its last attempt."""
+        with self.state.transaction():  # its run may be recorded at the same time
+            self._record_open(message)
+
+    def _record_open(self, message: Message) -> None:
         last = {version: self.state.runs.of(version) for version in message.versions}
         open_runs = {version: run for version, run in last.items() if not self.state.versions.is_final(version)}
         by_run: dict[int, tuple[Run | None, list[Version]]] = {}
