@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("outputs")
 
 _CHECK_INTERVAL_S = 1.0
+# After a complete look at the bucket, the next waits so long.
+_LIST_INTERVAL_S = 30.0
 # A new bucket gets so many files at once, in half a minute or so; more only when a run needs them.
 _MOST_RESTORED_AT_START = 5_000
 # Threads that copy the same key wait for each other; others with the same lock are few.
@@ -38,6 +41,9 @@ class OutputMirror:
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
         self._is_listing_due = threading.Event()
         self._is_listing_due.set()
+        self._list_at = 0.0
+        self._compared: dict[str, tuple[str, int, int]] = {}
+        """Of each file whose content was compared with its object: the ETag, and the file's mtime and ctime."""
         self._is_restore_needed = threading.Event()
         self._postponed_for: str | None = None
 
@@ -80,9 +86,10 @@ class OutputMirror:
         while not stop.wait(_CHECK_INTERVAL_S):
             try:
                 self._restore_if_new(bucket_epoch(self._s3, self._source_bucket))
-                if self._is_listing_due.is_set():
+                if self._is_listing_due.is_set() and time.monotonic() >= self._list_at:
                     self._is_listing_due.clear()
                     self._copy_all()
+                    self._list_at = time.monotonic() + _LIST_INTERVAL_S
             except (ClientError, BotoCoreError, OSError) as error:
                 self._is_listing_due.set()
                 log.debug("%s and %s are not equal yet: %s", self._folder, self._bucket, error)
@@ -140,17 +147,23 @@ class OutputMirror:
         """Copy every object that the folder does not have."""
         for item in listed(self._s3, self._bucket, ""):
             path = self._path(item.key)
-            if path is None or self._has(path, item.size, item.etag):
+            if path is None or self._has(item.key, path, item.size, item.etag):
                 continue
             try:
                 self._copy(item.key)
             except OSError as error:
                 log.warning("✗ output %s is not copied: %s", item.key, error)
 
-    def _has(self, path: Path, size: int, etag: str) -> bool:
+    def _has(self, key: str, path: Path, size: int, etag: str) -> bool:
         if not path.is_file() or path.stat().st_size != size:
             return False
         if "-" in etag:  # uploaded in parts: the ETag is not the MD5 of the content
             return True
+        state = (etag, path.stat().st_mtime_ns, path.stat().st_ctime_ns)
+        if self._compared.get(key) == state:  # reading every output again would take as long as there are many
+            return True
         with path.open("rb") as file:
-            return hashlib.file_digest(file, _md5).hexdigest() == etag
+            is_same = hashlib.file_digest(file, _md5).hexdigest() == etag
+        if is_same:
+            self._compared[key] = state
+        return is_same
