@@ -27,6 +27,8 @@ _CHECK_INTERVAL_S = 1.0
 _LIST_INTERVAL_S = 30.0
 # A new bucket gets so many files at once, in half a minute or so; more only when a run needs them.
 _MOST_RESTORED_AT_START = 5_000
+# File systems allow 255; a copy in progress has a longer name.
+_LONGEST_NAME_BYTES = 249
 # Threads that copy the same key wait for each other; others with the same lock are few.
 _LOCKS = 64
 _md5 = partial(hashlib.md5, usedforsecurity=False)  # the ETag of an object that was not uploaded in parts
@@ -53,6 +55,7 @@ class OutputMirror:
         Raises:
             botocore.exceptions.ClientError, BotoCoreError: S3 does not answer, or an object is gone.
             OSError: a file cannot be written.
+            ValueError: a key cannot be a file's path.
         """
         for key in dict.fromkeys(keys):
             self._copy(key)
@@ -63,9 +66,6 @@ class OutputMirror:
 
     def _copy(self, key: str) -> None:
         path = self._path(key)
-        if path is None:
-            log.warning("✗ output %r is not copied: its key leads out of %s", key, self._folder)
-            return
         # One at a time for a key, so that the last to be copied is the newest.
         with self._locks[hash(key) % _LOCKS]:
             partial_file = path.with_name(f".{path.name}.part")
@@ -76,10 +76,20 @@ class OutputMirror:
                     file.write(chunk)
             partial_file.replace(path)
 
-    def _path(self, key: str) -> Path | None:
-        """Return the file of a key; None for a key that would lead out of the folder."""
+    def _path(self, key: str) -> Path:
+        """Return the file of a key.
+
+        Raises:
+            ValueError: it would lead out of the folder, or no file can have its name.
+        """
         parts = PurePosixPath(key).parts
-        return None if not parts or key.startswith("/") or ".." in parts else self._folder.joinpath(*parts)
+        if not parts or key.startswith("/") or ".." in parts:
+            raise ValueError(f"The output key {key!r} leads out of {self._folder}.")
+        if "\0" in key or any(len(part.encode()) > _LONGEST_NAME_BYTES for part in parts):
+            raise ValueError(
+                f"The output key {key!r} cannot be a path: a name is too long or contains a NUL character."
+            )
+        return self._folder.joinpath(*parts)
 
     def run(self, stop: threading.Event) -> None:
         """Keep folder and bucket equal where no run does, until `stop` is set: after a start, and on request."""
@@ -146,12 +156,10 @@ class OutputMirror:
     def _copy_all(self) -> None:
         """Copy every object that the folder does not have."""
         for item in listed(self._s3, self._bucket, ""):
-            path = self._path(item.key)
-            if path is None or self._has(item.key, path, item.size, item.etag):
-                continue
             try:
-                self._copy(item.key)
-            except OSError as error:
+                if not self._has(item.key, self._path(item.key), item.size, item.etag):
+                    self._copy(item.key)
+            except (OSError, ValueError) as error:
                 log.warning("✗ output %s is not copied: %s", item.key, error)
 
     def _has(self, key: str, path: Path, size: int, etag: str) -> bool:
