@@ -94,6 +94,9 @@ def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
 Outcome = Literal["uploaded", "failed", "retried", "succeeded", "skipped", "dead-lettered", "forgotten"]
 FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten")
 
+# The error type of a run whose outputs could not be copied to data/outputs.
+OUTPUT_MISSING = "OutputMissing"
+
 Version = tuple[str, str]
 """Key and ETag of an object version. For a message that names no object: an empty key and the MD5 of its body."""
 
