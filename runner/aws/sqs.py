@@ -1,4 +1,4 @@
-"""The local queue and its dead-letter queue, as people's commands and the balance sheet need them."""
+"""The local queue and its dead-letter queue, for commands and the reconciler."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from runner.errors import EventError
 from runner.messages import s3_events
 from runner.messages.run_record import Version
 
-# How long a dead letter is hidden from others while it is looked for.
+# How long a dead letter is hidden from other readers during a search.
 _SEARCH_S = 30
 _MOST_IN_ONE_CALL = 10
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message; `versions` are those it tells of, of one that names no file (a schedule's, say) its body's MD5."""
+    """A message. `versions` are those it names; a schedule's message names none and has the MD5 of its body."""
 
     id: str
     body: str
@@ -28,7 +28,7 @@ class Message:
 
 
 def read(message: dict[str, Any]) -> Message:
-    """A message as SQS or LocalStack's developer endpoint gives it."""
+    """Return a message that SQS or an emulator's developer endpoint returned."""
     attributes = {item["Name"]: item["Value"] for item in message.get("Attribute", [])} | message.get("Attributes", {})
     body = message["Body"]
     attempts = int(attributes.get("ApproximateReceiveCount", 0))
@@ -36,7 +36,7 @@ def read(message: dict[str, Any]) -> Message:
 
 
 def versions(body: str, md5: str) -> tuple[Version, ...]:
-    """What the history knows a message by; nothing for one that asks for no run."""
+    """Return the versions that a message is recorded under; none if it requests no run."""
     try:
         parsed = s3_events.parse(body)
     except EventError:
@@ -64,7 +64,7 @@ class Queues:
             return self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
 
     def depths(self) -> tuple[int, int]:
-        """How many messages are in the queue and in the dead-letter queue, in flight or not."""
+        """Return how many messages are in the queue and in the dead-letter queue, in flight or not."""
         found = []
         for name in (self._queue_name, self._dead_letter_queue_name):
             url = self._url(name)
@@ -76,11 +76,11 @@ class Queues:
         return found[0], found[1]
 
     def waiting(self) -> list[Message]:
-        """What is in the queue and in flight."""
+        """Return the messages in the queue and in flight."""
         return self._look(self._queue_name)
 
     def dead(self) -> list[Message]:
-        """What is in the dead-letter queue."""
+        """Return the messages in the dead-letter queue."""
         return self._look(self._dead_letter_queue_name)
 
     def _look(self, name: str) -> list[Message]:
@@ -93,12 +93,12 @@ class Queues:
             self._sqs.send_message(QueueUrl=url, MessageBody=body)
 
     def take_dead(self, wanted: Callable[[Message], bool], handle: Callable[[Message], bool]) -> int:
-        """Go through the dead-letter queue once; gives how many messages were deleted.
+        """Go through the dead-letter queue once; return how many messages were deleted.
 
         Args:
             wanted: whether a message is one of those to handle.
-            handle: called with it; True lets it be deleted, afterwards: whoever is killed in between has done too much
-                and lost nothing.
+            handle: called with the message, which is deleted afterwards if it returns True. A kill in between repeats
+                work and loses nothing.
         """
         url, deleted = self._url(self._dead_letter_queue_name), 0
         passed: dict[str, str] = {}  # by message id, the receipt handles of those that stay
@@ -109,7 +109,7 @@ class Queues:
                     QueueUrl=url, MaxNumberOfMessages=_MOST_IN_ONE_CALL, VisibilityTimeout=_SEARCH_S,
                     MessageSystemAttributeNames=["All"],
                 ).get("Messages", [])  # fmt: skip
-                if not found or any(message["MessageId"] in passed for message in found):  # all the way round
+                if not found or any(message["MessageId"] in passed for message in found):  # a full round
                     return deleted
                 for raw in found:
                     message = read(dict(raw))
@@ -129,7 +129,7 @@ class Queues:
 
 
 def sqs_event(batch: Sequence[Mapping[str, Any]], queue_name: str) -> dict[str, Any]:
-    """The event that Lambda makes of a batch of SQS messages ("Using Lambda with Amazon SQS")."""
+    """Return the event that Lambda makes of a batch of SQS messages ("Using Lambda with Amazon SQS")."""
     return {
         "Records": [
             {

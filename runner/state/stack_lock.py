@@ -1,4 +1,4 @@
-"""Which stack runs on a data folder: one at the most, of either backend."""
+"""Allow one stack, of either backend, on a data folder, and announce where it listens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def only_one(settings: Settings) -> Iterator[None]:
 
 @contextlib.contextmanager
 def announced(settings: Settings, endpoint_url: str) -> Iterator[None]:
-    """Tell where S3 and SQS answer, for as long as the body runs."""
+    """Announce where S3 and SQS listen, for as long as the body runs."""
     note = settings.state / "stack.json"
     note.write_text(json.dumps({"endpoint_url": endpoint_url, "pid": os.getpid()}))
     try:

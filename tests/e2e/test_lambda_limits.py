@@ -132,7 +132,7 @@ def test_too_much_memory_is_told_with_the_templates_value(function: Function):
     assert answer.kind == "died"
     assert answer.error == (
         f"The Lambda was killed during the run, most likely because it used more than MemorySize ({MEMORY_MB} MB) "
-        "in template.yaml. Raise it, or have the pipeline hold less at once."
+        "in template.yaml. Raise it, or have the pipeline hold less data at once."
     )
 
 

@@ -23,7 +23,7 @@ TIMEOUT_S = 15
 HELD = "noop.hold.long.txt"
 TIMED_OUT = (
     f"Task timed out after {TIMEOUT_S}.00 seconds: Timeout in template.yaml is {TIMEOUT_S}. Raise it (AWS allows 900, "
-    "and the queue's VisibilityTimeout should be six times as long), or give the pipeline less to do at once."
+    "and the queue's VisibilityTimeout should be six times as long), or give the pipeline less data at once."
 )
 
 
@@ -60,7 +60,7 @@ def test_too_much_memory(stack: Stack, described: StackTemplate):
     assert not killing.alive(before)
     assert error == (
         "The Lambda was killed during the run, most likely because it used more than MemorySize (600 MB) in "
-        "template.yaml. Raise it, or have the pipeline hold less at once."
+        "template.yaml. Raise it, or have the pipeline hold less data at once."
     )
 
 

@@ -137,7 +137,7 @@ def test_the_lambda_runtime_during_a_run(stack: Stack, digest_project: Path, ver
     assert first.record["error"] is not None
     assert first.record["error"]["message"] == (
         "The Lambda was killed during the run, most likely because it used more than MemorySize (600 MB) in "
-        "template.yaml. Raise it, or have the pipeline hold less at once."
+        "template.yaml. Raise it, or have the pipeline hold less data at once."
     )
     assert last.attempt == 2
     verify()

@@ -1,7 +1,7 @@
-"""Talks to AWS's Lambda runtime interface emulator and tells its answers apart. The only place that knows its HTTP.
+"""Invoke AWS's Lambda runtime interface emulator and classify its answers. The only place that knows its HTTP.
 
-The status alone is no verdict: a raised exception and a timeout both come with 200. And GET on the invoke URL really
-invokes, so whether an emulator lives is asked by connecting only.
+The status alone says little: a raised exception and a timeout both return 200. A GET on the invoke URL really invokes,
+so a health check only connects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from runner.messages.redaction import redact
 
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
-# The emulator itself ends a run at the function timeout; this much later it is taken for dead.
+# The emulator stops a run at the function timeout; this much later it counts as dead.
 _GRACE_S = 20.0
 
 Kind = Literal["answered", "raised", "timed out", "died", "unreachable"]
@@ -24,7 +24,7 @@ Kind = Literal["answered", "raised", "timed out", "died", "unreachable"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one invocation: `payload` when the handler returned, else `error` with the reason."""
+    """The result of one invocation: `payload` if the handler returned, otherwise `error` with the reason."""
 
     kind: Kind
     payload: dict[str, Any] | None = None
@@ -38,16 +38,16 @@ class Emulator:
 
     url: str
     memory_mb: int | None = None
-    """What template.yaml gives the function, for error texts."""
+    """MemorySize in template.yaml, for error texts."""
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port."""
+        """Return host and port."""
         parts = urlsplit(self.url)
         return parts.hostname or "127.0.0.1", parts.port or 8080
 
     def is_up(self) -> bool:
-        """Whether something accepts connections there."""
+        """Return whether something accepts connections there."""
         try:
             with socket.create_connection(self.address, timeout=1):
                 return True
@@ -55,10 +55,10 @@ class Emulator:
             return False
 
     def invoke(self, event: object, timeout_s: float) -> Answer:
-        """Send an event and wait for its answer; never raises for what a Lambda can do.
+        """Send an event and return the answer. Never raise for anything that a Lambda can do.
 
         Args:
-            event: anything that JSON can say.
+            event: any JSON value.
             timeout_s: the function's timeout, which the emulator enforces.
         """
         connection = http.client.HTTPConnection(*self.address, timeout=timeout_s + _GRACE_S)
@@ -77,7 +77,7 @@ class Emulator:
 
 
 def replicas(url: str, memory_mb: int | None = None) -> list[Emulator]:
-    """The emulators behind a URL: one for each address that its host name has now, as a compose service has."""
+    """Return the emulators behind a URL, one for each address of its host name, as a compose service has."""
     parts = urlsplit(url)
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port, socket.AF_INET, socket.SOCK_STREAM)
@@ -88,7 +88,7 @@ def replicas(url: str, memory_mb: int | None = None) -> list[Emulator]:
 
 
 def classify(status: int, body: bytes, timeout_s: float | None = None, memory_mb: int | None = None) -> Answer:
-    """Tell a returned value, a raised exception, a timeout and a dead runtime apart."""
+    """Return whether the handler returned or raised, timed out, or its runtime died."""
     text = body.decode("utf-8", "replace").strip()
     try:
         payload = json.loads(text)
@@ -108,26 +108,26 @@ def classify(status: int, body: bytes, timeout_s: float | None = None, memory_mb
 
 
 def killed(memory_mb: int | None) -> str:
-    """The system killed the runtime, and nobody could tell why."""
+    """Return the text for a runtime that the kernel killed."""
     size = f" ({memory_mb} MB)" if memory_mb else ""
     return (
         f"The Lambda was killed during the run, most likely because it used more than MemorySize{size} in "
-        "template.yaml. Raise it, or have the pipeline hold less at once."
+        "template.yaml. Raise it, or have the pipeline hold less data at once."
     )
 
 
 def timed_out(text: str, timeout_s: float | None) -> str:
-    """The emulator ended a run."""
+    """Return the text for a run that the emulator stopped at the timeout."""
     value = f" is {timeout_s:g}" if timeout_s else ""
     return (
         f"{text}: Timeout in template.yaml{value}. Raise it (AWS allows 900, and the queue's VisibilityTimeout "
-        "should be six times as long), or give the pipeline less to do at once."
+        "should be six times as long), or give the pipeline less data at once."
     )
 
 
 def slow_start(url: str, seconds: float, limit_s: float) -> str:
-    """A Lambda was long in getting ready."""
+    """Return the text for a Lambda whose init exceeded AWS's limit."""
     return (
-        f"the Lambda at {url} took {seconds:.1f} s to start; AWS allows the init phase {limit_s:g} s and then "
-        "starts it again, on the time of the first run. Import less at the top of modules."
+        f"the Lambda at {url} took {seconds:.1f} s to start. AWS allows {limit_s:g} s for init and then starts it "
+        "again, at the expense of the first run. Import less at the top of modules."
     )
