@@ -9,8 +9,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from runner.cli import events, failures, internal, reconcile, retry, schedules
-from runner.cli.options import AsJson, Data, chosen
+from runner.cli import events, failures, internal, logs, reconcile, retry, schedules, status
+from runner.cli.options import Data, chosen
 from runner.errors import RunnerError
 
 app = typer.Typer(
@@ -138,43 +138,7 @@ def check() -> None:
     sys.exit(check.check(chosen()))
 
 
-@app.command()
-def status(
-    data: Data = None,
-    json: AsJson = False,
-) -> None:
-    """Show what became of every file that came into the inbox."""
-    from runner.cli import status
-
-    status.status(chosen(data), as_json=json)
-
-
-@app.command()
-def logs(
-    key: Annotated[str, typer.Argument(help="Only runs of files whose key contains this.")] = "",
-    newest: Annotated[int, typer.Option("-n", "--newest", min=0, help="How many of the newest runs.")] = 20,
-    failed: Annotated[bool, typer.Option("--failed", help="Only failures.")] = False,
-    follow: Annotated[
-        bool, typer.Option("-f", "--follow", "-t", "--tail", help="Go on as runs end, until Ctrl-C.")
-    ] = False,
-    pipeline: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Only runs of this pipeline.", show_default=False),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="A line of JSON a run, whole tracebacks included.")] = False,
-    data: Data = None,
-) -> None:
-    """Show runs with their outputs, quality summary, warnings and errors.
-
-    `runner logs z05 --failed` for the failures of one buoy; `runner logs -f --pipeline tide_gauge` to follow one
-    pipeline. Of a traceback your own lines are shown; `--json` has it whole.
-    """
-    from runner.cli import status
-
-    status.logs(chosen(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=json)
-
-
-for command in (failures.failures, retry.retry, retry.forget, reconcile.reconcile):
+for command in (status.status, logs.logs, failures.failures, retry.retry, retry.forget, reconcile.reconcile):
     app.command()(command)
 
 

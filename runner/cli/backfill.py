@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from runner.messages.s3_events import object_created
 from runner.settings import Settings
 from runner.stack.supervisor import Stop
 from runner.state import stack_lock
+from runner.state.database import State
 from runner.template import stack_template
 
 if TYPE_CHECKING:
@@ -89,18 +90,28 @@ def _run(
 ) -> int:  # fmt: skip
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     url = queue if queue.startswith("http") else sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    state = Progress(settings.state, where, asked)
+    # The same request in another account, or after a restart of the emulator, is another one.
+    name = f"{where} {asked}"
     found = asked.find(s3)
-    left = state.left(found)
+    with closing(State(settings.state)) as state:
+        last_key = state.backfills.last_key(name)
+        left = [item for item in found if last_key is None or item.key > last_key]
+        return _send_left(state, name, url, asked, found, left, sqs, rate_per_s, stop, ask=ask)
+
+
+def _send_left(
+    state: State, name: str, url: str, asked: Request, found: Sequence[Listed], left: Sequence[Listed], sqs: SQSClient,
+    rate_per_s: float, stop: Stop, *, ask: bool,
+) -> int:  # fmt: skip
     say(f"{len(found)} objects" + (f", of which {len(found) - len(left)} were sent before" if left != found else ""))
     if ask and left and not _agreed(len(left)):
         return 1
     try:
-        _send(sqs, url, asked.bucket, left, rate_per_s, state, stop)
+        _send(sqs, url, asked.bucket, left, rate_per_s, lambda key: state.backfills.record(name, key), stop)
     except StoppedError:
         say("stopped; the same command goes on from here")
         return 130
-    state.finish()
+    state.backfills.finish(name)
     results.print(f"{len(left)} events sent. `runner status` shows what becomes of local ones.", markup=False)
     return 0
 
@@ -112,7 +123,13 @@ def _agreed(count: int) -> bool:
 
 
 def _send(
-    sqs: SQSClient, url: str, bucket: str, left: Sequence[Listed], rate_per_s: float, state: Progress, stop: Stop
+    sqs: SQSClient,
+    url: str,
+    bucket: str,
+    left: Sequence[Listed],
+    rate_per_s: float,
+    record: Callable[[str], object],
+    stop: Stop,
 ) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -121,7 +138,7 @@ def _send(
         task = bar.add_task("", total=len(left))
 
         def sent(batch: Sequence[Listed]) -> None:
-            state.reached(batch[-1].key)
+            record(batch[-1].key)
             bar.advance(task, len(batch))
 
         send(sqs, url, bucket, left, rate_per_s, sent, stop.pause)
@@ -148,34 +165,6 @@ class Request:
                 if prefix in self.prefixes or item.key == prefix:
                     found[item.key] = item
         return [found[key] for key in sorted(found)]
-
-
-class Progress:
-    """How far a request has come, in a small file that a kill leaves whole; the same request goes on there.
-
-    Args:
-        where: tells the same request in another account, or after LocalStack forgot, from this one.
-    """
-
-    def __init__(self, state: Path, where: str, request: Request) -> None:
-        state.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(f"{where} {request}".encode()).hexdigest()[:16]
-        self.path = state / f"backfill-{name}.json"
-
-    def left(self, found: Iterable[Listed]) -> list[Listed]:
-        """What is not sent yet."""
-        last = json.loads(self.path.read_text())["last_key"] if self.path.exists() else None
-        return [item for item in found if last is None or item.key > last]
-
-    def reached(self, key: str) -> None:
-        """Everything up to this key is sent."""
-        partial = self.path.with_suffix(".part")
-        partial.write_text(json.dumps({"last_key": key}))
-        partial.replace(self.path)
-
-    def finish(self) -> None:
-        """The request is done: the next like it begins anew."""
-        self.path.unlink(missing_ok=True)
 
 
 def send(

@@ -25,23 +25,24 @@ from runner.messages.redaction import redacted
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
 from runner.state import stack_lock
-from runner.state.received_events import Event, Seen
-from runner.state.runs import History
+from runner.state.database import State
+from runner.state.received_events import ReceivedEvent
 from runner.template import stack_template
 
 
 def show(settings: Settings, newest: int, *, as_json: bool) -> None:
     """Print the latest events, what each tells of and how its last run ended."""
-    with closing(Seen(settings.state)) as seen, closing(History(settings.state)) as history:
-        outcomes = {run.record["message_id"]: run.outcome for run in history.runs()}
-        found = seen.newest(newest)
+    with closing(State(settings.state)) as state:
+        found = state.received_events.newest(newest)
+        runs = {event.message_id: state.runs.of_message(event.message_id) for event in found}
+        outcomes = {message_id: own[-1].outcome for message_id, own in runs.items() if own}
     if as_json:
         entries = [{**vars(event), "outcome": outcomes.get(event.message_id)} for event in found]
         sys.stdout.write(json.dumps(entries, indent=2) + "\n")
     elif not found:
         results.print("The queue gave out no event yet. `runner up`, then drop a file.")
     for event in [] if as_json else found:
-        seen_at = datetime.fromtimestamp(event.seen_at).isoformat(" ", "seconds")
+        seen_at = datetime.fromtimestamp(event.received_at).isoformat(" ", "seconds")
         outcome = outcomes.get(event.message_id)
         mark = f"{MARKS[outcome]} {outcome}" if outcome else "no run"
         results.print(f"{event.id:>6}  {seen_at}  {mark:<13}  {told(event.body)}", markup=False)
@@ -118,9 +119,9 @@ def run_in_process(settings: Settings, number: int, *, as_json: bool) -> int:
     return 0 if all(run["status"] == "succeeded" for run in runs) else 1
 
 
-def _event(settings: Settings, number: int) -> Event:
-    with closing(Seen(settings.state)) as seen:
-        event = seen.get(number)
+def _event(settings: Settings, number: int) -> ReceivedEvent:
+    with closing(State(settings.state)) as state:
+        event = state.received_events.get(number)
     if event is None:
         raise SettingsError(f"There is no event {number} in {settings.state}. `runner events` lists them.")
     if event.body is None:
@@ -128,9 +129,9 @@ def _event(settings: Settings, number: int) -> Event:
     return event
 
 
-def _as_lambda_gets_it(event: Event, described: stack_template.StackTemplate) -> dict[str, Any]:
+def _as_lambda_gets_it(event: ReceivedEvent, described: stack_template.StackTemplate) -> dict[str, Any]:
     """As the poller makes it, with the attributes of a first attempt."""
-    sent_ms = str(round(event.seen_at * 1000))
+    sent_ms = str(round(event.received_at * 1000))
     attributes = {
         "ApproximateReceiveCount": "1", "SentTimestamp": sent_ms, "ApproximateFirstReceiveTimestamp": sent_ms,
         "SenderId": clients.ACCOUNT,

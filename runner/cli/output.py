@@ -29,13 +29,13 @@ def say(text: str) -> None:
 # Outcomes of runs, and what a file can be before it has one.
 MARKS = {
     "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
-    "waiting": "…", "retried": "…",
+    "in progress": "…", "uploaded": "…", "retried": "…", "unaccounted": "✗",
 }  # fmt: skip
 
 
 COLOURS = {
     "succeeded": "green", "skipped": "yellow", "forgotten": "yellow", "failed": "red", "dead-lettered": "red",
-    "refused": "red", "waiting": "cyan", "retried": "cyan",
+    "refused": "red", "in progress": "cyan", "uploaded": "cyan", "retried": "cyan", "unaccounted": "red",
 }  # fmt: skip
 
 

@@ -23,8 +23,8 @@ from runner.messages.run_record import FINAL
 from runner.settings import Settings
 from runner.stack import debugger, docker_compose, docker_engine, embedded
 from runner.stack.supervisor import Stop
-from runner.state.outputs import await_mirrored
-from runner.state.runs import History, Run
+from runner.state.database import State
+from runner.state.runs import Run
 from runner.state.stack_lock import running_at
 from runner.template import stack_template
 
@@ -98,9 +98,8 @@ def run(settings: Settings, files: list[Path], *, as_json: bool) -> int:
             raise StackError(f"{printable(key)} cannot be sent: {reason}")
     described = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
     try:
-        with closing(History(settings.state)) as history, _stack(settings, stop) as endpoint_url:
-            ended = submit(clients.local_s3(endpoint_url), described, history, keyed, stop, say)
-            await_mirrored(ended.values(), settings.outputs)
+        with closing(State(settings.state)) as state, _stack(settings, stop) as endpoint_url:
+            ended = submit(clients.local_s3(endpoint_url), described, state, keyed, stop, say)
     except StoppedError as request:
         say(str(request))
         return 130
@@ -144,15 +143,14 @@ def demo(settings: Settings) -> int:
     began = time.monotonic()
     say("starting S3, SQS and the Lambda emulators …")
     try:
-        with embedded.running(settings, say, stop, quiet=True) as stack, closing(History(settings.state)) as history:
+        with embedded.running(settings, say, stop, quiet=True) as stack, closing(State(settings.state)) as state:
             say(f"ready in {time.monotonic() - began:.1f} s")
             for sample in samples:
                 target = settings.inbox / sample.relative_to(settings.root / _SAMPLES)
                 target.parent.mkdir(parents=True)
                 shutil.copy(sample, target)
                 say(f"dropped {_short(target)}")
-            runs = _await_runs(history, len(samples), stack, stop)
-            await_mirrored(runs, settings.outputs)
+            runs = _await_runs(state, len(samples), stack, stop)
     except StoppedError:
         return 130
     results.print(table((run_summary.keys(run.record), run.outcome, text_of(run)) for run in runs))
@@ -165,11 +163,11 @@ def demo(settings: Settings) -> int:
     return 0 if len(runs) == len(samples) and all(run.outcome == "succeeded" for run in runs) else 1
 
 
-def _await_runs(history: History, count: int, stack: embedded.EmbeddedBackend, stop: Stop) -> list[Run]:
+def _await_runs(state: State, count: int, stack: embedded.EmbeddedBackend, stop: Stop) -> list[Run]:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         stack.maintain()
-        ended = [run for run in history.runs(outcomes=FINAL) if run.record["inputs"]]
+        ended = [run for run in state.runs.after(0) if run.outcome in FINAL and run.record["inputs"]]
         if len(ended) >= count:
             return ended
         stop.pause(0.05)

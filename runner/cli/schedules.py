@@ -23,8 +23,7 @@ from runner.messages.schedule_events import Window, iso
 from runner.settings import Settings
 from runner.stack.supervisor import Stop
 from runner.state import stack_lock
-from runner.state.outputs import await_mirrored
-from runner.state.runs import History
+from runner.state.database import State
 from runner.template import stack_template
 from runner.template.schedules import Schedule
 
@@ -100,9 +99,8 @@ def send(settings: Settings, described: stack_template.StackTemplate, body: str,
     endpoint_url = stack_lock.require_running(settings)
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     try:
-        with closing(History(settings.state)) as history:
-            runs = submit_message(clients.local_sqs(endpoint_url), described, history, body, stop)
-            await_mirrored(runs, settings.outputs)
+        with closing(State(settings.state)) as state:
+            runs = submit_message(clients.local_sqs(endpoint_url), described, state, body, stop)
     except StoppedError as request:
         say(str(request))
         return 130

@@ -13,7 +13,8 @@ from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.services.progress import WAITING_S, Ticker, TransferProgress
 from runner.stack.supervisor import Stop
-from runner.state.runs import History, Run
+from runner.state.database import State
+from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def default_key(path: Path, folders: Sequence[Path], pipelines: Sequence[str]) -
 def submit(
     s3: S3Client,
     template: StackTemplate,
-    history: History,
+    state: State,
     files: Mapping[str, Path],
     stop: Stop,
     tell: Callable[[str], object],
@@ -55,7 +56,7 @@ def submit(
         StoppedError: somebody asked to end.
     """
     patience_s = _patience_s(template)
-    after_id = _last_id(history)
+    after_id = state.runs.last_id()
     etags = {}
     for key, path in files.items():
         on_bytes = TransferProgress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).add  # type: ignore[misc]
@@ -65,7 +66,7 @@ def submit(
     ended: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s
     while len(ended) < len(files):
-        for run in history.runs(after_id=after_id):
+        for run in state.runs.after(after_id):
             after_id, deadline = run.id, time.monotonic() + patience_s
             if run.outcome in FINAL:
                 ended |= {i["key"]: run for i in run.record["inputs"] if etags.get(i["key"]) == i["etag"]}
@@ -77,14 +78,13 @@ def submit(
     return {key: ended[key] for key in files}
 
 
-def submit_message(sqs: SQSClient, template: StackTemplate, history: History, body: str, stop: Stop) -> list[Run]:
+def submit_message(sqs: SQSClient, template: StackTemplate, state: State, body: str, stop: Stop) -> list[Run]:
     """Send a message to the queue and wait until the runs that it leads to have come to an end.
 
     Raises:
         StackError: nothing happened for longer than the Lambda and its retries may take.
         StoppedError: somebody asked to end.
     """
-    after_id = _last_id(history)
     with clients.answering("The queue does"):
         url = sqs.get_queue_url(QueueName=template.queue_name)["QueueUrl"]
         message_id = sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]
@@ -95,14 +95,9 @@ def submit_message(sqs: SQSClient, template: StackTemplate, history: History, bo
         if time.monotonic() > deadline:
             raise StackError(f"Message {message_id} led to no run in {_patience_s(template):.0f} s. Is the stack up?")
         stop.pause(0.05)
-        own = [run for run in history.runs(after_id=after_id) if run.record["message_id"] == message_id]
-        ended = [run for run in own if run.outcome in FINAL]
+        ended = [run for run in state.runs.of_message(message_id) if run.outcome in FINAL]
     return ended
 
 
 def _patience_s(template: StackTemplate) -> float:
     return template.max_receive_count * (template.function_timeout_s + 10)
-
-
-def _last_id(history: History) -> int:
-    return max((run.id for run in history.runs(newest=1)), default=0)

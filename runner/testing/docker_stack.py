@@ -61,7 +61,7 @@ class DockerStack(Stack):
             self.compose.stop()
         except subprocess.CalledProcessError:  # a container that was just restarting still held the network
             self.compose.stop()
-        self.history.close()
+        self.state.close()
         return time.monotonic() - began
 
     @property

@@ -48,7 +48,7 @@ class EmbeddedStack(Stack):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=20)
-        self.history.close()
+        self.state.close()
         return time.monotonic() - began
 
     @property

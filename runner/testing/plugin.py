@@ -142,7 +142,7 @@ def outputs(stack: Stack) -> Outputs:
     """`outputs(run, suffix="")`: return a run's output files, of one type or all."""
 
     def files(record: RunRecord, suffix: str = "") -> list[Path]:
-        run = next(run for run in stack.history.runs() if run.record == record)
-        return [path for path in stack.mirrored(run) if path.name.endswith(suffix)]
+        paths = [stack.outputs / output["key"] for output in record["outputs"]]
+        return [path for path in paths if path.name.endswith(suffix)]
 
     return files

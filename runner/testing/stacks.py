@@ -13,8 +13,8 @@ from typing import TypeVar
 from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.settings import CHECKOUT
-from runner.state.outputs import is_mirrored
-from runner.state.runs import History, Run
+from runner.state.database import State
+from runner.state.runs import Run
 
 T = TypeVar("T")
 # How this machine reaches package registries, for the environments that scripts create at their first use.
@@ -52,7 +52,7 @@ class Stack(ABC):
         self.data, self.inbox, self.outputs = data, data / "inbox", data / "outputs"
         self.inbox.mkdir(parents=True, exist_ok=True)
         self.start()
-        self.history = History(data / "state")
+        self.state = State(data / "state")
 
     @abstractmethod
     def start(self) -> None:
@@ -84,7 +84,8 @@ class Stack(ABC):
 
     def runs_of(self, key: str) -> list[Run]:
         """Return all runs with this key among their inputs."""
-        return [run for run in self.history.runs() if key in [item["key"] for item in run.record["inputs"]]]
+        found = self.state.runs.newest(name=key)
+        return [run for run in found if key in [item["key"] for item in run.record["inputs"]]][::-1]
 
     def finished(self, key: str) -> list[Run]:
         """Return the runs of a key whose outcome is final."""
@@ -103,6 +104,5 @@ class Stack(ABC):
         return self.finished(key)[-1]
 
     def mirrored(self, run: Run) -> list[Path]:
-        """Wait until a run's outputs are in the outputs folder; return their paths."""
-        eventually(lambda: is_mirrored(run, self.outputs), f"copy of {run.record['outputs']}", 10)
+        """Return the paths of a run's outputs; they are in the outputs folder before the run is recorded."""
         return [self.outputs / output["key"] for output in run.record["outputs"]]

@@ -154,14 +154,14 @@ def test_a_run_that_was_held_for_long_goes_on(debugged: Debugged):
     debugged.let_go()
 
     def ended() -> list[Run]:
-        return [run for run in stack.history.runs() if run.outcome in FINAL and run.record["inputs"]]
+        return [run for run in stack.state.runs.after(0) if run.outcome in FINAL and run.record["inputs"]]
 
     (run,) = eventually(ended, "end of the run")
     assert (run.outcome, run.attempt) == ("succeeded", 1)
     assert run.record["inputs"][0]["key"] == KEY
     assert run.record["durations_s"]["total"] > LONG_S
     assert [path.suffix for path in stack.mirrored(run)].count(".nc") == 1
-    assert len([run for run in stack.history.runs() if run.record["inputs"]]) == 1
+    assert len([run for run in stack.state.runs.after(0) if run.record["inputs"]]) == 1
 
 
 def test_after_a_crash_it_can_be_attached_again_and_ctrl_c_at_a_breakpoint_leaves_nothing(embedded: Debugged):
