@@ -1,20 +1,20 @@
-"""The errors a user may meet. Each says what failed, with which value, and what to do next."""
+"""Errors for the user. Each says what failed, with which value, and what to do next."""
 
 
 class RunnerError(Exception):
-    """Any error whose text is meant for the user; shown without a traceback."""
+    """Base of all errors whose text is meant for the user; printed without a traceback."""
 
 
 class EventError(RunnerError):
-    """A payload that is none of the event forms in `runner.events`."""
+    """A payload in none of the event formats that `runner.messages.s3_events` knows."""
 
 
 class RoutingError(RunnerError):
-    """Routes that cannot work: a bad regular expression, a missing config, an unknown location."""
+    """Invalid routes: a bad regular expression, a missing config, an unknown location."""
 
 
 class UnroutableError(RoutingError):
-    """No pipeline matches a key. A named skip, not a failure."""
+    """No pipeline matches a key. The run is skipped; it does not fail."""
 
 
 class AmbiguousRouteError(RoutingError):
@@ -22,23 +22,23 @@ class AmbiguousRouteError(RoutingError):
 
 
 class ArchiveError(RunnerError):
-    """An archive that is not given to a pipeline: it is broken, unsafe, or over a limit."""
+    """An archive that no pipeline may read: it is broken, unsafe, or over a limit."""
 
 
 class NothingStoredError(RunnerError):
-    """Of nothing that a VAP reads is anything stored in its window. A named skip, not a failure."""
+    """No input of a VAP is stored in its window. The run is skipped; it does not fail."""
 
 
 class TemplateError(RunnerError):
-    """template.yaml is missing something, or uses what the local stack cannot resolve."""
+    """template.yaml lacks something, or uses something that the local stack cannot resolve."""
 
 
 class SettingsError(RunnerError):
-    """A setting from the environment or the command line that cannot be used."""
+    """An invalid setting, from the environment or the command line."""
 
 
 class LocalOnlyError(SettingsError):
-    """An endpoint that is not on this machine: local processes never talk to real AWS."""
+    """An endpoint on another machine: local processes never contact AWS."""
 
 
 class StackError(RunnerError):
@@ -46,17 +46,17 @@ class StackError(RunnerError):
 
 
 class StoppedError(RunnerError):
-    """Somebody asked this process to end while it waited for something."""
+    """A signal asked this process to stop while it was waiting."""
 
 
 class GoneError(RunnerError):
-    """A source object that an event told of and that cannot be read any more."""
+    """A source object that an event names but that can no longer be read."""
 
 
 class ReplacedError(RunnerError):
-    """A source object was replaced while a run was at work on it.
+    """A source object was replaced during a run.
 
-    `again` says whether the run has to be repeated: nobody else would do all that is left to do.
+    `again` is True if the run has to be repeated because no other event covers the rest of its work.
     """
 
     def __init__(self, text: str, *, again: bool) -> None:
@@ -65,8 +65,8 @@ class ReplacedError(RunnerError):
 
 
 class PipelineFailedError(RunnerError):
-    """A pipeline run failed; raised for events that AWS delivers directly, so that AWS retries them."""
+    """A pipeline run failed. Raised for events that AWS delivers directly, so that AWS retries them."""
 
 
 class AwsError(RunnerError):
-    """AWS refused what a person asked for."""
+    """AWS refused a request."""

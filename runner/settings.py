@@ -1,4 +1,4 @@
-"""What this process was told by its environment, read once into one frozen object."""
+"""Settings from environment variables, read once into one frozen object."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from pathlib import Path
 
 from runner.errors import SettingsError
 
-# Names that mean "somebody is still writing this": editors, browsers, rsync, scp clients, office programs.
+# Names of files that are still being written by editors, browsers, rsync, scp clients and office programs.
 IGNORED_NAMES = (
     ".*", "*~", "*.part", "*.partial", "*.tmp", "*.temp", "*.swp", "*.swx", "*.crdownload", "*.download", "*.filepart",
     "~$*", "#*#",
 )  # fmt: skip
 
 
-# Where this package lies: scripts/, docker/ and the environments that scripts/setup makes are beside it.
+# LocalStack's own.
+DEFAULT_PORT = 4566
+# The folder of this package: scripts/, docker/ and the environments that scripts/setup creates are in it too.
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are and how the local stack behaves. Build it from a plain dict in a test."""
+    """Paths and behaviour of the local stack. In a test, build it from a plain dict with `from_env`."""
 
     root: Path
     """The project: template.yaml, pipelines/, shared/, utils/."""
     data: Path
-    """Holds inbox/, outputs/ and state/ (ledger, history, logs)."""
+    """The folder with inbox/, outputs/ and state/ (uploads, runs, logs)."""
     endpoint_url: str | None
-    """Where S3, SQS and STS answer; the supervisor chooses a port where it is not given."""
+    """Endpoint of S3, SQS and STS. None means a free port, chosen when the stack starts."""
     concurrency: int
-    """How many Lambdas run at once."""
+    """How many Lambda emulators run in parallel."""
     settle_s: float
-    """A file that nobody closes is taken when its size and mtime have not changed for so long."""
+    """Seconds without a change of size and mtime after which an open file counts as complete."""
     scan_interval_s: float
-    """How often the inbox is read in full: the truth behind the folder events."""
+    """Seconds between complete scans of the inbox, which find what file system events missed."""
     polling: bool
-    """No folder events at all: for network and virtual mounts, where they never arrive."""
+    """Use scans only: file system events never arrive from network and virtual mounts."""
     retain: bool
-    """Keep the inbox copy of a file whose run succeeded."""
+    """Keep the inbox copy of a file after its run succeeded."""
     ignored_names: tuple[str, ...]
-    """Shell patterns of file and folder names that are never taken."""
+    """Shell patterns of file and folder names that are never uploaded."""
     debug: bool
-    """One Lambda, to which a debugger can attach, and an hour for each run."""
+    """One Lambda emulator, to which a debugger can attach, and a timeout of one hour."""
     debug_port: int
-    """Where the debugger attaches, on 127.0.0.1."""
+    """Port on 127.0.0.1 to which the debugger attaches."""
 
     @property
     def inbox(self) -> Path:
@@ -54,12 +56,12 @@ class Settings:
 
     @property
     def outputs(self) -> Path:
-        """The mirror of the destination bucket."""
+        """The copy of the destination bucket."""
         return self.data / "outputs"
 
     @property
     def state(self) -> Path:
-        """The stack's own memory: ledger, history and logs."""
+        """The stack's own records: uploads, runs and logs."""
         return self.data / "state"
 
     @classmethod
@@ -67,7 +69,7 @@ class Settings:
         """Read the settings from environment variables, all optional.
 
         Raises:
-            SettingsError: a value cannot be used; the text names the variable and what it takes.
+            SettingsError: a value is invalid; the text names the variable and the allowed values.
         """
         root = Path(env.get("RUNNER_ROOT") or CHECKOUT).resolve()
         return cls(
@@ -85,7 +87,7 @@ class Settings:
         )
 
     def to_env(self) -> dict[str, str]:
-        """The variables from which another process reads the same settings."""
+        """Return the variables from which another process reads the same settings."""
         return {
             "RUNNER_ROOT": str(self.root),
             "RUNNER_DATA": str(self.data),

@@ -1,166 +1,105 @@
-"""The command line. Each command imports what it needs when it runs, so that `--help` costs nothing."""
+"""The command line. No command imports boto3 or tsdat before it runs, so `--help` stays quick."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Optional
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
-from runner.cli import events, failures, internal, logs, reconcile, retry, schedules, status
-from runner.cli.options import Data, chosen
+from runner.cli import (
+    backfill,
+    check,
+    demo,
+    env,
+    events,
+    failures,
+    ingest,
+    internal,
+    logs,
+    reconcile,
+    replay,
+    retry,
+    run,
+    schedules,
+    status,
+    up,
+    vap,
+)
+from runner.cli.deploy import bucket_notifications
 from runner.errors import RunnerError
+
+VERSION = "0.1.0"  # as in pyproject.toml
+
+
+EVENTS = "events"
+# Panels of `runner --help`, the most used first; a name alone is a group of commands.
+PANELS: dict[str, tuple[Callable[..., None] | str, ...]] = {
+    "Run": (up.up, run.run, ingest.ingest, demo.demo),
+    "Look": (status.status, logs.logs, check.check),
+    "Repair": (failures.failures, retry.retry, retry.forget, reconcile.reconcile),
+    "Schedules and events": (schedules.schedules, schedules.trigger, vap.vap, EVENTS, replay.replay, backfill.backfill),
+    "AWS": (env.env, bucket_notifications.notify_eventbridge),
+}
+
+
+class InOrderOfPanels(TyperGroup):
+    """A group that lists its commands in the order of the panels; Typer would list groups last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return the names of all commands in order."""
+        names = [entry if isinstance(entry, str) else name_of(entry) for row in PANELS.values() for entry in row]
+        return names + [name for name in self.commands if name not in names]
+
+
+def name_of(command: Callable[..., None]) -> str:
+    """Return the name of a command as it is typed."""
+    return command.__name__.replace("_", "-")
+
 
 app = typer.Typer(
     name="runner",
+    cls=InOrderOfPanels,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="Run, see, test and debug tsdat pipelines on the exact path they take on AWS, on this machine, offline.\n\n"
-    "**New here?** `runner run FILE` sends one file through the whole path; `runner up` keeps the stack running "
-    "and takes every file you drop into `data/inbox`.",
 )
-for _more in (schedules.app, events.app):
-    app.registered_commands += _more.registered_commands
-    app.registered_groups += _more.registered_groups
+for panel, commands in PANELS.items():
+    for command in commands:
+        if isinstance(command, str):
+            app.add_typer(events.app, name=command, rich_help_panel=panel)
+        else:
+            app.command(name_of(command), rich_help_panel=panel)(command)
+app.add_typer(internal.app)
 
 
-def _regular(files: list[Path]) -> list[Path]:
-    for path in files:
-        if not path.is_file():
-            raise typer.BadParameter(f"{path} is no regular file. Save what comes out of it to one first.")
-    return files
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"tsdat-local {VERSION}\n")
+        raise typer.Exit
 
 
-Files = Annotated[
-    list[Path],
-    typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True, callback=_regular),
-]
-Concurrency = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option(min=1, help="How many Lambdas run at once. [default: one for each core]", show_default=False),
-]
+@app.callback()
+def runner(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run, test and debug tsdat pipelines on the path they take on AWS: on this machine, offline.
+
+    **New here?** `runner demo` sends sample data through the path. `runner up` keeps the stack running and processes
+    each file that you drop into `data/inbox`.
+    """
 
 
 def main() -> None:
-    """Run the command line; an error that is meant for the user is shown as one, without a traceback."""
+    """Run the command line. Print an error that is meant for the user as one line, without a traceback."""
     try:
         app(prog_name="runner")
-    except (RunnerError, OSError) as error:  # the system's errors name the file: a full disk, a folder of others
+    except (RunnerError, OSError) as error:  # the system's errors name the file: a full disk, no permission
         from runner.cli.output import progress
 
         progress.print(f"error: {error}", markup=False, style="red")
         sys.exit(2)
-
-
-@app.command()
-def up(
-    docker: Annotated[
-        Optional[bool],  # noqa: UP045
-        typer.Option("--docker/--embedded", help="[default: Docker if an engine answers]", show_default=False),
-    ] = None,
-    port: Annotated[
-        int, typer.Option(help="Where S3, SQS and STS answer, on 127.0.0.1; 0 takes any free port.")
-    ] = 4566,
-    concurrency: Concurrency = None,
-    data: Data = None,
-    polling: Annotated[bool, typer.Option(help="No folder events: for network and virtual mounts.")] = False,
-    settle: Annotated[float, typer.Option(help="Seconds of silence after which an open file counts as whole.")] = 1.0,
-    retain: Annotated[bool, typer.Option(help="Keep the inbox copy of a file whose run succeeded.")] = True,
-    debug: Annotated[bool, typer.Option("--debug", help="One Lambda, to which a debugger can attach.")] = False,
-) -> None:
-    """Start the stack and process every file dropped into `data/inbox`, until Ctrl-C.
-
-    With `--docker` the Lambdas run in the image that is deployed, under its limits; `--embedded` needs only Python.
-    `runner up --settle 30` for instruments that append and pause; `runner up --port 0` beside another stack.
-    """
-    from runner.cli import run
-
-    settings = chosen(data, concurrency)
-    settings = replace(
-        settings,
-        endpoint_url=settings.endpoint_url or (f"http://127.0.0.1:{port}" if port else None),
-        polling=polling or settings.polling,
-        settle_s=settle,
-        retain=retain and settings.retain,
-        debug=debug or settings.debug,
-    )
-    run.up(settings, with_docker=docker)
-
-
-@app.command()
-def run(
-    files: Files,
-    concurrency: Concurrency = None,
-    data: Data = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the run records as JSON.")] = False,
-) -> None:
-    """Send files through the whole path (S3, queue, Lambda, S3) and show what came of each.
-
-    Uses the stack that runs on this data folder, else starts one for as long as it takes. Ends with 0 only if every
-    file succeeded.
-
-    `runner run data/samples/a2e_buoy_ingest/*/*.zip` sends two days of buoy data.
-    """
-    from runner.cli import run
-
-    sys.exit(run.run(chosen(data, concurrency), files, as_json=json))
-
-
-@app.command()
-def ingest(
-    files: Files,
-    clump: Annotated[
-        bool, typer.Option("--clump", help="One run over all files; the first chooses the pipeline.")
-    ] = False,
-    multidispatch: Annotated[
-        bool, typer.Option("--multidispatch", help="A file may match several pipelines; run them all.")
-    ] = False,
-    data: Data = None,
-) -> None:
-    """Run pipelines straight on the file system: no S3, no queue, no Lambda. Outputs go to `data/outputs`.
-
-    The quickest way to try a pipeline while you write it: `runner ingest data/samples/tide_gauge/mcrl/*.log`.
-    """
-    from runner.cli import ingest as local
-
-    sys.exit(local.ingest(chosen(data), files, clump=clump, multidispatch=multidispatch))
-
-
-@app.command()
-def check() -> None:
-    """Find what is wrong with routes, pipeline configs, template and ports; one line a problem."""
-    from runner.cli import check
-
-    sys.exit(check.check(chosen()))
-
-
-for command in (status.status, logs.logs, failures.failures, retry.retry, retry.forget, reconcile.reconcile):
-    app.command()(command)
-
-
-@app.command()
-def demo() -> None:
-    """Send the shipped samples through a stack of its own and show where the NetCDF files and plots are."""
-    from runner.cli import run
-
-    sys.exit(run.demo(chosen()))
-
-
-@app.command()
-def notify_eventbridge(
-    bucket: Annotated[str, typer.Argument(help="An existing bucket in the AWS account that AWS_PROFILE names.")],
-) -> None:
-    """Have an existing bucket on AWS tell EventBridge of its new files, beside whom it tells already.
-
-    Once for each bucket, before `sam deploy` with Trigger existing-bucket: docs/triggers.md.
-    """
-    from runner.cli.deploy import bucket_notifications
-
-    bucket_notifications.notify(bucket)
-
-
-app.add_typer(internal.app)

@@ -1,30 +1,26 @@
-"""Sends objects that are in a source bucket already through the queue, as if they came now: `runner backfill`."""
+"""`runner backfill`: send objects that are already in a source bucket through the queue, as if they arrived now."""
 
 from __future__ import annotations
 
-import json
-import math
-import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from botocore.exceptions import BotoCoreError, ClientError
+import typer
 
 from runner.aws import clients
-from runner.aws.s3 import Listed, bucket_epoch, listed
+from runner.aws.s3 import Listed, bucket_epoch
+from runner.cli.backfill_request import Checkpoint, Request, send
 from runner.cli.deploy import account
-from runner.cli.output import progress, results, say
-from runner.cli.submit import default_key
+from runner.cli.interrupt import INTERRUPTED, stop_on_signals
+from runner.cli.options import AsJson, Data, Time, chosen
+from runner.cli.output import print_json, progress, results, say
+from runner.cli.submit import keys_of
 from runner.errors import SettingsError, StackError, StoppedError
-from runner.function import routing
-from runner.messages.s3_events import object_created
 from runner.settings import Settings
-from runner.stack.supervisor import Stop
 from runner.state import stack_lock
 from runner.state.database import State
 from runner.template import stack_template
@@ -34,167 +30,147 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
 
-def request(
-    settings: Settings, bucket: str, wanted: Sequence[str], since: datetime | None, until: datetime | None
-) -> Request:
-    """What was asked for: names of files that exist stand for their keys, everything else is a prefix."""
-    pipelines = sorted({route.pipeline for route in routing.load(settings.root).routes})
-    folders = [settings.inbox, settings.root / "data" / "samples"]
-    files = [name for name in wanted if Path(name).is_file()]
-    keys = tuple(default_key(Path(name), folders, pipelines) for name in files)
-    return Request(bucket, tuple(name for name in wanted if name not in files), keys, since, until)
+def backfill(
+    wanted: Annotated[list[str], typer.Argument(metavar="PREFIX|FILE…", help="Start of keys, or a local file.")],
+    since: Time = None,
+    until: Time = None,
+    rate: Annotated[float, typer.Option(min=0.01, help="Events per second.")] = 10.0,
+    aws: Annotated[bool, typer.Option("--aws", help="In your AWS account; needs --bucket and --queue.")] = False,
+    bucket: Annotated[str | None, typer.Option(help="The source bucket on AWS.", show_default=False)] = None,
+    queue: Annotated[str | None, typer.Option(help="The queue's name or URL on AWS.", show_default=False)] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Send to AWS without asking.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send objects in the bucket through the queue again.
+
+    This selects all objects whose keys start with a prefix, or the object of a local file. `--since` and `--until`
+    select by the time when objects arrived. If the command was stopped, the same command resumes where it was.
+
+    Example: `runner backfill a2e_buoy_ingest/ --since 2020-12-01 --rate 2`
+    """
+    settings = chosen(data)
+    options = Options(wanted, since, until, rate, as_json=as_json)
+    if aws:
+        code = backfill_on_aws(settings, options, bucket, queue, ask=not yes)
+    else:
+        code = backfill_locally(settings, options)
+    raise typer.Exit(code)
 
 
-def local(
-    settings: Settings, wanted: Sequence[str], since: datetime | None, until: datetime | None, rate_per_s: float
-) -> int:
-    """Backfill on the running stack; gives the exit code.
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    wanted: Sequence[str]
+    since: datetime | None
+    until: datetime | None
+    rate_per_s: float
+    as_json: bool
+
+    def request(self, settings: Settings, bucket: str) -> Request:
+        """Return the request: names of existing files stand for their keys, everything else is a prefix."""
+        files = [name for name in self.wanted if Path(name).is_file()]
+        prefixes = tuple(name for name in self.wanted if name not in files)
+        return Request(bucket, prefixes, tuple(keys_of(settings, map(Path, files))), self.since, self.until)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The services that a backfill uses, and a name that distinguishes them from others."""
+
+    where: str
+    s3: S3Client
+    sqs: SQSClient
+    queue: str
+    """Name or URL."""
+
+
+def backfill_locally(settings: Settings, options: Options) -> int:
+    """Backfill on the running stack, and return the exit code.
 
     Raises:
         StackError: no stack runs on the data folder.
     """
     endpoint_url = stack_lock.require_running(settings)
-    described = stack_template.load(settings.root / "template.yaml")
+    template = stack_template.load(settings.root / "template.yaml")
     s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
-    asked = request(settings, described.source_bucket, wanted, since, until)
-    where = f"local {bucket_epoch(s3, described.source_bucket)}"
-    return _run(settings, where, asked, described.queue_name, s3, sqs, rate_per_s, ask=False)
+    target = Target(f"local {bucket_epoch(s3, template.source_bucket)}", s3, sqs, template.queue_name)
+    return _backfill(settings, options, options.request(settings, template.source_bucket), target, ask=False)
 
 
-def on_aws(
-    settings: Settings, wanted: Sequence[str], since: datetime | None, until: datetime | None, rate_per_s: float,
-    bucket: str | None, queue: str | None, *, ask: bool,
-) -> int:  # fmt: skip
-    """Backfill in the account of the user's credentials; gives the exit code.
+def backfill_on_aws(settings: Settings, options: Options, bucket: str | None, queue: str | None, *, ask: bool) -> int:
+    """Backfill in the account of the user's credentials, and return the exit code.
 
     Raises:
         SettingsError: bucket or queue are not named.
         StackError: AWS refuses.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     if not bucket or not queue:
         raise SettingsError("--aws needs --bucket and --queue: the stack's outputs SourceBucketName and QueueUrl.")
-    asked = request(settings, bucket, wanted, since, until)
+    request = options.request(settings, bucket)
     try:
         number, s3, sqs = account.services()
         say(f"account {number}, bucket {bucket}, queue {queue}, at {s3.meta.endpoint_url} and {sqs.meta.endpoint_url}")
-        return _run(settings, f"account {number} {queue}", asked, queue, s3, sqs, rate_per_s, ask=ask)
+        return _backfill(settings, options, request, Target(f"account {number} {queue}", s3, sqs, queue), ask=ask)
     except (BotoCoreError, ClientError) as error:
         raise StackError(
-            f"AWS refused: {error}\nLook at the names, and at the credentials: aws sts get-caller-identity"
+            f"AWS refused: {error}\nCheck the names, and the credentials: aws sts get-caller-identity"
         ) from error
 
 
-def _run(
-    settings: Settings, where: str, asked: Request, queue: str, s3: S3Client, sqs: SQSClient, rate_per_s: float, *,
+def _backfill(settings: Settings, options: Options, request: Request, target: Target, *, ask: bool) -> int:
+    is_url = target.queue.startswith("http")
+    url = target.queue if is_url else target.sqs.get_queue_url(QueueName=target.queue)["QueueUrl"]
+    found = request.find(target.s3)
+    with closing(State(settings.state)) as state:
+        checkpoint = Checkpoint(state.backfills, target.where, request)
+        return _send_unsent(options, request, target, url, found, checkpoint, ask=ask)
+
+
+def _send_unsent(
+    options: Options, request: Request, target: Target, url: str, found: Sequence[Listed], checkpoint: Checkpoint, *,
     ask: bool,
 ) -> int:  # fmt: skip
-    stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    url = queue if queue.startswith("http") else sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    # The same request in another account, or after a restart of the emulator, is another one.
-    name = f"{where} {asked}"
-    found = asked.find(s3)
-    with closing(State(settings.state)) as state:
-        last_key = state.backfills.last_key(name)
-        left = [item for item in found if last_key is None or item.key > last_key]
-        return _send_left(state, name, url, asked, found, left, sqs, rate_per_s, stop, ask=ask)
-
-
-def _send_left(
-    state: State, name: str, url: str, asked: Request, found: Sequence[Listed], left: Sequence[Listed], sqs: SQSClient,
-    rate_per_s: float, stop: Stop, *, ask: bool,
-) -> int:  # fmt: skip
-    say(f"{len(found)} objects" + (f", of which {len(found) - len(left)} were sent before" if left != found else ""))
-    if ask and left and not _agreed(len(left)):
+    unsent = checkpoint.unsent(found)
+    earlier = len(found) - len(unsent)
+    say(f"{len(found)} objects" + (f", {earlier} of them sent before" if earlier else ""))
+    if ask and unsent and not _confirm(f"Send {len(unsent)} events to this queue on AWS?"):
         return 1
     try:
-        _send(sqs, url, asked.bucket, left, rate_per_s, lambda key: state.backfills.record(name, key), stop)
+        _send_with_progress_bar(target.sqs, url, request.bucket, unsent, options.rate_per_s, checkpoint)
     except StoppedError:
-        say("stopped; the same command goes on from here")
-        return 130
-    state.backfills.finish(name)
-    results.print(f"{len(left)} events sent. `runner status` shows what becomes of local ones.", markup=False)
+        say("stopped; run the same command again to resume")
+        return INTERRUPTED
+    checkpoint.finish()
+    if options.as_json:
+        print_json({"bucket": request.bucket, "objects": len(found), "sent_before": earlier, "sent": len(unsent)})
+    else:
+        results.print(f"{len(unsent)} events sent. `runner status` shows the outcome of local files.", markup=False)
     return 0
 
 
-def _agreed(count: int) -> bool:
-    import typer
+def _confirm(question: str) -> bool:
+    progress.print(f"{question} [y/N] ", markup=False, end="")
+    try:
+        return input().strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
-    return typer.confirm(f"Send {count} events to this queue on AWS?", err=True)
 
-
-def _send(
-    sqs: SQSClient,
-    url: str,
-    bucket: str,
-    left: Sequence[Listed],
-    rate_per_s: float,
-    record: Callable[[str], object],
-    stop: Stop,
+def _send_with_progress_bar(
+    sqs: SQSClient, url: str, bucket: str, items: Sequence[Listed], rate_per_s: float, checkpoint: Checkpoint
 ) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    with Bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=progress, transient=True) as bar:
-        task = bar.add_task("", total=len(left))
+    stop = stop_on_signals()
+    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=progress, transient=True) as bar:
+        task = bar.add_task("", total=len(items))
 
-        def sent(batch: Sequence[Listed]) -> None:
-            record(batch[-1].key)
+        def record(batch: Sequence[Listed]) -> None:
+            checkpoint.reach(batch[-1].key)
             bar.advance(task, len(batch))
 
-        send(sqs, url, bucket, left, rate_per_s, sent, stop.pause)
-
-
-_MOST_IN_ONE_CALL = 10
-
-
-@dataclass(frozen=True)
-class Request:
-    """Which objects: below prefixes or with exact keys, and when they came; one that is asked for twice counts once."""
-
-    bucket: str
-    prefixes: tuple[str, ...]
-    keys: tuple[str, ...]
-    since: datetime | None
-    until: datetime | None
-
-    def find(self, s3: S3Client) -> list[Listed]:
-        """The objects, in the order of their keys."""
-        found: dict[str, Listed] = {}
-        for prefix in (*self.prefixes, *self.keys):
-            for item in listed(s3, self.bucket, prefix, self.since, self.until):
-                if prefix in self.prefixes or item.key == prefix:
-                    found[item.key] = item
-        return [found[key] for key in sorted(found)]
-
-
-def send(
-    sqs: SQSClient, queue_url: str, bucket: str, items: Sequence[Listed], rate_per_s: float,
-    sent: Callable[[Sequence[Listed]], None], pause: Callable[[float], None],
-) -> None:  # fmt: skip
-    """Send events at a rate, in batches; `sent` is told each batch that the queue has.
-
-    Raises:
-        StackError: the queue did not take a message; those before are sent.
-    """
-    began, count = time.monotonic(), 0
-    for batch in _batches(items, min(_MOST_IN_ONE_CALL, math.ceil(rate_per_s))):
-        pause(max(0.0, began + count / rate_per_s - time.monotonic()))
-        entries: Any = [
-            {
-                "Id": str(n),
-                "MessageBody": json.dumps(object_created(bucket, item.key, item.etag, item.size, item.modified)),
-            }
-            for n, item in enumerate(batch)
-        ]
-        failed = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries).get("Failed", [])
-        if failed:
-            why = failed[0].get("Message") or failed[0]["Code"]
-            key = batch[int(failed[0]["Id"])].key
-            raise StackError(f"The queue did not take {key}: {why}. The same command again goes on from there.")
-        sent(batch)
-        count += len(batch)
-
-
-def _batches(items: Sequence[Listed], size: int) -> Iterator[Sequence[Listed]]:
-    for at in range(0, len(items), size):
-        yield items[at : at + size]
+        send(sqs, url, bucket, items, rate_per_s, record, stop.pause)

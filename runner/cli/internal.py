@@ -1,11 +1,11 @@
-"""The commands that only the stack itself and scripts/ call; `--help` does not show them."""
+"""Commands that only the stack and scripts/ call; `runner --help` does not list them."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,10 +14,10 @@ from runner.settings import Settings
 app = typer.Typer()
 
 ReadyFile = Annotated[
-    Optional[Path],  # noqa: UP045  Typer reads this at run time
-    typer.Option(help="Written when it is ready for files; may be /dev/fd/N, the writing end of a pipe."),
+    Path | None,
+    typer.Option(help="Written when the process is ready for files; may be /dev/fd/N, the write end of a pipe."),
 ]
-BecomeOwner = Annotated[bool, typer.Option("--become-owner", help="Go on as the user who owns the data folder.")]
+BecomeOwner = Annotated[bool, typer.Option("--become-owner", help="Switch to the user who owns the data folder.")]
 
 
 def _log_to_terminal() -> None:
@@ -27,7 +27,7 @@ def _log_to_terminal() -> None:
 
 @app.command(hidden=True)
 def provision(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
-    """The process that makes buckets and queues, again whenever they are lost."""
+    """Create buckets and queues, and create them again whenever they are lost."""
     from runner.services import entrypoints
 
     _log_to_terminal()
@@ -37,8 +37,8 @@ def provision(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -
 
 
 @app.command(hidden=True)
-def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="What compose.yaml gives /tmp.")]) -> None:
-    """The process that writes for the Lambda's container what template.yaml says, and ends."""
+def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="Size of /tmp in compose.yaml.")]) -> None:
+    """Write what the Lambda's container needs from template.yaml into a folder."""
     from runner.stack import docker_compose
     from runner.template import stack_template
 
@@ -47,7 +47,7 @@ def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="What 
 
 @app.command(hidden=True)
 def watch(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
-    """The watcher's process."""
+    """Watch the inbox, and upload complete files."""
     from runner.services import entrypoints
 
     _log_to_terminal()
@@ -61,9 +61,9 @@ def poll(
     lambda_url: Annotated[list[str], typer.Option()],
     become_owner: BecomeOwner = False,
     ready_file: ReadyFile = None,
-    announce: Annotated[str, typer.Option(help="Keep other stacks off the data folder, and note this endpoint.")] = "",
+    announce: Annotated[str, typer.Option(help="Lock the data folder, and publish this endpoint in it.")] = "",
 ) -> None:
-    """The poller's process."""
+    """Read the queue, and invoke the Lambda emulators."""
     from runner.services import entrypoints
 
     _log_to_terminal()
@@ -73,14 +73,15 @@ def poll(
 
 
 @app.command(
+    "sam",
     hidden=True,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
-def sam(context: typer.Context) -> None:
-    """What scripts/sam does for `build` and `local`."""
-    from runner.cli.deploy import sam as tool
+def run_sam(context: typer.Context) -> None:
+    """Run SAM CLI for scripts/sam: `build`, `local` and `deploy`."""
+    from runner.cli.deploy import sam
 
-    tool.run(Settings.from_env(), context.args)
+    sam.run(Settings.from_env(), context.args)
 
 
 Environment = Annotated[str, typer.Argument(help="An environment of samconfig.toml.")]
@@ -95,27 +96,31 @@ def deploy(
 ) -> None:
     """Validate, build and deploy to AWS, with an environment of samconfig.toml. Other options go to `sam deploy`.
 
-    `scripts/deploy dev` for the environment dev; `scripts/deploy prod --no-confirm-changeset` asks nothing.
+    Example: `scripts/deploy dev`
+
+    Example: `scripts/deploy prod --no-confirm-changeset` does not ask for confirmation.
     """
     from runner.cli.deploy import stacks
 
-    sys.exit(stacks.deploy(Settings.from_env(), environment, config_file, context.args))
+    raise typer.Exit(stacks.deploy(Settings.from_env(), environment, config_file, context.args))
 
 
 @app.command(hidden=True)
 def undeploy(
     environment: Environment = "default",
     data: Annotated[
-        Optional[bool],  # noqa: UP045
-        typer.Option("--delete-data/--keep-data", help="[default: asks]", show_default=False),
+        bool | None, typer.Option("--delete-data/--keep-data", help="[default: asks]", show_default=False)
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask for no confirmation.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     config_file: ConfigFile = Path("samconfig.toml"),
 ) -> None:
-    """Take the stack of an environment down; shows what is in its buckets and asks whether to keep or to delete it.
+    """Delete the stack of an environment. It shows what is in its buckets, and asks whether to keep or to delete it.
 
-    `scripts/undeploy dev` asks everything; `scripts/undeploy dev --delete-data --yes` asks nothing, and all is gone.
+    Example: `scripts/undeploy dev`
+
+    Example: `scripts/undeploy dev --delete-data --yes` asks nothing and deletes everything.
     """
     from runner.cli.deploy import stacks
 
-    sys.exit(stacks.undeploy(Settings.from_env(), environment, config_file, delete_data=data, sure=yes))
+    settings = Settings.from_env()
+    raise typer.Exit(stacks.undeploy(settings, environment, config_file, delete_data=data, confirmed=yes))

@@ -1,45 +1,62 @@
-"""What several commands of the command line have in common."""
+"""Options that several commands share, and the settings that they lead to."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from runner.settings import Settings
 
 Data = Annotated[
-    Optional[Path],  # noqa: UP045  Typer reads this at run time
-    typer.Option("--data", help="Folder that holds inbox/, outputs/ and state/. [default: data]", show_default=False),
+    Path | None,
+    typer.Option("--data", help="Folder with inbox/, outputs/ and state/. [default: data]", show_default=False),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(min=1, help="Lambda emulators in parallel. [default: one per core]", show_default=False),
+]
 
 
 def chosen(data: Path | None = None, concurrency: int | None = None) -> Settings:
-    """The settings of the environment, changed by what the command line says."""
+    """Return the settings of the environment, overridden by the options that were given."""
     settings = Settings.from_env()
     if data:
         settings = replace(settings, data=data.absolute())
     return replace(settings, concurrency=concurrency) if concurrency else settings
 
 
+def _require_regular(files: list[Path]) -> list[Path]:
+    for path in files:
+        if not path.is_file():
+            raise typer.BadParameter(f"{path} is not a regular file. Write its contents to one first.")
+    return files
+
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="Raw instrument files.", exists=True, dir_okay=False, readable=True, callback=_require_regular),
+]
+
+
 def utc(text: str) -> datetime:
-    """A time as people write it, 2020-12-01 or 2020-12-01T06:00, in UTC unless it says otherwise.
+    """Parse a time such as 2020-12-01 or 2020-12-01T06:00; without an offset it is in UTC.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: it is not a time.
     """
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time. Write 2020-12-01 or 2020-12-01T06:00, in UTC.") from None
+        raise typer.BadParameter(f"{text!r} is not a time. Write 2020-12-01 or 2020-12-01T06:00, in UTC.") from None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 Time = Annotated[
-    Optional[datetime],  # noqa: UP045  Typer reads this at run time
+    datetime | None,
     typer.Option(parser=utc, metavar="TIME", show_default=False, help="2020-12-01 or 2020-12-01T06:00, in UTC."),
 ]

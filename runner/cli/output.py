@@ -1,10 +1,13 @@
-"""Where text for people goes: results to standard output, what happens meanwhile to standard error."""
+"""Text for people: results go to standard output, progress and errors to standard error."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -14,7 +17,7 @@ from runner.state.runs import Run
 if TYPE_CHECKING:
     from rich.table import Table
 
-# Into a file or a pipe tables are written wide, so that no name is broken.
+# Tables in a file or a pipe are wide, so that no name is broken.
 _WIDTH = None if sys.stdout.isatty() else 200
 
 results = Console(highlight=False, soft_wrap=True, width=_WIDTH)
@@ -22,11 +25,23 @@ progress = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """A line about what happens, as it is."""
+    """Print a line of progress, without markup."""
     progress.print(text, markup=False)
 
 
-# Outcomes of runs, and what a file can be before it has one.
+def print_json(value: Any) -> None:
+    """Print a result as indented JSON."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def only_json(as_json: bool) -> Iterator[None]:
+    """With --json, send what user code prints during the body to standard error."""
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        yield
+
+
+# The outcomes of runs, and the states of a file that has none yet.
 MARKS = {
     "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
     "in progress": "…", "uploaded": "…", "retried": "…", "unaccounted": "✗",
@@ -40,7 +55,7 @@ COLOURS = {
 
 
 def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Table:
-    """A table of files, their outcome and what there is to say about it."""
+    """Return a table of files, each with its outcome and a text."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -54,10 +69,22 @@ def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Tab
 
 
 def text_of(run: Run) -> str:
-    """What there is to say about a run, in one line."""
+    """Return what a run made or why it did not succeed, in one line."""
     if run.outcome in ("forgotten", "retried"):
         return run.record["reason"] or ""
     if run.outcome == "succeeded":
         return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
     tries = f" (tried {run.attempt} times)" if run.attempt > 1 else ""
     return why(run.record) + tries
+
+
+def short_path(path: Path) -> str:
+    """Return a path relative to the current folder if it is below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def list_outputs(folder: Path, runs: Iterable[Run]) -> None:
+    """Print the paths of all outputs of runs in the outputs folder."""
+    for run in runs:
+        for output in run.record["outputs"]:
+            results.print(f"  {short_path(folder / output['key'])}", markup=False)

@@ -1,18 +1,24 @@
-"""Sends files into the source bucket without the inbox, or messages to the queue, and waits for their end."""
+"""Send files to the source bucket without the inbox, or messages to the queue, and wait for their runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.aws import clients
 from runner.aws.s3 import sha256_of, upload
+from runner.cli.interrupt import interruptible
+from runner.cli.output import list_outputs, print_json, results, table, text_of
 from runner.errors import StackError
+from runner.messages import run_summary
 from runner.messages.run_record import FINAL
 from runner.services.progress import WAITING_S, Ticker, TransferProgress
+from runner.settings import Settings
 from runner.stack.supervisor import Stop
+from runner.state import stack_lock
 from runner.state.database import State
 from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
@@ -23,9 +29,10 @@ if TYPE_CHECKING:
 
 
 def default_key(path: Path, folders: Sequence[Path], pipelines: Sequence[str]) -> str:
-    """The key that a file would have in the inbox: its path below a known folder, or from a pipeline's name on.
+    """Return the key that a file would have in the inbox: its path below a known folder, or from a pipeline's name on.
 
-    `…/a2e_buoy_ingest/morro/buoy.z06.zip` gives `a2e_buoy_ingest/morro/buoy.z06.zip`; any other file gives its name.
+    `…/a2e_buoy_ingest/morro/buoy.z06.zip` becomes `a2e_buoy_ingest/morro/buoy.z06.zip`. For any other file it is the
+    file's name.
     """
     path = path.absolute()
     for folder in folders:
@@ -37,66 +44,94 @@ def default_key(path: Path, folders: Sequence[Path], pipelines: Sequence[str]) -
     return path.name
 
 
+def keys_of(settings: Settings, files: Iterable[Path]) -> list[str]:
+    """Return the default key of each file."""
+    from runner.function import routing
+
+    pipelines = sorted({route.pipeline for route in routing.load(settings.root).routes})
+    folders = [settings.inbox, settings.root / "data" / "samples"]
+    return [default_key(path, folders, pipelines) for path in files]
+
+
 def submit(
     s3: S3Client,
     template: StackTemplate,
     state: State,
     files: Mapping[str, Path],
     stop: Stop,
-    tell: Callable[[str], object],
+    report: Callable[[str], object],
 ) -> dict[str, Run]:
-    """Upload files under the given keys and wait until each has come to an end.
+    """Upload files under the given keys, wait until each is complete, and return the final run of each key.
 
     Args:
-        tell: how far it is, when it takes long.
-        stop: looked at while waiting.
+        report: called with a line of progress if it takes long.
+        stop: checked while waiting.
 
     Raises:
         StackError: nothing happened for longer than the Lambda and its retries may take.
-        StoppedError: somebody asked to end.
+        StoppedError: a signal arrived.
     """
     patience_s = _patience_s(template)
     after_id = state.runs.last_id()
     etags = {}
     for key, path in files.items():
-        on_bytes = TransferProgress(lambda text, key=key: tell(f"↑ {key}: {text}"), path.stat().st_size).add  # type: ignore[misc]
+        on_bytes = TransferProgress(lambda text, key=key: report(f"↑ {key}: {text}"), path.stat().st_size).add  # type: ignore[misc]
         with clients.answering():
             etags[key] = upload(s3, template.source_bucket, key, path, sha256_of(path), on_bytes)
-    ticker = Ticker(tell, WAITING_S)
-    ended: dict[str, Run] = {}
+    ticker = Ticker(report, WAITING_S)
+    final: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s
-    while len(ended) < len(files):
+    while len(final) < len(files):
         for run in state.runs.after(after_id):
             after_id, deadline = run.id, time.monotonic() + patience_s
             if run.outcome in FINAL:
-                ended |= {i["key"]: run for i in run.record["inputs"] if etags.get(i["key"]) == i["etag"]}
+                final |= {i["key"]: run for i in run.record["inputs"] if etags.get(i["key"]) == i["etag"]}
         if time.monotonic() > deadline:
-            missing = ", ".join(key for key in files if key not in ended)
-            raise StackError(f"Nothing happened for {patience_s:.0f} s; still waiting for: {missing}. Is the stack up?")
-        ticker.tick(f"… {len(ended)} of {len(files)} files are through")
+            missing = ", ".join(key for key in files if key not in final)
+            raise StackError(f"Nothing happened for {patience_s:.0f} s. Unfinished: {missing}. Is the stack running?")
+        ticker.tick(f"… {len(final)} of {len(files)} files are complete")
         stop.pause(0.02)
-    return {key: ended[key] for key in files}
+    return {key: final[key] for key in files}
 
 
 def submit_message(sqs: SQSClient, template: StackTemplate, state: State, body: str, stop: Stop) -> list[Run]:
-    """Send a message to the queue and wait until the runs that it leads to have come to an end.
+    """Send a message to the queue, wait until its runs are complete, and return them.
 
     Raises:
         StackError: nothing happened for longer than the Lambda and its retries may take.
-        StoppedError: somebody asked to end.
+        StoppedError: a signal arrived.
     """
     with clients.answering("The queue does"):
         url = sqs.get_queue_url(QueueName=template.queue_name)["QueueUrl"]
         message_id = sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]
-    ended: list[Run] = []
+    final: list[Run] = []
     known, deadline = 0, time.monotonic() + _patience_s(template)
-    while not ended or len(ended) > known:  # the poller writes the runs of one message one after the other
-        known = len(ended)
+    while not final or len(final) > known:  # the poller records the runs of one message one by one
+        known = len(final)
         if time.monotonic() > deadline:
-            raise StackError(f"Message {message_id} led to no run in {_patience_s(template):.0f} s. Is the stack up?")
+            raise StackError(
+                f"Message {message_id} caused no run within {_patience_s(template):.0f} s. Is the stack running?"
+            )
         stop.pause(0.05)
-        ended = [run for run in state.runs.of_message(message_id) if run.outcome in FINAL]
-    return ended
+        final = [run for run in state.runs.of_message(message_id) if run.outcome in FINAL]
+    return final
+
+
+def run_message(settings: Settings, template: StackTemplate, body: str, *, as_json: bool) -> int:
+    """Send a message to the running stack's queue, print its runs and return the exit code.
+
+    Raises:
+        StackError: no stack runs on the data folder, or it does not answer.
+    """
+    endpoint_url = stack_lock.require_running(settings)
+    with interruptible() as stop, closing(State(settings.state)) as state:
+        runs = submit_message(clients.local_sqs(endpoint_url), template, state, body, stop)
+    if as_json:
+        print_json([run.record for run in runs])
+    else:
+        results.print(table((run_summary.title(run.record), run.outcome, text_of(run)) for run in runs))
+        list_outputs(settings.outputs, runs)
+    return 0 if all(run.outcome == "succeeded" for run in runs) else 1
 
 
 def _patience_s(template: StackTemplate) -> float:

@@ -74,14 +74,14 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Path]]:
     """`ingest(*files)`: run the pipeline on the file system only, like `runner ingest`; return the files it wrote."""
-    from runner.cli import ingest as local
+    from runner.cli.local_runs import run_pipelines
 
     settings = replace(Settings.from_env({}), data=tmp_path)
     monkeypatch.setenv("TSDAT_STORAGE_ROOT", str(settings.outputs))
     monkeypatch.chdir(settings.root)
 
     def run(*files: str | Path) -> list[Path]:
-        if local.ingest(settings, [Path(file) for file in files], clump=False, multidispatch=False):
+        if run_pipelines(settings, [Path(file) for file in files], clump=False, multidispatch=False):
             pytest.fail(f"a pipeline failed on {', '.join(map(str, files))}; the output above has its traceback")
         return sorted(path for path in settings.outputs.rglob("*") if path.is_file())
 

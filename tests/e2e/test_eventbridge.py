@@ -50,13 +50,13 @@ def test_whoever_was_told_is_told_on(embedded_stack: Supervised, bucket: str):
     before = s3.get_bucket_notification_configuration(Bucket=bucket)
     assert {name: before[name] for name in OTHERS} == OTHERS
     first = notify(embedded_stack.endpoint_url, bucket)
-    told = f"{bucket} now sends its events to EventBridge; its 4 other notifications are as they were"
+    told = f"{bucket} now sends its events to EventBridge; its 4 other notifications did not change"
     assert (first.returncode, first.stderr.strip()) == (0, told)
     after = s3.get_bucket_notification_configuration(Bucket=bucket)
     assert after.pop("EventBridgeConfiguration") == {}
     assert {name: after[name] for name in OTHERS} == OTHERS
     second = notify(embedded_stack.endpoint_url, bucket)
-    assert second.stderr.strip() == f"{bucket} sends its events to EventBridge already; nothing was changed"
+    assert second.stderr.strip() == f"{bucket} already sends its events to EventBridge; nothing was changed"
     s3.put_object(Bucket=bucket, Key="still/told.csv", Body=b"1")
     url = sqs.get_queue_url(QueueName="others")["QueueUrl"]
     (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
@@ -68,6 +68,7 @@ def test_a_bucket_that_is_not_there_is_named(embedded_stack: Supervised):
     assert done.returncode == 2
     assert done.stderr.strip() == (
         "error: Notifications of bucket 'nobodys-bucket' cannot be changed: An error occurred (NoSuchBucket) when "
-        "calling the GetBucketNotificationConfiguration operation: The specified bucket does not exist. It takes the "
-        "rights s3:GetBucketNotification and s3:PutBucketNotification; AWS_PROFILE and AWS_REGION say as who and where."
+        "calling the GetBucketNotificationConfiguration operation: The specified bucket does not exist. This needs "
+        "the permissions s3:GetBucketNotification and s3:PutBucketNotification; AWS_PROFILE and AWS_REGION select "
+        "account and region."
     )

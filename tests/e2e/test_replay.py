@@ -54,7 +54,7 @@ def test_a_saved_event_is_what_the_handler_takes(stack: Supervised, number: int,
     assert json.loads(record["body"])["Records"][0]["s3"]["object"]["key"] == KEY
     again = runner("events", "save", str(number), path, "--data", stack.data)
     assert (again.returncode, again.stderr) == (
-        2, f"error: {path} is there already. Remove it, or choose another name.\n"
+        2, f"error: {path} already exists. Remove it, or choose another name.\n"
     )  # fmt: skip
 
 

@@ -69,7 +69,9 @@ def files(account: Account) -> int:
 def test_nothing_goes_without_a_yes_and_then_all(account: Account, stack: str):
     refused = undeploy(account)
     assert refused.returncode == 2
-    assert "Nobody is there to be asked. Say --keep-data or --delete-data, and --yes." in refused.stderr
+    assert (
+        "There is no terminal to ask for confirmation. Add --keep-data or --delete-data, and --yes." in refused.stderr
+    )
     neither = at_a_terminal(account, {"The data in these buckets": "maybe"})
     assert neither.code == 2
     assert "'maybe' is neither keep nor delete. Nothing was changed." in neither.text
@@ -96,4 +98,4 @@ def test_data_that_had_to_be_kept_and_went_is_told(account: Account):
     source = account.outputs(stack)["SourceBucketName"]
     done = undeploy(account, "--keep-data", "--yes", environment="default")
     assert done.returncode == 2
-    assert f"{source} went with the stack, though DeletionPolicy in template.yaml is Retain." in done.stderr
+    assert f"{source} was deleted with the stack, although DeletionPolicy in template.yaml is Retain." in done.stderr

@@ -1,4 +1,4 @@
-"""Clients of the AWS account of the user, without the guard: only for commands that were told to go to AWS."""
+"""Clients of the user's AWS account, without the guard: only for commands that the user directs to AWS."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 def services() -> tuple[str, S3Client, SQSClient]:
-    """Account number, S3 and SQS by the user's own credentials: only for a command that was told to go to AWS.
+    """Return the account number, and clients of S3 and SQS with the user's own credentials.
 
     Raises:
-        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: there are none, or AWS refuses them.
+        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: there are no credentials, or AWS refuses
+            them.
     """
     import boto3
 
@@ -24,7 +25,7 @@ def services() -> tuple[str, S3Client, SQSClient]:
 
 
 def client(service: str, region: str) -> Any:
-    """A service of the AWS account that the environment names, for what a person asks for there."""
+    """Return a client of a service in the AWS account that the environment names."""
     import boto3
 
     made: Any = boto3.client(service, region_name=region, config=clients.config())  # type: ignore[call-overload]

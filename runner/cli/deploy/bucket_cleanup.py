@@ -1,4 +1,4 @@
-"""What is in a bucket, its older versions included, and taking all of it out: for somebody who gives a stack up."""
+"""Count and delete the contents of a bucket, including older versions, for `scripts/undeploy`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_AT_ONCE = 1000  # S3 deletes no more with one call
 
 @dataclass(frozen=True)
 class Content:
-    """How much is in a bucket; sizes in bytes. `older` are versions that a newer one or a deletion has replaced."""
+    """The contents of a bucket; sizes in bytes. `older` counts versions that a newer one or a deletion replaced."""
 
     files: int = 0
     size: int = 0
@@ -26,7 +26,7 @@ class Content:
     older_size: int = 0
 
     def __str__(self) -> str:
-        """For people: '48 files, 10.2 MB; 3 older versions, 0.4 MB'."""
+        """Return a text such as '48 files, 10.2 MB; 3 older versions, 0.4 MB'."""
         text = f"{self.files} {'file' if self.files == 1 else 'files'}, {self.size / 1e6:.1f} MB"
         if self.older:
             text += (
@@ -36,10 +36,10 @@ class Content:
 
 
 def exists(s3: S3Client, bucket: str) -> bool:
-    """Whether there is such a bucket.
+    """Whether a bucket exists.
 
     Raises:
-        ClientError: it may not be looked at.
+        ClientError: access is denied.
     """
     try:
         s3.head_bucket(Bucket=bucket)
@@ -63,12 +63,12 @@ def content(s3: S3Client, bucket: str) -> Content:
 
 
 def empty(s3: S3Client, bucket: str, at_once: int = _MOST_AT_ONCE) -> int:
-    """Delete every version and every mark of a deletion; gives their number.
+    """Delete all versions and delete markers, and return their number.
 
     Raises:
-        AwsError: S3 keeps one of them; the text says which and why.
+        AwsError: S3 cannot delete one of them; the text says which and why.
     """
-    gone = 0
+    deleted = 0
     for page in _pages(s3, bucket, at_once):
         found = [
             {"Key": entry["Key"], "VersionId": entry["VersionId"]}
@@ -80,11 +80,11 @@ def empty(s3: S3Client, bucket: str, at_once: int = _MOST_AT_ONCE) -> int:
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})  # type: ignore[typeddict-item]
         for error in answer.get("Errors", []):
             raise AwsError(
-                f"{bucket}/{error['Key']} cannot be deleted: {error['Message']} {gone} versions are gone, the rest is "
-                "there. Mend that and run the same command again."
+                f"{bucket}/{error['Key']} cannot be deleted: {error['Message']} {deleted} versions are deleted, the "
+                "others remain. Fix that and run the same command again."
             )
-        gone += len(found)
-    return gone
+        deleted += len(found)
+    return deleted
 
 
 def _pages(s3: S3Client, bucket: str, at_once: int = _MOST_AT_ONCE) -> Iterator[Any]:

@@ -1,17 +1,18 @@
-"""Has an existing bucket send its events to EventBridge too, for `Trigger: existing-bucket`; docs/triggers.md.
+"""`runner notify-eventbridge`: switch on EventBridge for an existing bucket, for `Trigger: existing-bucket`.
 
-CloudFormation cannot change a bucket that it did not make. S3's own call replaces all of a bucket's notifications, so
-what is there is read first and written back with it ("Enabling Amazon EventBridge", Amazon S3 User Guide).
+CloudFormation cannot change a bucket that it did not create. S3's own call replaces all notifications of a bucket, so
+the command reads them first and writes them back ("Enabling Amazon EventBridge", Amazon S3 User Guide).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+import typer
 
 from runner.aws import clients
-from runner.cli.output import say
+from runner.cli.options import AsJson
+from runner.cli.output import print_json, say
 from runner.errors import AwsError
 
 if TYPE_CHECKING:
@@ -20,27 +21,46 @@ if TYPE_CHECKING:
 _SWITCH = "EventBridgeConfiguration"
 
 
-def notify(bucket: str) -> None:
-    """Switch it on for a bucket of the AWS account that the environment names, and say what was kept.
+def notify_eventbridge(
+    bucket: Annotated[str, typer.Argument(help="An existing bucket in your AWS account.")],
+    as_json: AsJson = False,
+) -> None:
+    """Switch on EventBridge for an existing bucket.
+
+    The bucket keeps its other notifications. Run this once per bucket, before `sam deploy` with the trigger
+    existing-bucket: docs/triggers.md. `AWS_PROFILE` selects the account.
+
+    Example: `runner notify-eventbridge my-instruments`
+    """
+    kept = switch_on_in_account(bucket)
+    if as_json:
+        print_json({"bucket": bucket, "changed": kept is not None, "kept_notifications": kept})
+    elif kept is None:
+        say(f"{bucket} already sends its events to EventBridge; nothing was changed")
+    else:
+        say(f"{bucket} now sends its events to EventBridge; its {kept} other notifications did not change")
+
+
+def switch_on_in_account(bucket: str) -> int | None:
+    """Do what `switch_on` does, for a bucket of the AWS account that the environment names.
 
     Raises:
-        AwsError: the bucket is not there, or may not be changed.
+        AwsError: the bucket does not exist, or may not be changed.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
-        kept = switch_on(clients.s3(), bucket)
+        return switch_on(clients.s3(), bucket)
     except (ClientError, BotoCoreError) as error:
         raise AwsError(
-            f"Notifications of bucket {bucket!r} cannot be changed: {error}. It takes the rights "
-            "s3:GetBucketNotification and s3:PutBucketNotification; AWS_PROFILE and AWS_REGION say as who and where."
+            f"Notifications of bucket {bucket!r} cannot be changed: {error}. This needs the permissions "
+            "s3:GetBucketNotification and s3:PutBucketNotification; AWS_PROFILE and AWS_REGION select account and "
+            "region."
         ) from error
-    if kept is None:
-        say(f"{bucket} sends its events to EventBridge already; nothing was changed")
-    else:
-        say(f"{bucket} now sends its events to EventBridge; its {kept} other notifications are as they were")
 
 
 def switch_on(s3: S3Client, bucket: str) -> int | None:
-    """Add EventBridge to a bucket's notifications; gives the number of the others, or None if it was there."""
+    """Add EventBridge to a bucket's notifications, and return the number of the others, or None if it was there."""
     found: dict[str, Any] = dict(s3.get_bucket_notification_configuration(Bucket=bucket))
     del found["ResponseMetadata"]
     if _SWITCH in found:
@@ -48,7 +68,7 @@ def switch_on(s3: S3Client, bucket: str) -> int | None:
     s3.put_bucket_notification_configuration(
         Bucket=bucket,
         NotificationConfiguration={**found, _SWITCH: {}},  # type: ignore[typeddict-item]
-        # The others were valid once. S3 would refuse everything if one of them leads to what is gone by now.
+        # The others were valid once. S3 would refuse everything if one of their destinations no longer exists.
         SkipDestinationValidation=True,
     )
     return sum(len(entries) for entries in found.values())

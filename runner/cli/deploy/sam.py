@@ -1,6 +1,6 @@
-"""SAM CLI told of this machine: `sam build` with what .env says, `sam local` against the local S3 and no other.
+"""`scripts/sam`: `sam build` with the build arguments of .env, and `sam local` with the local S3.
 
-And it deploys only what was built on AWS's base, which the stand-ins of scripts/offline-images are not.
+It refuses to deploy an image that was built on a stand-in of scripts/offline-images instead of AWS's base image.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _RUNS_THE_FUNCTION = (["local", "invoke"], ["local", "start-lambda"])
 
 
 def run(settings: Settings, arguments: Sequence[str]) -> None:
-    """Become `sam` with these arguments; does not come back.
+    """Replace this process by `sam` with these arguments.
 
     Raises:
-        RunnerError: nothing was built, or no stack with Docker runs that the function could use.
+        RunnerError: nothing was built, or no stack with Docker is running.
     """
-    added, environment = _told(settings, arguments)
-    place = 1 if arguments[0] == "build" else 2
-    command = [str(_SAM), *arguments[:place], *added, *arguments[place:]]
+    added, environment = _additions(settings, arguments)
+    verb = 1 if arguments[0] == "build" else 2  # words
+    command = [str(_SAM), *arguments[:verb], *added, *arguments[verb:]]
     os.execve(_SAM, command, {**os.environ, **environment})  # noqa: S606
 
 
-def _told(settings: Settings, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """More options for SAM, and more environment."""
+def _additions(settings: Settings, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return options and environment variables to add for SAM."""
     own = settings.root / ".aws-sam/tsdat-local"  # `sam build` clears only its own folder beside it
     own.mkdir(parents=True, exist_ok=True)
     if {"-h", "--help"} & set(arguments):
@@ -51,78 +51,77 @@ def _told(settings: Settings, arguments: Sequence[str]) -> tuple[list[str], dict
 
 
 def _for_build(root: Path, own: Path) -> tuple[list[str], dict[str, str]]:
-    said = variables(root)
-    ca = said.get("BUILD_CA_BUNDLE") or os.devnull
+    known = variables(root)
+    ca = known.get("BUILD_CA_BUNDLE") or os.devnull
     (own / "ca.pem").write_bytes(Path(ca).read_bytes())
-    tree = told_what_to_build_with(cfn_yaml.load(root / "template.yaml"), said, ca=".aws-sam/tsdat-local/ca.pem")
-    described = _written(own / "template.json", tree)
-    # SAM looks for its settings beside the template, and would find none there.
-    added = ["--use-buildkit", "--template-file", described, "--base-dir", str(root), "--config-file", _config(root)]
-    return added, {name: said[name] for name in _BUILD_ARGUMENTS if name in said}
+    tree = with_build_arguments(cfn_yaml.load(root / "template.yaml"), known, ca=".aws-sam/tsdat-local/ca.pem")
+    template = _written(own / "template.json", tree)
+    # By default SAM looks for samconfig.toml beside the template, where there is none.
+    added = ["--use-buildkit", "--template-file", template, "--base-dir", str(root), "--config-file", _config(root)]
+    return added, {name: known[name] for name in _BUILD_ARGUMENTS if name in known}
 
 
-def told_what_to_build_with(tree: dict[str, Any], said: Mapping[str, str], *, ca: str) -> dict[str, Any]:
-    """The template for `sam build`: the same, with build arguments, a private CA and a tag of the checkout's own.
+def with_build_arguments(tree: dict[str, Any], known: Mapping[str, str], *, ca: str) -> dict[str, Any]:
+    """Return the template for `sam build`, with build arguments, a private CA and the image tag of this checkout.
 
-    It names the arguments only. buildx takes their values from the environment, so that none of them gets to AWS.
+    It names the arguments only. buildx reads their values from the environment, so none of them reaches AWS.
     """
     metadata = _function(tree).setdefault("Metadata", {})
     metadata["DockerBuildExtraParams"] = ["--secret", f"id=ca,src={ca}"]
     for name in _BUILD_ARGUMENTS:
-        if said.get(name):
+        if known.get(name):
             metadata["DockerBuildExtraParams"] += ["--build-arg", name]
-    if said.get("IMAGE_TAG"):
-        metadata["DockerImage"] = f"pipelinefunction-{said['IMAGE_TAG']}"
+    if known.get("IMAGE_TAG"):
+        metadata["DockerImage"] = f"pipelinefunction-{known['IMAGE_TAG']}"
     return tree
 
 
 def variables(root: Path) -> dict[str, str]:
-    """What .env and the shell say; the shell counts more."""
+    """Return the variables of .env, overridden by those of the shell."""
     env_file = root / ".env"
     return {**dotenv(env_file.read_text() if env_file.exists() else ""), **os.environ}
 
 
-def refuse_stand_ins(said: Mapping[str, str]) -> None:
-    """Keep what was not built on AWS's base off AWS; a rehearsal on this machine may have it.
+def refuse_stand_ins(known: Mapping[str, str]) -> None:
+    """Refuse to deploy an image with a stand-in base to AWS; a rehearsal on this machine may use one.
 
     Raises:
-        StackError: .env or the shell names a stand-in.
+        StackError: LAMBDA_BASE in .env or in the shell is a stand-in.
     """
-    base = said.get("LAMBDA_BASE", "")
-    if not base.startswith(_STAND_INS) or clients.is_local(said.get("AWS_ENDPOINT_URL")):
+    base = known.get("LAMBDA_BASE", "")
+    if not base.startswith(_STAND_INS) or clients.is_local(known.get("AWS_ENDPOINT_URL")):
         return
     raise StackError(
-        f"LAMBDA_BASE={base} is a stand-in that was made for this machine, without Amazon Linux. Deploy only what is "
-        "built on AWS's base: delete the line from .env (or unset the variable), and try again where a registry can be "
-        "reached."
+        f"LAMBDA_BASE={base} is a stand-in that was built on this machine, without Amazon Linux. Deploy only images on "
+        "AWS's base: delete the line from .env (or unset the variable), and try again where you can reach a registry."
     )
 
 
 def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]]:
     built = settings.root / ".aws-sam/build/template.yaml"
     if not built.exists():
-        raise StackError(f"{built} is not there: nothing is built yet. Run `scripts/sam build` first.")
+        raise StackError(f"{built} does not exist: nothing is built yet. Run `scripts/sam build` first.")
     local = clients.local_environment("http://localstack:4566")
     network = network_of(stack_lock.running_at(settings))
-    described = _written(own / "local.json", told_where_s3_is(cfn_yaml.load(built), local))
-    # For SAM a variable of the shell counts more than the template's, and HOME is such a one.
+    template = _written(own / "local.json", with_local_s3(cfn_yaml.load(built), local))
+    # A variable of the shell, such as HOME, overrides the template's in SAM.
     own_variables = stack_template.load(settings.root / "template.yaml").environment
     overrides = _written(own / "environment.json", {"Parameters": {**own_variables, **local}})
-    added = ["--template", described, "--docker-network", network, "--env-vars", overrides]
+    added = ["--template", template, "--docker-network", network, "--env-vars", overrides]
     return [*added, "--config-file", _config(settings.root)], local
 
 
-def told_where_s3_is(tree: dict[str, Any], local: Mapping[str, str]) -> dict[str, Any]:
-    """The template for `sam local`: SAM gives the function only variables that its template names."""
+def with_local_s3(tree: dict[str, Any], local: Mapping[str, str]) -> dict[str, Any]:
+    """Return the template for `sam local`. SAM passes the function only variables that the template names."""
     _function(tree)["Properties"]["Environment"]["Variables"].update(local)
     return tree
 
 
 def network_of(endpoint_url: str | None) -> str:
-    """The Docker network in which the running stack's S3 is.
+    """Return the Docker network of the running stack's S3.
 
     Raises:
-        StackError: no stack runs, or one without Docker, which listens on this machine's loopback only.
+        StackError: no stack runs, or it runs without Docker and listens on 127.0.0.1 only.
     """
     port = urlsplit(endpoint_url or "").port
     if port:
@@ -135,7 +134,7 @@ def network_of(endpoint_url: str | None) -> str:
 
 
 def dotenv(text: str) -> dict[str, str]:
-    """The variables in a .env file, as compose reads plain ones."""
+    """Return the variables of a .env file, parsed as compose parses plain lines."""
     pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
 
@@ -145,7 +144,7 @@ def _function(tree: dict[str, Any]) -> dict[str, Any]:
         if resource.get("Type") == "AWS::Serverless::Function" and resource["Properties"].get("PackageType") == "Image":
             found: dict[str, Any] = resource
             return found
-    raise TemplateError("template.yaml has no function of PackageType Image, so there is nothing to build or to run.")
+    raise TemplateError("template.yaml has no function of PackageType Image, so there is nothing to build or run.")
 
 
 def _written(path: Path, content: Mapping[str, Any]) -> str:

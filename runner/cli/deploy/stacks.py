@@ -1,4 +1,4 @@
-"""Brings the stack to AWS and takes it down again, with SAM CLI and the environments of samconfig.toml."""
+"""`scripts/deploy` and `scripts/undeploy`: with SAM CLI and the environments of samconfig.toml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.cli.deploy import account, bucket_cleanup, sam
 from runner.cli.output import say
-from runner.errors import AwsError, SettingsError, StoppedError
+from runner.errors import AwsError, SettingsError
 from runner.settings import CHECKOUT, Settings
 
 _SAM = CHECKOUT / "scripts/sam"
@@ -23,14 +23,14 @@ _SAM = CHECKOUT / "scripts/sam"
 
 @dataclass(frozen=True)
 class Target:
-    """A stack's name and region, as one environment of samconfig.toml has them."""
+    """Name and region of a stack, from one environment of samconfig.toml."""
 
     stack: str
     region: str
 
 
 def target(samconfig: Mapping[str, Any], environment: str) -> Target:
-    """The stack that an environment names.
+    """Return the stack that an environment names.
 
     Raises:
         SettingsError: there is no such environment, or it names no stack.
@@ -50,60 +50,67 @@ def target(samconfig: Mapping[str, Any], environment: str) -> Target:
 
 
 def deploy(settings: Settings, environment: str, samconfig: Path, options: Sequence[str]) -> int:
-    """Validate, build and deploy; gives the exit code of the step that failed, or 0.
+    """Validate, build and deploy, and return the exit code of the step that failed, or 0.
 
     Raises:
-        RunnerError: what would be built is not for AWS, or there is no such environment.
+        RunnerError: the image would be built on a stand-in, or there is no such environment.
     """
     sam.refuse_stand_ins(sam.variables(settings.root))
     target(_read(samconfig), environment)
     for step in (["validate"], ["build"], ["deploy", *options]):
         say(f"sam {' '.join(step)} --config-env {environment}")
-        done = _sam(settings, [*step, "--config-env", environment, "--config-file", str(samconfig)])
-        if done:
-            return done
+        code = _sam(settings, [*step, "--config-env", environment, "--config-file", str(samconfig)])
+        if code:
+            return code
     return 0
 
 
-def undeploy(settings: Settings, environment: str, samconfig: Path, *, delete_data: bool | None, sure: bool) -> int:
-    """Take a stack down, and keep or delete the data in its buckets; gives the exit code.
+def undeploy(
+    settings: Settings, environment: str, samconfig: Path, *, delete_data: bool | None, confirmed: bool
+) -> int:
+    """Delete a stack, keep or delete the data in its buckets, and return the exit code.
 
     Args:
+        settings: of the project.
+        environment: of samconfig.toml.
+        samconfig: the file.
         delete_data: None asks.
-        sure: nobody is asked to confirm.
+        confirmed: do not ask for the stack's name.
 
     Raises:
-        RunnerError: there is no such stack, AWS refuses something, or the answer was no.
+        RunnerError: there is no such stack, AWS refuses a request, or the user did not confirm.
     """
-    if not sys.stdin.isatty() and (delete_data is None or not sure):
-        raise SettingsError("Nobody is there to be asked. Say --keep-data or --delete-data, and --yes.")
-    where = target(_read(samconfig), environment)
+    if not sys.stdin.isatty() and (delete_data is None or not confirmed):
+        raise SettingsError(
+            "There is no terminal to ask for confirmation. Add --keep-data or --delete-data, and --yes."
+        )
+    found = target(_read(samconfig), environment)
     try:
-        buckets = _show(where)
+        buckets = _show(found)
         delete_data = _wants_to_delete() if delete_data is None else delete_data
-        if not sure and input(f"Type {where.stack} to take it down: ").strip() != where.stack:
-            raise StoppedError("That is not its name. Nothing was changed.")
-        # First the stack: without it no run stores anything more, and if it cannot go, the data is still there.
-        done = _sam(settings, ["delete", "--no-prompts", "--config-env", environment, "--config-file", str(samconfig)])
-        return done or _see_to_the_data(where, buckets, delete_data=delete_data)
+        if not confirmed and input(f"Type {found.stack} to delete it: ").strip() != found.stack:
+            raise SettingsError("That is not its name. Nothing was changed.")
+        # First the stack: then no run stores anything, and if the stack cannot be deleted, the data is still there.
+        code = _sam(settings, ["delete", "--no-prompts", "--config-env", environment, "--config-file", str(samconfig)])
+        return code or _keep_or_delete(found, buckets, delete_data=delete_data)
     except (ClientError, BotoCoreError) as error:
         raise AwsError(
-            f"AWS does not answer as it should: {error}. AWS_PROFILE says as who you ask; "
-            f"the stack is {where.stack} in {where.region}. Nothing but what is named above was changed."
+            f"AWS refused a request: {error}. AWS_PROFILE selects the account; "
+            f"the stack is {found.stack} in {found.region}. Only what is named above was changed."
         ) from error
 
 
-def _show(where: Target) -> list[str]:
-    number = account.client("sts", where.region).get_caller_identity()["Account"]
-    formation, s3 = account.client("cloudformation", where.region), account.client("s3", where.region)
-    formation.describe_stacks(
-        StackName=where.stack
-    )  # refused when there is none; a list of resources may be an old one
-    pages = formation.get_paginator("list_stack_resources").paginate(StackName=where.stack)
-    found = [one for page in pages for one in page["StackResourceSummaries"] if one.get("PhysicalResourceId")]
-    names = [one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::S3::Bucket"]
+def _show(found: Target) -> list[str]:
+    """Print what a stack consists of, and return its buckets."""
+    number = account.client("sts", found.region).get_caller_identity()["Account"]
+    formation, s3 = account.client("cloudformation", found.region), account.client("s3", found.region)
+    # This fails if there is no such stack; its list of resources may outlive it.
+    formation.describe_stacks(StackName=found.stack)
+    pages = formation.get_paginator("list_stack_resources").paginate(StackName=found.stack)
+    resources = [one for page in pages for one in page["StackResourceSummaries"] if one.get("PhysicalResourceId")]
+    names = [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == "AWS::S3::Bucket"]
     buckets = [name for name in names if bucket_cleanup.exists(s3, name)]
-    say(f"stack {where.stack} in {where.region}, account {number}: {len(found)} resources, {len(buckets)} buckets")
+    say(f"stack {found.stack} in {found.region}, account {number}: {len(resources)} resources, {len(buckets)} buckets")
     for name in buckets:
         say(f"  {name}: {bucket_cleanup.content(s3, name)}")
     return buckets
@@ -112,22 +119,24 @@ def _show(where: Target) -> list[str]:
 def _wants_to_delete() -> bool:
     answer = input("The data in these buckets: keep or delete? ").strip().lower()
     if answer not in ("keep", "delete"):
-        raise StoppedError(f"{answer!r} is neither keep nor delete. Nothing was changed.")
+        raise SettingsError(f"{answer!r} is neither keep nor delete. Nothing was changed.")
     return answer == "delete"
 
 
-def _see_to_the_data(where: Target, buckets: Sequence[str], *, delete_data: bool) -> int:
-    s3 = account.client("s3", where.region)
+def _keep_or_delete(found: Target, buckets: Sequence[str], *, delete_data: bool) -> int:
+    s3 = account.client("s3", found.region)
     missing = [name for name in buckets if not bucket_cleanup.exists(s3, name)]
     if delete_data:
         for name in [name for name in buckets if name not in missing]:
             say(f"  {name}: {bucket_cleanup.empty(s3, name)} versions deleted, and the bucket")
             s3.delete_bucket(Bucket=name)
     elif missing:
-        raise AwsError(f"{', '.join(missing)} went with the stack, though DeletionPolicy in template.yaml is Retain.")
+        raise AwsError(
+            f"{', '.join(missing)} was deleted with the stack, although DeletionPolicy in template.yaml is Retain."
+        )
     else:
         for name in buckets:
-            say(f"  {name}: kept. A stack that is to make a bucket of this name cannot be deployed while it is there.")
+            say(f"  {name}: kept. A stack that creates a bucket of this name cannot be deployed while it exists.")
     return 0
 
 
@@ -135,7 +144,7 @@ def _read(samconfig: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(samconfig.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{samconfig} cannot be read: {error}. Mend it, or name another: --config-file.") from error
+        raise SettingsError(f"{samconfig} cannot be read: {error}. Fix it, or name another: --config-file.") from error
 
 
 def _sam(settings: Settings, arguments: Sequence[str]) -> int:

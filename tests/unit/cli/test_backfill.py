@@ -1,7 +1,8 @@
-"""Events for objects that are there already: their form, and how far a request has come."""
+"""Events for existing objects: their format, and where a request resumes."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.aws.s3 import Listed
-from runner.cli.backfill import Progress, Request
+from runner.cli.backfill_request import Checkpoint, Request
 from runner.messages import s3_events
 from runner.messages.s3_events import object_created
+from runner.state.database import State
 
 CAME = datetime(2020, 12, 1, 0, 10, tzinfo=UTC)
 
@@ -27,14 +29,15 @@ def test_the_handler_reads_the_event_as_the_object_that_it_is(key: str):
     assert (found.event_name, found.event_time) == ("ObjectCreated:Put", "2020-12-01T00:10:00Z")
 
 
-def test_a_request_goes_on_after_the_last_key_and_begins_anew_when_it_is_done(tmp_path: Path):
-    request = Request("inputs", ("a/",), (), None, None)
-    found = listed("a/1", "a/2", "a/3")
-    Progress(tmp_path, "here", request).reached("a/2")
-    again = Progress(tmp_path, "here", request)
-    assert [item.key for item in again.left(found)] == ["a/3"]
-    assert Progress(tmp_path, "elsewhere", request).left(found) == found
-    assert Progress(tmp_path, "here", Request("inputs", ("a/",), (), CAME, None)).left(found) == found
-    again.finish()
-    assert again.left(found) == found
-    assert list(tmp_path.iterdir()) == []
+def test_a_request_resumes_after_the_last_key_and_starts_again_when_it_is_complete(tmp_path: Path):
+    with closing(State(tmp_path)) as state:
+        backfills = state.backfills
+        request = Request("inputs", ("a/",), (), None, None)
+        found = listed("a/1", "a/2", "a/3")
+        Checkpoint(backfills, "here", request).reach("a/2")
+        again = Checkpoint(backfills, "here", request)
+        assert [item.key for item in again.unsent(found)] == ["a/3"]
+        assert Checkpoint(backfills, "elsewhere", request).unsent(found) == found
+        assert Checkpoint(backfills, "here", Request("inputs", ("a/",), (), CAME, None)).unsent(found) == found
+        again.finish()
+        assert again.unsent(found) == found

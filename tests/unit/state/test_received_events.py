@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.events import told
 from runner.state.received_events import Seen
 
 
@@ -50,17 +49,3 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_poller(tmp_path: Path, 
         other.commit()
         seen.note([message(1)])
     assert "an event is not kept for `runner events`: no such table: events" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
-        ("s3-put", "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"),
-        ("s3-removed", "ObjectRemoved:Delete (nothing to run)"),
-        ("schedule-vap", "buoy-wind-hourly 2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z"),
-        ("eventbridge-schedule", 'An event of no known form: {"version": "0",'),
-    ],
-)
-def test_an_event_is_told_in_a_line(name: str, line: str):
-    assert told(Path(f"tests/events/{name}.json").read_text()).startswith(line)
-    assert told(None) == "too large to keep"

@@ -19,7 +19,7 @@ def test_the_shipped_environments(environment: str, stack: str):
     assert target(SHIPPED, environment) == Target(stack, "us-west-2")
 
 
-def test_what_guided_saves_for_deploy_counts_more():
+def test_parameters_that_guided_saved_for_deploy_override_the_global_ones():
     samconfig = {"own": {"global": {"parameters": {"stack_name": "a", "region": "us-west-2"}},
                          "deploy": {"parameters": {"stack_name": "b"}}}}  # fmt: skip
     assert target(samconfig, "own") == Target("b", "us-west-2")
@@ -32,7 +32,7 @@ def test_what_guided_saves_for_deploy_counts_more():
         ("own", "samconfig.toml: [own.global.parameters] has no stack_name and no region. Add it."),
     ],
 )
-def test_what_is_missing_is_told(environment: str, text: str):
+def test_missing_parameters_are_named(environment: str, text: str):
     with pytest.raises(SettingsError) as error:
         target({"version": 0.1, "own": {}}, environment)
     assert str(error.value) == text

@@ -1,0 +1,90 @@
+"""`runner demo`: send the sample data through a stack of its own."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from runner.cli.interrupt import interruptible
+from runner.cli.options import AsJson, chosen
+from runner.cli.output import list_outputs, print_json, results, say, short_path, table, text_of
+from runner.errors import StackError
+from runner.messages import run_summary
+from runner.messages.run_record import FINAL
+from runner.settings import Settings
+from runner.stack.supervisor import Stop
+from runner.state.database import State
+from runner.state.runs import Run
+
+if TYPE_CHECKING:
+    from runner.stack.embedded import EmbeddedBackend
+
+_PATIENCE_S = 120
+
+
+def demo(as_json: AsJson = False) -> None:
+    """Send sample data through a stack of its own.
+
+    The samples are one day of data from each of two buoys. Their NetCDF files and plots go to `data/demo/outputs`.
+
+    Example: `runner demo`
+    """
+    raise typer.Exit(send_samples(chosen(), as_json=as_json))
+
+
+def send_samples(settings: Settings, *, as_json: bool) -> int:
+    """Drop the buoy samples into the demo's own inbox, print their outputs and return the exit code."""
+    settings = replace(settings, data=settings.root / "data" / "demo", endpoint_url=None)
+    shutil.rmtree(settings.data, ignore_errors=True)
+    with interruptible() as stop:
+        runs, count = _process(settings, stop)
+    if as_json:
+        print_json([run.record for run in runs])
+    else:
+        _print(settings, runs)
+    return 0 if len(runs) == count and all(run.outcome == "succeeded" for run in runs) else 1
+
+
+def _process(settings: Settings, stop: Stop) -> tuple[list[Run], int]:
+    """Return the final runs, and how many samples there are."""
+    from runner.stack import embedded
+
+    folder = settings.root / "data" / "samples"
+    samples = sorted((folder / "a2e_buoy_ingest").glob("*/*.zip"))
+    began = time.monotonic()
+    say("starting S3, SQS and the Lambda emulators …")
+    with embedded.running(settings, say, stop, quiet=True) as stack, closing(State(settings.state)) as state:
+        say(f"ready in {time.monotonic() - began:.1f} s")
+        for sample in samples:
+            target = settings.inbox / sample.relative_to(folder)
+            target.parent.mkdir(parents=True)
+            shutil.copy(sample, target)
+            say(f"dropped {short_path(target)}")
+        runs = _await_runs(state, len(samples), stack, stop)
+    return runs, len(samples)
+
+
+def _await_runs(state: State, count: int, stack: EmbeddedBackend, stop: Stop) -> list[Run]:
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        stack.maintain()
+        final = [run for run in state.runs.after(0) if run.outcome in FINAL and run.record["inputs"]]
+        if len(final) >= count:
+            return final
+        stop.pause(0.05)
+    raise StackError(f"The samples were not processed within {_PATIENCE_S} s. Logs: {stack.settings.state / 'logs'}")
+
+
+def _print(settings: Settings, runs: list[Run]) -> None:
+    results.print(table((run_summary.keys(run.record), run.outcome, text_of(run)) for run in runs))
+    results.print("\nNetCDF files and plots:")
+    list_outputs(settings.outputs, runs)
+    results.print(
+        "\nNext: run `scripts/up`, then drop your own files into data/inbox. To add your pipeline, see README.md.",
+        markup=False,
+    )
