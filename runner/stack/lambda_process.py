@@ -28,7 +28,7 @@ def child(
     endpoint_url: str,
     python_arguments: Sequence[str] = ("-m",),
 ) -> Child:
-    """Describe one emulator. It starts a Python runtime at its first invoke, with a folder of its own as /tmp.
+    """Describe one emulator. It starts a Python runtime at its first invoke, with its own folder as /tmp.
 
     Args:
         number: counts the Lambdas from 1.

@@ -1,4 +1,4 @@
-"""A stack for tests with Docker, as a compose project of its own."""
+"""A stack for tests with Docker, as a separate compose project."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from runner.stack.child import Child
 class AwsEmulator(ABC):
     """S3, SQS and STS on one endpoint of this machine, as a child process.
 
-    It starts empty. Services and commands know only its endpoint, so they look into its queues with
+    It starts empty. Services and commands know only its endpoint, so they read its queues with
     `runner.aws.emulator_api.messages`, which every emulator must support.
     """
 

@@ -1,4 +1,4 @@
-"""LocalStack, from its Python package in an environment of its own."""
+"""LocalStack from its Python package, which has its own virtual environment."""
 
 from __future__ import annotations
 
