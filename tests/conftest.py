@@ -10,7 +10,8 @@ import pytest
 from xdist.remote import Producer
 
 from runner.template import stack_template
-from runner.testing.stacks import DockerStack, Stack
+from runner.testing.docker_stack import DockerStack
+from runner.testing.stacks import Stack
 from tests.support import account as accounts
 from tests.support import digests, scheduling
 from tests.support.stacks import ROOT, Supervised, running, running_in_docker

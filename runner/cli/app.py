@@ -18,60 +18,27 @@ from runner.cli import (
     failures,
     ingest,
     internal,
+    logs,
     reconcile,
     replay,
     retry,
     run,
     schedules,
+    status,
     up,
     vap,
 )
 from runner.cli.deploy import bucket_notifications
-from runner.cli.options import AsJson, Data, chosen
 from runner.errors import RunnerError
 
 VERSION = "0.1.0"  # as in pyproject.toml
-
-
-def status(data: Data = None, as_json: AsJson = False) -> None:
-    """Show the outcome of every file.
-
-    Example: `runner status`
-    """
-    from runner.cli import status
-
-    status.status(chosen(data), as_json=as_json)
-
-
-def logs(
-    key: Annotated[str, typer.Argument(help="Only runs whose key contains this text.")] = "",
-    newest: Annotated[int, typer.Option("-n", "--newest", min=0, help="How many of the newest runs.")] = 20,
-    failed: Annotated[bool, typer.Option("--failed", help="Only failures.")] = False,
-    follow: Annotated[
-        bool, typer.Option("-f", "--follow", "-t", "--tail", help="Print new runs until Ctrl-C.")
-    ] = False,
-    pipeline: Annotated[str | None, typer.Option(help="Only runs of this pipeline.", show_default=False)] = None,
-    data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per run.")] = False,
-) -> None:
-    """Show runs with outputs, quality summary and errors.
-
-    A traceback starts with your own lines of code; `--json` has the complete traceback.
-
-    Example: `runner logs z05 --failed` shows the failures of one buoy.
-
-    Example: `runner logs --follow --pipeline tide_gauge` follows one pipeline.
-    """
-    from runner.cli import status
-
-    status.logs(chosen(data), key, pipeline=pipeline, newest=newest, failed=failed, follow=follow, as_json=as_json)
 
 
 EVENTS = "events"
 # Panels of `runner --help`, the most used first; a name alone is a group of commands.
 PANELS: dict[str, tuple[Callable[..., None] | str, ...]] = {
     "Run": (up.up, run.run, ingest.ingest, demo.demo),
-    "Look": (status, logs, check.check),
+    "Look": (status.status, logs.logs, check.check),
     "Repair": (failures.failures, retry.retry, retry.forget, reconcile.reconcile),
     "Schedules and events": (schedules.schedules, schedules.trigger, vap.vap, EVENTS, replay.replay, backfill.backfill),
     "AWS": (env.env, bucket_notifications.notify_eventbridge),

@@ -1,15 +1,13 @@
-"""What `runner backfill` sends: which objects, how far an earlier try has come, and events at a steady rate."""
+"""What `runner backfill` sends: which objects, and events at a steady rate."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.aws.s3 import Listed, listed
@@ -41,36 +39,6 @@ class Request:
                 if prefix in self.prefixes or item.key == prefix:
                     found[item.key] = item
         return [found[key] for key in sorted(found)]
-
-
-class Checkpoint:
-    """The last key that was sent for a request, in a small file. The same request resumes after it.
-
-    Args:
-        state: folder of the file.
-        where: distinguishes the same request in another account, or after LocalStack lost its objects.
-        request: that is resumed.
-    """
-
-    def __init__(self, state: Path, where: str, request: Request) -> None:
-        state.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(f"{where} {request}".encode()).hexdigest()[:16]
-        self.path = state / f"backfill-{name}.json"
-
-    def unsent(self, found: Iterable[Listed]) -> list[Listed]:
-        """Return the objects that are not sent yet."""
-        last = json.loads(self.path.read_text())["last_key"] if self.path.exists() else None
-        return [item for item in found if last is None or item.key > last]
-
-    def reach(self, key: str) -> None:
-        """Record that all objects up to this key are sent."""
-        partial = self.path.with_suffix(".part")
-        partial.write_text(json.dumps({"last_key": key}))
-        partial.replace(self.path)
-
-    def finish(self) -> None:
-        """Record that the request is complete; the same request then starts from the beginning."""
-        self.path.unlink(missing_ok=True)
 
 
 def send(

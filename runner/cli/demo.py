@@ -18,11 +18,11 @@ from runner.messages import run_summary
 from runner.messages.run_record import FINAL
 from runner.settings import Settings
 from runner.stack.supervisor import Stop
-from runner.state.outputs import await_mirrored
-from runner.state.runs import History, Run
+from runner.state.database import State
+from runner.state.runs import Run
 
 if TYPE_CHECKING:
-    from runner.stack.embedded import Stack
+    from runner.stack.embedded import EmbeddedBackend
 
 _PATIENCE_S = 120
 
@@ -58,23 +58,22 @@ def _process(settings: Settings, stop: Stop) -> tuple[list[Run], int]:
     samples = sorted((folder / "a2e_buoy_ingest").glob("*/*.zip"))
     began = time.monotonic()
     say("starting S3, SQS and the Lambda emulators …")
-    with embedded.running(settings, say, stop, quiet=True) as stack, closing(History(settings.state)) as history:
+    with embedded.running(settings, say, stop, quiet=True) as stack, closing(State(settings.state)) as state:
         say(f"ready in {time.monotonic() - began:.1f} s")
         for sample in samples:
             target = settings.inbox / sample.relative_to(folder)
             target.parent.mkdir(parents=True)
             shutil.copy(sample, target)
             say(f"dropped {short_path(target)}")
-        runs = _await_runs(history, len(samples), stack, stop)
-        await_mirrored(runs, settings.outputs)
+        runs = _await_runs(state, len(samples), stack, stop)
     return runs, len(samples)
 
 
-def _await_runs(history: History, count: int, stack: Stack, stop: Stop) -> list[Run]:
+def _await_runs(state: State, count: int, stack: EmbeddedBackend, stop: Stop) -> list[Run]:
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
-        stack.tend()
-        final = [run for run in history.runs(outcomes=FINAL) if run.record["inputs"]]
+        stack.maintain()
+        final = [run for run in state.runs.after(0) if run.outcome in FINAL and run.record["inputs"]]
         if len(final) >= count:
             return final
         stop.pause(0.05)

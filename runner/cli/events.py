@@ -19,8 +19,8 @@ from runner.messages import s3_events
 from runner.messages.object_keys import printable
 from runner.messages.redaction import redacted
 from runner.settings import Settings
-from runner.state.received_events import Event, Seen
-from runner.state.runs import History
+from runner.state.database import State
+from runner.state.received_events import ReceivedEvent
 from runner.template.stack_template import StackTemplate, load
 
 app = typer.Typer(invoke_without_command=True)
@@ -47,18 +47,19 @@ def events(
 
 def show(settings: Settings, newest: int, *, as_json: bool) -> None:
     """Print the newest events, each with its content and the outcome of its last run."""
-    with closing(Seen(settings.state)) as seen, closing(History(settings.state)) as history:
-        outcomes = {run.record["message_id"]: run.outcome for run in history.runs()}
-        found = seen.newest(newest)
+    with closing(State(settings.state)) as state:
+        found = state.received_events.newest(newest)
+        runs = {event.message_id: state.runs.of_message(event.message_id) for event in found}
+        outcomes = {message_id: own[-1].outcome for message_id, own in runs.items() if own}
     if as_json:
         print_json([{**vars(event), "outcome": outcomes.get(event.message_id)} for event in found])
     elif not found:
         results.print("The stack has received no event yet. Run `runner up`, then drop a file.")
     for event in [] if as_json else found:
-        seen_at = datetime.fromtimestamp(event.seen_at).isoformat(" ", "seconds")
+        received_at = datetime.fromtimestamp(event.received_at).isoformat(" ", "seconds")
         outcome = outcomes.get(event.message_id)
         mark = f"{MARKS[outcome]} {outcome}" if outcome else "no run"
-        results.print(f"{event.id:>6}  {seen_at}  {mark:<13}  {summary(event.body)}", markup=False)
+        results.print(f"{event.id:>6}  {received_at}  {mark:<13}  {summary(event.body)}", markup=False)
 
 
 def summary(body: str | None) -> str:
@@ -95,14 +96,14 @@ def save(
     results.print(f"saved {path}", markup=False)
 
 
-def find(settings: Settings, number: int) -> Event:
+def find(settings: Settings, number: int) -> ReceivedEvent:
     """Return an event that was kept in full.
 
     Raises:
         SettingsError: there is no such event, or it was too large to keep.
     """
-    with closing(Seen(settings.state)) as seen:
-        event = seen.get(number)
+    with closing(State(settings.state)) as state:
+        event = state.received_events.get(number)
     if event is None:
         raise SettingsError(f"There is no event {number} in {settings.state}. `runner events` lists them.")
     if event.body is None:
@@ -110,9 +111,9 @@ def find(settings: Settings, number: int) -> Event:
     return event
 
 
-def as_lambda_receives_it(event: Event, template: StackTemplate) -> dict[str, Any]:
+def as_lambda_receives_it(event: ReceivedEvent, template: StackTemplate) -> dict[str, Any]:
     """Return the SQS event that the event source mapping builds, with the attributes of a first attempt."""
-    sent_ms = str(round(event.seen_at * 1000))
+    sent_ms = str(round(event.received_at * 1000))
     attributes = {
         "ApproximateReceiveCount": "1", "SentTimestamp": sent_ms, "ApproximateFirstReceiveTimestamp": sent_ms,
         "SenderId": clients.ACCOUNT,

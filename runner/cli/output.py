@@ -44,13 +44,13 @@ def only_json(as_json: bool) -> Iterator[None]:
 # The outcomes of runs, and the states of a file that has none yet.
 MARKS = {
     "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
-    "waiting": "…", "retried": "…",
+    "in progress": "…", "uploaded": "…", "retried": "…", "unaccounted": "✗",
 }  # fmt: skip
 
 
 COLOURS = {
     "succeeded": "green", "skipped": "yellow", "forgotten": "yellow", "failed": "red", "dead-lettered": "red",
-    "refused": "red", "waiting": "cyan", "retried": "cyan",
+    "refused": "red", "in progress": "cyan", "uploaded": "cyan", "retried": "cyan", "unaccounted": "red",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Finds what is unaccounted for, takes it up again, and says what is where: at people's request, and all the time."""
+"""`runner reconcile`: repair what was lost, and check that every file has an outcome."""
 
 from __future__ import annotations
 
@@ -16,69 +16,98 @@ from runner.errors import StackError
 from runner.messages.object_keys import printable
 from runner.messages.run_summary import short_id
 from runner.services.progress import WAITING_S, Ticker
-from runner.services.reconciler.classify import Sheet
-from runner.services.reconciler.loop import _LOOK_AGAIN_S, _settled
-from runner.services.reconciler.repair import opened
+from runner.services.reconciler.classify import Finding, Summary, classify
+from runner.services.reconciler.repair import Reconciler, opened
 from runner.settings import Settings
 from runner.state.stack_lock import running_at
 from runner.template import stack_template
 
+_LOOK_AGAIN_S = 1.0
+_MOST_ROUNDS = 3
 
-def reconcile_now(settings: Settings, *, as_json: bool, wait_s: float) -> int:
-    """Draw the balance, take up what can be, and print it; gives the exit code, 0 when all is accounted for.
 
-    Args:
-        wait_s: so long wait for what is in progress; what then still is counts as unaccounted for.
+def reconcile(
+    wait: Annotated[float, typer.Option(min=0, help="Wait so many seconds until nothing is in progress.")] = 0.0,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that every file has an outcome: compare inbox, bucket, queues, runs and outputs, and repair what was lost.
+
+    The exit code is 0 if every file has one or is in progress, and 1 if any is unaccounted for.
+    `runner reconcile --wait 60` waits until nothing is in progress.
     """
-    described = stack_template.load(settings.root / "template.yaml")
-    deadline, ticker = time.monotonic() + wait_s, Ticker(say, WAITING_S)
+    settings = chosen(data)
+    deadline, ticker = time.monotonic() + wait, Ticker(say, WAITING_S)
     while True:
         endpoint_url = running_at(settings)
         try:
-            with opened(settings, described, endpoint_url) as books:
-                sheet = _settled(books)
+            summary = _repaired(settings, endpoint_url)
         except StackError:  # it is starting again
             if time.monotonic() > deadline:
                 raise
             time.sleep(_LOOK_AGAIN_S)
             continue
-        # Without a stack it may be starting again, and knows more then.
-        may_change = [finding for finding in sheet.open if finding.place or finding.remedy or not endpoint_url]
+        may_change = [finding for finding in summary.unaccounted if finding.repair or not endpoint_url]
+        may_change += summary.in_progress
         if time.monotonic() >= deadline or not may_change:
             break
         ticker.tick(f"… {len(may_change)} files are in progress")
         time.sleep(0.2)
-    if wait_s:
-        late = f"is still in progress after {wait_s:g} s"
-        sheet.open = [replace(f, place=None, problem=late) if f.place else f for f in sheet.open]
-    _print(sheet, as_json=as_json, running=endpoint_url is not None)
-    return 1 if sheet.unaccounted() else 0
+    if wait:
+        late = [
+            replace(f, state="unaccounted", reason=f"is still in progress after {wait:g} s")
+            for f in summary.in_progress
+        ]
+        summary = Summary(summary.final, [], sorted(summary.unaccounted + late, key=lambda finding: finding.version))
+    _print(summary, as_json=as_json, is_running=endpoint_url is not None)
+    sys.exit(1 if summary.unaccounted else 0)
 
 
-def _print(sheet: Sheet, *, as_json: bool, running: bool) -> None:
-    missing = sheet.unaccounted()
+def _repaired(settings: Settings, endpoint_url: str | None) -> Summary:
+    """Look and repair, until nothing is left that can be repaired."""
+    described = stack_template.load(settings.root / "template.yaml")
+    with opened(settings, described, endpoint_url) as reconciler:
+        for _ in range(_MOST_ROUNDS):
+            summary = _confirmed(reconciler)
+            if not reconciler.repair(summary.unaccounted):
+                break
+        reconciler.state.versions.set_unaccounted({f.version: f.reason for f in summary.unaccounted})
+        return summary
+
+
+def _confirmed(reconciler: Reconciler) -> Summary:
+    """Look twice: one look can miss what moves meanwhile, so unaccounted for is what both looks report."""
+    summary = _look(reconciler)
+    if summary.unaccounted:
+        first = {finding.version for finding in summary.unaccounted}
+        time.sleep(_LOOK_AGAIN_S)
+        summary = _look(reconciler)
+        summary.in_progress += [
+            replace(finding, state="in progress") for finding in summary.unaccounted if finding.version not in first
+        ]
+        summary.unaccounted = [finding for finding in summary.unaccounted if finding.version in first]
+    return summary
+
+
+def _look(reconciler: Reconciler) -> Summary:
+    summary = Summary()
+    for facts in reconciler.snapshot().all():
+        summary.add(classify(facts))
+    return summary
+
+
+def _print(summary: Summary, *, as_json: bool, is_running: bool) -> None:
     if as_json:
-        rows = [{"key": printable(f.key), "etag": f.etag, "problem": f.problem} for f in missing]
-        sys.stdout.write(json.dumps({"unaccounted": rows, "accounted": sheet.counts()}, indent=2) + "\n")
+        rows = [{"key": printable(f.key), "etag": f.etag, "problem": f.reason} for f in summary.unaccounted]
+        sys.stdout.write(json.dumps({"unaccounted": rows, "accounted": summary.counts()}, indent=2) + "\n")
         return
-    if not running:
-        say("No stack runs on this folder: the next `runner up` takes up what is in progress.")
-    for finding in missing:
-        name = f"{short_id((finding.key, finding.etag))} {printable(finding.key) or 'a message'}"
-        results.print(f"✗ {name} {finding.problem}", markup=False, style="red")
-    told = ", ".join(f"{count} {place}" for place, count in sheet.counts().items() if count)
-    results.print(f"{len(missing)} unaccounted for; {told or 'no file has come yet'}", markup=False)
+    if not is_running:
+        say("No stack runs on this folder. Files in progress resume at the next `runner up`.")
+    for finding in summary.unaccounted:
+        results.print(f"✗ {_name(finding)} {finding.reason}", markup=False, style="red")
+    counts = ", ".join(f"{count} {state}" for state, count in summary.counts().items() if count)
+    results.print(f"{len(summary.unaccounted)} unaccounted for; {counts or 'no file yet'}", markup=False)
 
 
-def reconcile(
-    data: Data = None,
-    json: AsJson = False,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until nothing is in progress any more.")] = 0,
-) -> None:
-    """Account for every file: inbox, bucket, queue, dead-letter queue, history and outputs have to agree.
-
-    What has come to no end and is not on its way is taken up again, or told. Ends with 0 only if nothing is
-    unaccounted for. A running stack does the same by itself, at its start and later.
-    """
-
-    sys.exit(reconcile_now(chosen(data), as_json=json, wait_s=wait))
+def _name(finding: Finding) -> str:
+    return f"{short_id(finding.version)} {printable(finding.key) or 'a message'}"

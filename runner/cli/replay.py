@@ -44,7 +44,7 @@ def run_through_the_queue(settings: Settings, number: int, *, as_json: bool) -> 
         SettingsError: there is no such event.
         StackError: no stack runs on the data folder.
     """
-    template = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
+    template = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
     return run_message(settings, template, find(settings, number).body or "", as_json=as_json)
 
 

@@ -1,14 +1,14 @@
-"""Tries again what has failed for good, or gives it up.
+"""`runner retry` and `runner forget`: re-queue what failed for good, or drop it.
 
-Message by message, and not by SQS's StartMessageMoveTask: in LocalStack 4.13.1 a message that was moved goes on
-counting its attempts, so that the first failure would be taken for its last. On AWS they are counted anew.
+Message by message, and not by SQS's StartMessageMoveTask: in LocalStack 4.13.1 a moved message keeps its receive count,
+so that its first failure would count as its last. AWS counts from zero again.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Optional
 
 import typer
@@ -22,155 +22,17 @@ from runner.messages.object_keys import printable
 from runner.messages.run_record import FINAL, Outcome, Version, new_record
 from runner.messages.run_summary import title
 from runner.services.progress import Ticker
-from runner.services.reconciler.repair import Books, opened
+from runner.services.reconciler.classify import classify
+from runner.services.reconciler.repair import Reconciler, opened
 from runner.services.watcher.inbox import Inbox
-from runner.settings import Settings
 from runner.state.runs import Run
 from runner.state.stack_lock import running_at
 from runner.template import stack_template
 
-# What has used up its attempts comes into the dead-letter queue when somebody receives it the next time.
-_ON_ITS_WAY_S = 5.0
-
-
-def retry_now(settings: Settings, ids: Sequence[str], *, everything: bool) -> int:
-    """Give failures to the queue again; gives the exit code, 0 when all of them could be.
-
-    Raises:
-        StackError: no stack runs, or there is no failure of that name.
-    """
-    endpoint_url = running_at(settings)
-    if endpoint_url is None:
-        raise StackError(f"No stack runs on {settings.data}, so nothing can be tried. `runner up`, then this again.")
-    with opened(settings, stack_template.load(settings.root / "template.yaml"), endpoint_url) as books:
-        chosen = _chosen(books, ids, everything=everything)
-        _await_dead_letters(books, chosen)
-        for failure in chosen:  # before the messages move: else a quick run would end before this is entered
-            _enter(books, failure, "retried", "tried again at somebody's request")
-        moved = _redrive(books, chosen)
-        left = [failure for failure in chosen if moved.isdisjoint(failure.versions)]
-        lost = _give_again(books, left)
-        for failure in lost:
-            _enter(books, failure, failure.run.outcome, failure.run.record["reason"])
-            results.print(f"✗ {_name(failure)}: {_why_not(books, failure)}", markup=False, style="red")
-    for failure in chosen:
-        if failure not in lost:
-            how = "came anew from the bucket or the inbox" if failure in left else "is in the queue again"
-            results.print(f"↻ {_name(failure)} {how}", markup=False)
-    if not chosen:
-        results.print("Nothing has failed for good, so there is nothing to try again.")
-    return 1 if lost else 0
-
-
-def forget_now(settings: Settings, ids: Sequence[str], why: str) -> None:
-    """Give failures up: out of the dead-letter queue, and with the reason into the history.
-
-    Raises:
-        StackError: there is no failure of that name, or no reason.
-    """
-    if not why.strip():
-        raise StackError("--why is empty. Say why these files are not needed: it is kept in the history.")
-    with opened(settings, stack_template.load(settings.root / "template.yaml"), running_at(settings)) as books:
-        chosen = _chosen(books, ids, everything=False)
-        given_up = {version for failure in chosen for version in failure.versions}
-        if books.backend:  # else LocalStack has forgotten it already
-            books.backend.queues.take_dead(
-                lambda message: not given_up.isdisjoint(message.versions),
-                lambda message: all(_is_over(books, version, given_up) for version in message.versions),
-            )
-        for failure in chosen:
-            _enter(books, failure, "forgotten", f"forgotten: {why.strip()}")
-            results.print(f"– {_name(failure)} is forgotten", markup=False)
-
-
-def _is_over(books: Books, version: Version, given_up: set[Version]) -> bool:
-    outcome = books.history.outcome(*version)
-    return version in given_up or (outcome in FINAL and outcome != "dead-lettered")
-
-
-def _chosen(books: Books, ids: Sequence[str], *, everything: bool) -> list[Failure]:
-    known = dead_lettered(books.history)
-    if everything:
-        return known
-    by_id = {failure.id: failure for failure in known}
-    if not by_id.keys() >= set(ids):  # what is unaccounted for has an ID too
-        by_id |= {failure.id: failure for failure in _unaccounted(books)}
-    for name in ids:
-        if name not in by_id:
-            raise StackError(f"No failure has the ID {name!r}. `runner failures` and `runner reconcile` list them.")
-    return [by_id[name] for name in dict.fromkeys(ids)]
-
-
-def _unaccounted(books: Books) -> list[Failure]:
-    found = []
-    for finding in books.look().unaccounted():
-        version = (finding.key, finding.etag)
-        inputs = [{"bucket": books.template.source_bucket, "key": finding.key, "size": None, "etag": finding.etag}]
-        unknown = Run(0, 0.0, "failed", 0, new_record("failed", "", inputs=inputs if finding.key else []))
-        found.append(Failure((version,), books.history.of(*version) or unknown))
-    return found
-
-
-def _await_dead_letters(books: Books, chosen: list[Failure]) -> None:
-    wanted = {version for failure in chosen for version in failure.versions}
-    deadline = time.monotonic() + _ON_ITS_WAY_S
-    while books.backend and time.monotonic() < deadline:
-        if not any(wanted.intersection(message.versions) for message in books.backend.queues.waiting()):
-            return
-        time.sleep(0.2)
-
-
-def _redrive(books: Books, chosen: list[Failure]) -> set[Version]:
-    """Move messages from the dead-letter queue to the queue; gives the versions that they are about."""
-    wanted = {version for failure in chosen for version in failure.versions}
-    moved: set[Version] = set()
-    ticker = Ticker(say)
-
-    def send(message: Message) -> bool:
-        if books.backend:
-            books.backend.queues.send(message.body)
-        moved.update(message.versions)
-        ticker.tick(f"{len(moved)} of {len(wanted)} are in the queue again …")
-        return True
-
-    if books.backend:
-        books.backend.queues.take_dead(lambda message: not wanted.isdisjoint(message.versions), send)
-    return moved
-
-
-def _give_again(books: Books, left: list[Failure]) -> list[Failure]:
-    """Bring back what LocalStack has lost; gives what cannot be."""
-    lost, ticker = [], Ticker(say)
-    for number, failure in enumerate(left, 1):
-        given = [books.give_again(*version) for version in failure.versions]
-        if not any(given):
-            lost.append(failure)
-        ticker.tick(f"{number} of {len(left)} that LocalStack had lost are looked for again …")
-    return lost
-
-
-def _enter(books: Books, failure: Failure, outcome: Outcome, reason: str | None) -> None:
-    run = failure.run
-    books.history.enter({**run.record, "reason": reason}, failure.versions, outcome, run.attempt)
-
-
-def _name(failure: Failure) -> str:
-    return f"{failure.id} {printable(title(failure.run.record))}"
-
-
-def _why_not(books: Books, failure: Failure) -> str:
-    key = failure.versions[0][0]
-    inbox = Inbox(books.settings.inbox, books.settings.ignored_names)
-    if not key:
-        return "LocalStack has lost this message, and it named no file. `runner forget` gives it up."
-    if inbox.stamp(key):
-        return "LocalStack has lost it, and the file in the inbox has changed since: it is processed by itself."
-    return f"LocalStack has lost it, and it is not in {inbox.folder} any more. Put it there again."
-
+# A message without an attempt left moves to the dead-letter queue when it is received the next time.
+_MOVE_DELAY_S = 5.0
 
 Ids = Annotated[list[str], typer.Argument(help="IDs as `runner failures` shows them.", show_default=False)]
-
-
 SomeIds = Annotated[
     Optional[list[str]],  # noqa: UP045  Typer reads this at run time
     typer.Argument(help="IDs as `runner failures` shows them.", show_default=False),
@@ -179,24 +41,156 @@ SomeIds = Annotated[
 
 def retry(
     ids: SomeIds = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that has failed for good.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that failed for good.")] = False,
     data: Data = None,
 ) -> None:
-    """Try failures again, once what was wrong is mended.
+    """Retry what failed for good, after the cause is fixed.
 
-    `runner retry 1f2e3d4c` for one, `runner retry --all` for all. What LocalStack has lost comes from the inbox again.
+    `runner retry 1f2e3d4c` for one file, `runner retry --all` for all. If the emulator was restarted since, the file is
+    uploaded from the inbox again.
     """
-
     if bool(ids) == everything:
-        raise SettingsError("Say which failures to try again: `runner retry ID …`, or `runner retry --all`.")
-    sys.exit(retry_now(chosen(data), ids or [], everything=everything))
+        raise SettingsError("Name the failures to retry, `runner retry ID …`, or retry all: `runner retry --all`.")
+    settings = chosen(data)
+    endpoint_url = running_at(settings)
+    if endpoint_url is None:
+        raise StackError(f"No stack runs on {settings.data}. Start one with `runner up`, then retry.")
+    with opened(settings, stack_template.load(settings.root / "template.yaml"), endpoint_url) as reconciler:
+        failures = _selected(reconciler, ids)
+        sys.exit(_retry(reconciler, failures))
+
+
+def _retry(reconciler: Reconciler, failures: list[Failure]) -> int:
+    """Re-queue failures; return the exit code, 0 if all are in the queue again."""
+    _await_dead_letters(reconciler, failures)
+    for failure in failures:  # before the messages move: a quick run could be recorded before this is
+        _set_outcome(reconciler, failure, "retried", "retried by a person")
+    moved = _move_messages(reconciler, failures)
+    without_message = [failure for failure in failures if moved.isdisjoint(failure.versions)]
+    lost = _requeue(reconciler, without_message)
+    for failure in failures:
+        if failure in lost:
+            _set_outcome(reconciler, failure, failure.run.outcome, failure.run.record["reason"] or "")
+            results.print(f"✗ {_name(failure)}: {_why_not(reconciler, failure)}", markup=False, style="red")
+        else:
+            how = "uploaded or queued again" if failure in without_message else "in the queue again"
+            results.print(f"↻ {_name(failure)} {how}", markup=False)
+    if not failures:
+        results.print("No file has failed for good, so there is nothing to retry.")
+    return 1 if lost else 0
 
 
 def forget(
     ids: Ids,
-    why: Annotated[str, typer.Option(help="The reason; it is kept in the history.", show_default=False)],
+    why: Annotated[str, typer.Option(help="The reason; `runner status` shows it.", show_default=False)],
     data: Data = None,
 ) -> None:
-    """Give failures up: they leave the dead-letter queue; `runner status` shows them as forgotten, with the reason."""
+    """Drop failures: they leave the dead-letter queue, and `runner status` shows them as forgotten, with the reason.
 
-    forget_now(chosen(data), ids, why)
+    `runner forget 1f2e3d4c --why "instrument test"`
+    """
+    if not why.strip():
+        raise StackError("--why is empty. Give the reason why these files are not needed: `runner status` shows it.")
+    settings = chosen(data)
+    described = stack_template.load(settings.root / "template.yaml")
+    with opened(settings, described, running_at(settings)) as reconciler:
+        failures = _selected(reconciler, ids)
+        dropped = {version for failure in failures for version in failure.versions}
+        if reconciler.backend:  # without it there are no messages
+            reconciler.backend.queues.take_dead(
+                lambda message: not dropped.isdisjoint(message.versions),
+                lambda message: all(_is_over(reconciler, version, dropped) for version in message.versions),
+            )
+        for failure in failures:
+            _set_outcome(reconciler, failure, "forgotten", f"forgotten: {why.strip()}")
+            results.print(f"– {_name(failure)} is forgotten", markup=False)
+
+
+def _is_over(reconciler: Reconciler, version: Version, dropped: set[Version]) -> bool:
+    outcome = reconciler.state.versions.outcome(version)
+    return version in dropped or (outcome in FINAL and outcome != "dead-lettered")
+
+
+def _selected(reconciler: Reconciler, ids: Sequence[str] | None) -> list[Failure]:
+    """Return the failures with some IDs; all of them without IDs.
+
+    Raises:
+        StackError: there is no failure with an ID.
+    """
+    known = dead_lettered(reconciler.state)
+    if not ids:
+        return known
+    by_id = {failure.id: failure for failure in known}
+    if not by_id.keys() >= set(ids):  # what is unaccounted for has an ID too
+        by_id |= {failure.id: failure for failure in _unaccounted(reconciler)}
+    for name in ids:
+        if name not in by_id:
+            raise StackError(f"No failure has the ID {name!r}. `runner failures` and `runner reconcile` list them.")
+    return [by_id[name] for name in dict.fromkeys(ids)]
+
+
+def _unaccounted(reconciler: Reconciler) -> Iterable[Failure]:
+    for finding in map(classify, reconciler.snapshot().all()):
+        if finding.state == "unaccounted":
+            bucket = reconciler.template.source_bucket
+            inputs = [{"bucket": bucket, "key": finding.key, "size": None, "etag": finding.etag}]
+            unknown = Run(0, 0.0, "failed", 0, new_record("failed", "", inputs=inputs if finding.key else []))
+            yield Failure((finding.version,), reconciler.state.runs.of(finding.version) or unknown, 0)
+
+
+def _await_dead_letters(reconciler: Reconciler, failures: list[Failure]) -> None:
+    """Wait until no message about the failures is in the queue."""
+    wanted = {version for failure in failures for version in failure.versions}
+    deadline = time.monotonic() + _MOVE_DELAY_S
+    while reconciler.backend and time.monotonic() < deadline:
+        if not any(wanted.intersection(message.versions) for message in reconciler.backend.queues.waiting()):
+            return
+        time.sleep(0.2)
+
+
+def _move_messages(reconciler: Reconciler, failures: list[Failure]) -> set[Version]:
+    """Move messages from the dead-letter queue to the queue; return the versions that they are about."""
+    wanted = {version for failure in failures for version in failure.versions}
+    moved: set[Version] = set()
+    ticker = Ticker(say)
+
+    def send(message: Message) -> bool:
+        if reconciler.backend:
+            reconciler.backend.queues.send(message.body)
+        moved.update(message.versions)
+        ticker.tick(f"{len(moved)} of {len(wanted)} are in the queue again …")
+        return True
+
+    if reconciler.backend:
+        reconciler.backend.queues.take_dead(lambda message: not wanted.isdisjoint(message.versions), send)
+    return moved
+
+
+def _requeue(reconciler: Reconciler, failures: list[Failure]) -> list[Failure]:
+    """Re-queue failures whose messages the emulator lost; return those that cannot be."""
+    lost, ticker = [], Ticker(say)
+    for number, failure in enumerate(failures, 1):
+        requeued = [reconciler.requeue(version) for version in failure.versions]
+        if not any(requeued):
+            lost.append(failure)
+        ticker.tick(f"{number} of {len(failures)} without a message are uploaded or queued again …")
+    return lost
+
+
+def _set_outcome(reconciler: Reconciler, failure: Failure, outcome: Outcome, reason: str) -> None:
+    for version in failure.versions:
+        reconciler.state.versions.set_outcome(version, outcome, reason)
+
+
+def _name(failure: Failure) -> str:
+    return f"{failure.id} {printable(title(failure.run.record))}"
+
+
+def _why_not(reconciler: Reconciler, failure: Failure) -> str:
+    key = failure.versions[0][0]
+    inbox = Inbox(reconciler.settings.inbox, reconciler.settings.ignored_names)
+    if not key:
+        return "the emulator was restarted and lost this message, which names no file. Drop it with `runner forget`."
+    if inbox.stamp(key):
+        return "the emulator was restarted and lost it, and the file in the inbox has changed: the new content runs."
+    return f"the emulator was restarted and lost it, and it is not in {inbox.folder}. Put it there again."

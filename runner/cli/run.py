@@ -19,8 +19,8 @@ from runner.messages import run_summary
 from runner.messages.object_keys import printable, refused
 from runner.settings import Settings
 from runner.stack.supervisor import Stop
-from runner.state.outputs import await_mirrored
-from runner.state.runs import History, Run
+from runner.state.database import State
+from runner.state.runs import Run
 from runner.state.stack_lock import running_at
 from runner.template import stack_template
 
@@ -46,14 +46,13 @@ def send_files(settings: Settings, files: list[Path], *, as_json: bool) -> int:
         StackError: two files have the same key, S3 refuses a name, or the stack does not answer.
     """
     keyed = _keyed(settings, files)
-    template = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
+    template = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
     with (
         interruptible() as stop,
-        closing(History(settings.state)) as history,
+        closing(State(settings.state)) as state,
         _running_stack(settings, stop) as endpoint_url,
     ):
-        runs = submit(clients.local_s3(endpoint_url), template, history, keyed, stop, say)
-        await_mirrored(runs.values(), settings.outputs)
+        runs = submit(clients.local_s3(endpoint_url), template, state, keyed, stop, say)
     if as_json:
         print_json([run.record for run in runs.values()])
     else:

@@ -54,8 +54,8 @@ def _entry(schedule: Schedule) -> dict[str, Any]:
         "expression": schedule.expression,
         "timezone": schedule.timezone,
         "state": "ENABLED" if schedule.enabled else "DISABLED",
-        "config": schedule.asks(now).config,
-        "next": [{"time": iso(time), **schedule.asks(time).window.as_json()} for time in times],
+        "config": schedule.requested_run(now).config,
+        "next": [{"time": iso(time), **schedule.requested_run(time).window.as_json()} for time in times],
     }
 
 
@@ -73,7 +73,7 @@ def trigger(
     Example: `runner trigger buoy-wind-hourly --begin 2020-12-01 --end 2020-12-02`
     """
     settings = chosen(data)
-    template = stack_template.patient(_load(settings), settings)
+    template = stack_template.with_debug_timeout(_load(settings), settings)
     body = message(template.schedules, name, begin, end, datetime.now(UTC))
     raise typer.Exit(run_message(settings, template, body, as_json=as_json))
 

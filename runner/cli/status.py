@@ -1,168 +1,148 @@
-"""Looks into ledger and history: `runner status` and `runner logs`."""
+"""`runner status`: the outcome of each file, newest first."""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
-from contextlib import closing, suppress
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Annotated, Optional
 
-from runner.cli.output import COLOURS, MARKS, results, say, table, text_of
-from runner.errors import SettingsError
-from runner.function import routing
-from runner.messages import run_summary
+import typer
+
+from runner.cli.options import AsJson, Data, chosen
+from runner.cli.output import results, table
 from runner.messages.object_keys import printable, refused
+from runner.messages.run_summary import made, title, why
+from runner.services.reconciler.classify import STATES
+from runner.services.reconciler.snapshot import finding_of
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
-from runner.state.runs import History, Run
-from runner.state.uploads import Ledger
+from runner.state.database import State
+from runner.state.runs import Run
+from runner.state.versions import KnownVersion
+
+PAGE = 50
+# What each state may be in the table of versions.
+_OUTCOMES = {
+    "in progress": ("uploaded", "failed", "retried"),
+    "unaccounted": ("uploaded", "failed", "retried", "succeeded"),
+}
 
 
-def file_states(settings: Settings) -> list[dict[str, str]]:
-    """Every file that is in the inbox or ever was uploaded and every scheduled window, with outcome and a text."""
-    with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
-        uploads = {upload.key: upload for upload in ledger.uploads()}
-        latest: dict[tuple[str, str], Run] = {}
-        runs = history.runs()
-        for run in runs:
-            latest |= {(item["key"], item["etag"] or ""): run for item in run.record["inputs"]}
-    inbox = Inbox(settings.inbox, settings.ignored_names)
-    found_keys = set(inbox.scan())
-    states = [
-        {"file": printable(key), "outcome": "refused", "text": reason}
-        for key in sorted(found_keys)
-        if (reason := refused(key))
-    ]
-    for key in sorted({*uploads, *(key for key in found_keys if not refused(key)), *(key for key, _ in latest)}):
-        upload, stamp = uploads.get(key), inbox.stamp(key)
-        found = latest.get((key, upload.etag)) if upload else _newest(latest, key)
-        if stamp and (upload is None or upload.stamp != stamp) and found is None:
-            state, text = "waiting", "not yet uploaded"
-        elif found is None:
-            state, text = "waiting", "uploaded, not yet run"
-        else:
-            state = "waiting" if found.outcome == "retried" else found.outcome
-            text = text_of(found)
-        states.append({"file": key, "outcome": state, "text": text})
-    return states + _scheduled_states(runs)
+@dataclass(frozen=True)
+class Row:
+    """One file, or one window of a schedule."""
+
+    file: str
+    outcome: str
+    text: str
+    etag: str = ""
+    pipeline: str | None = None
+    change: int | None = None
+    """Rows with smaller numbers are older: `--before` continues after one."""
 
 
-def _scheduled_states(runs: list[Run]) -> list[dict[str, str]]:
-    """How the latest run of each schedule and window ended."""
-    latest = {run_summary.title(run.record): run for run in runs if run.record.get("schedule")}
-    return [{"file": title, "outcome": run.outcome, "text": text_of(run)} for title, run in sorted(latest.items())]
+Name = Annotated[Optional[str], typer.Argument(help="Only files whose key contains this.", show_default=False)]  # noqa: UP045
+Newest = Annotated[int, typer.Option("-n", "--newest", min=1, help="How many files.")]
+Everything = Annotated[bool, typer.Option("--all", help="All files, however many.")]
+PipelineName = Annotated[
+    str | None, typer.Option("--pipeline", help="Only files of this pipeline.", show_default=False)
+]  # noqa: UP045
 
 
-def _newest(latest: dict[tuple[str, str], Run], key: str) -> Run | None:
-    return max((run for (name, _), run in latest.items() if name == key), key=lambda run: run.id, default=None)
-
-
-def status(settings: Settings, *, as_json: bool) -> None:
-    """Print a table of all files, or the same as JSON."""
-    states = file_states(settings)
-    if as_json:
-        sys.stdout.write(json.dumps(states, indent=2) + "\n")
-    elif states:
-        results.print(table((state["file"], state["outcome"], state["text"]) for state in states))
-    else:
-        results.print(f"No file has come into {settings.inbox} yet. `runner up`, then drop one there.", markup=False)
-
-
-def logs(
-    settings: Settings, key: str, *, pipeline: str | None, newest: int, failed: bool, follow: bool, as_json: bool
+def status(
+    name: Name = None,
+    newest: Newest = PAGE,
+    everything: Everything = False,
+    outcome: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help=f"Only these: {', '.join((*STATES, 'unaccounted'))}. Repeatable.", show_default=False),
+    ] = None,
+    pipeline: PipelineName = None,
+    before: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Only files older than this: the last `change` of the page before.", show_default=False),
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Print runs in full or as lines of JSON, oldest first; with `follow` until Ctrl-C.
+    """Show the outcome of each file, newest first.
 
-    Raises:
-        SettingsError: there is no such pipeline, and no run of one that there was.
+    `runner status --outcome dead-lettered` for what failed for good; `runner status z05 --all` for all files of a buoy.
     """
-    wanted = _filter(settings, key, pipeline, failed)
-    show = _print_json if as_json else _Printer().show
-    with closing(History(settings.state)) as history, suppress(KeyboardInterrupt):
-        before = history.runs()
-        last = before[-1].id if before else 0
-        found = [run for run in before if wanted(run)]
-        if pipeline and not found:
-            _require(settings, pipeline)
-        if not found and not follow:
-            say(f"No run in {settings.state} matches that. `runner status` shows what became of every file.")
-        for run in found[len(found) - min(newest, len(found)) :]:
-            show(run)
-        while follow:
-            for run in history.runs(after_id=last):
-                last = run.id
-                if wanted(run):
-                    show(run)
-            time.sleep(0.2)
+    wanted = set(outcome or ())
+    if unknown := wanted - {*STATES, "unaccounted"}:
+        raise typer.BadParameter(
+            f"{unknown.pop()!r} is not an outcome. Use one of: {', '.join((*STATES, 'unaccounted'))}."
+        )
+    settings = chosen(data)
+    count = None if everything else newest
+    with closing(State(settings.state)) as state:
+        found = rows(settings, state, name or "", wanted, pipeline, before)
+        page = list(islice(found, count))
+        is_more = count is not None and next(found, None) is not None
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(row) for row in page], indent=2) + "\n")
+    elif page:
+        results.print(table((row.file, row.outcome, row.text) for row in page))
+        if is_more:
+            results.print(
+                f"\nThe newest {len(page)} files. More: `runner status --all`, or a NAME, --outcome, --pipeline."
+            )
+    elif name or wanted or pipeline:
+        results.print("No file matches.")
+    else:
+        results.print(f"No file in {settings.inbox} yet. `runner up`, then drop one there.", markup=False)
 
 
-def _require(settings: Settings, pipeline: str) -> None:
-    known = sorted({route.pipeline for route in routing.load(settings.root).routes})
-    if pipeline not in known:
-        raise SettingsError(f"No pipeline is called {pipeline!r}. There are: {', '.join(known)}.")
+def rows(
+    settings: Settings, state: State, name: str = "", states: Iterable[str] = (), pipeline: str | None = None,
+    before: int | None = None,
+) -> Iterator[Row]:  # fmt: skip
+    """Return a row for each file, those that are not uploaded first, then the newest change first."""
+    wanted = set(states)
+    if before is None and pipeline is None and (not wanted or wanted & {"in progress", "refused"}):
+        yield from (row for row in _not_uploaded(settings, state, name) if not wanted or row.outcome in wanted)
+    outcomes = {outcome for state_name in wanted for outcome in _OUTCOMES.get(state_name, (state_name,))}
+    problems = state.versions.unaccounted()
+    for known in state.versions.newest(-1, before, outcomes, pipeline, name):
+        row = _row(settings, state, known, problems.get(known.version))
+        if not wanted or row.outcome in wanted:
+            yield row
 
 
-def _filter(settings: Settings, key: str, pipeline: str | None, failed: bool) -> Callable[[Run], bool]:
-    routes = routing.load(settings.root) if pipeline else routing.Routes(())
-
-    def is_of(run: Run) -> bool:
-        if run.record["pipeline"]:
-            return run.record["pipeline"] == pipeline
-        # A Lambda that died could not say which it ran.
-        found = {route.pipeline for item in run.record["inputs"] for route in routes.matches(item["key"] or "")}
-        return pipeline in found
-
-    return lambda run: (
-        key in f"{run_summary.title(run.record)}, {run_summary.keys(run.record)}"
-        and (not failed or run.record["status"] == "failed")
-        and (pipeline is None or is_of(run))
-    )
+def _not_uploaded(settings: Settings, state: State, name: str) -> Iterator[Row]:
+    """Return the files of the inbox whose present content was not uploaded."""
+    uploads = state.uploads.each()
+    upload = next(uploads, None)
+    for key, stamp in Inbox(settings.inbox, settings.ignored_names).scan():
+        while upload and upload.key < key:
+            upload = next(uploads, None)
+        if upload and upload.key == key and upload.stamp == stamp:
+            continue
+        if name in key and stamp:
+            reason = refused(key)
+            yield Row(printable(key), "refused" if reason else "in progress", reason or "not yet uploaded")
 
 
-def _print_json(run: Run) -> None:
-    ended_at = datetime.fromtimestamp(run.ended_at, UTC).isoformat(timespec="milliseconds")
-    line = {"id": run.id, "ended_at": ended_at, "outcome": run.outcome, "attempt": run.attempt, **run.record}
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+def _row(settings: Settings, state: State, known: KnownVersion, problem: str | None) -> Row:
+    run = state.runs.get(known.run_id) if known.run_id else None
+    finding = finding_of(known, run, settings.outputs, problem)
+    file = printable(known.key) if known.key else printable(title(run.record) if run else "a message")
+    text = _text(known, run) if finding.state == known.outcome or finding.state == "in progress" else finding.reason
+    return Row(file, finding.state, text, known.etag, known.pipeline, known.change)
 
 
-class _Printer:
-    """Prints runs for people; an error that an earlier attempt had is not printed again."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, list[str]] = {}
-
-    def show(self, run: Run) -> None:
-        """Print a run."""
-        _print(run)
-        error, name = run.record["error"], run_summary.title(run.record)
-        if error is None:
-            return
-        lines = run_summary.told(error)
-        shown = ["the same error as before"] if self._told.get(name) == lines else lines
-        self._told[name] = lines
-        for line in [*shown, *([run_summary.next_step(error)] if run.outcome == "dead-lettered" else [])]:
-            results.print(f"  {line}", markup=False)
-
-
-def _print(run: Run) -> None:
-    record, ended = run.record, datetime.fromtimestamp(run.ended_at).isoformat(" ", "seconds")
-    head = f"{ended} {MARKS[run.outcome]} {run_summary.title(record)}: {run.outcome}, attempt {run.attempt}"
-    results.print(head, markup=False, style=COLOURS[run.outcome])
-    files = run_summary.keys(record) if record.get("schedule") else None  # else they are in the head
-    for name, value in (("pipeline", record["config"]), ("inputs", files), ("reason", record["reason"])):
-        if value:
-            results.print(f"  {name}: {value}", markup=False)
-    for output in record["outputs"]:
-        results.print(f"  output: {output['key']} ({output['size']} bytes)", markup=False)
-    for variable, counts in record["qc"].items():
-        flagged = ", ".join(f"{count} × {meaning}" for meaning, count in counts["flagged"].items())
-        if flagged:
-            results.print(f"  qc: {variable}: of {counts['samples']} samples {flagged}", markup=False)
-    for warning in record["warnings"]:
-        results.print(f"  warning: {warning}", markup=False)
-    if record["durations_s"]:
-        durations = ", ".join(f"{phase} {seconds:.2f}" for phase, seconds in record["durations_s"].items())
-        results.print(f"  seconds: {durations}", markup=False)
+def _text(known: KnownVersion, run: Run | None) -> str:
+    """Return what a table says about a version."""
+    if known.outcome == "uploaded" or run is None:
+        return known.reason or "uploaded, not yet run"
+    if known.outcome == "succeeded":
+        return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
+    if known.outcome in ("forgotten", "retried"):
+        return known.reason
+    attempts = f" (attempt {run.attempt})" if run.attempt > 1 else ""
+    return (why(run.record) or known.reason) + attempts

@@ -15,12 +15,12 @@ from runner.cli.output import list_outputs, print_json, results, table, text_of
 from runner.errors import StackError
 from runner.messages import run_summary
 from runner.messages.run_record import FINAL
-from runner.services.progress import WAITING_S, Progress, Ticker
+from runner.services.progress import WAITING_S, Ticker, TransferProgress
 from runner.settings import Settings
 from runner.stack.supervisor import Stop
 from runner.state import stack_lock
-from runner.state.outputs import await_mirrored
-from runner.state.runs import History, Run
+from runner.state.database import State
+from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def keys_of(settings: Settings, files: Iterable[Path]) -> list[str]:
 def submit(
     s3: S3Client,
     template: StackTemplate,
-    history: History,
+    state: State,
     files: Mapping[str, Path],
     stop: Stop,
     report: Callable[[str], object],
@@ -72,17 +72,17 @@ def submit(
         StoppedError: a signal arrived.
     """
     patience_s = _patience_s(template)
-    after_id = _last_id(history)
+    after_id = state.runs.last_id()
     etags = {}
     for key, path in files.items():
-        on_bytes = Progress(lambda text, key=key: report(f"↑ {key}: {text}"), path.stat().st_size).more  # type: ignore[misc]
+        on_bytes = TransferProgress(lambda text, key=key: report(f"↑ {key}: {text}"), path.stat().st_size).add  # type: ignore[misc]
         with clients.answering():
             etags[key] = upload(s3, template.source_bucket, key, path, sha256_of(path), on_bytes)
     ticker = Ticker(report, WAITING_S)
     final: dict[str, Run] = {}
     deadline = time.monotonic() + patience_s
     while len(final) < len(files):
-        for run in history.runs(after_id=after_id):
+        for run in state.runs.after(after_id):
             after_id, deadline = run.id, time.monotonic() + patience_s
             if run.outcome in FINAL:
                 final |= {i["key"]: run for i in run.record["inputs"] if etags.get(i["key"]) == i["etag"]}
@@ -94,14 +94,13 @@ def submit(
     return {key: final[key] for key in files}
 
 
-def submit_message(sqs: SQSClient, template: StackTemplate, history: History, body: str, stop: Stop) -> list[Run]:
+def submit_message(sqs: SQSClient, template: StackTemplate, state: State, body: str, stop: Stop) -> list[Run]:
     """Send a message to the queue, wait until its runs are complete, and return them.
 
     Raises:
         StackError: nothing happened for longer than the Lambda and its retries may take.
         StoppedError: a signal arrived.
     """
-    after_id = _last_id(history)
     with clients.answering("The queue does"):
         url = sqs.get_queue_url(QueueName=template.queue_name)["QueueUrl"]
         message_id = sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]
@@ -114,8 +113,7 @@ def submit_message(sqs: SQSClient, template: StackTemplate, history: History, bo
                 f"Message {message_id} caused no run within {_patience_s(template):.0f} s. Is the stack running?"
             )
         stop.pause(0.05)
-        own = [run for run in history.runs(after_id=after_id) if run.record["message_id"] == message_id]
-        final = [run for run in own if run.outcome in FINAL]
+        final = [run for run in state.runs.of_message(message_id) if run.outcome in FINAL]
     return final
 
 
@@ -126,9 +124,8 @@ def run_message(settings: Settings, template: StackTemplate, body: str, *, as_js
         StackError: no stack runs on the data folder, or it does not answer.
     """
     endpoint_url = stack_lock.require_running(settings)
-    with interruptible() as stop, closing(History(settings.state)) as history:
-        runs = submit_message(clients.local_sqs(endpoint_url), template, history, body, stop)
-        await_mirrored(runs, settings.outputs)
+    with interruptible() as stop, closing(State(settings.state)) as state:
+        runs = submit_message(clients.local_sqs(endpoint_url), template, state, body, stop)
     if as_json:
         print_json([run.record for run in runs])
     else:
@@ -139,7 +136,3 @@ def run_message(settings: Settings, template: StackTemplate, body: str, *, as_js
 
 def _patience_s(template: StackTemplate) -> float:
     return template.max_receive_count * (template.function_timeout_s + 10)
-
-
-def _last_id(history: History) -> int:
-    return max((run.id for run in history.runs(newest=1)), default=0)

@@ -108,7 +108,7 @@ def keep_running(settings: Settings, *, with_docker: bool | None) -> None:
                 "outcome" + debugger.hint(settings)
             )
             while True:
-                stack.tend()
+                stack.maintain()
                 stop.pause(0.1)
     except StoppedError as stopped:
         say(str(stopped))
@@ -116,12 +116,12 @@ def keep_running(settings: Settings, *, with_docker: bool | None) -> None:
 
 def _use_docker(wanted: bool | None) -> bool:
     """Return whether to use Docker, and print why."""
-    from runner.stack import docker_compose
+    from runner.stack import docker_engine
 
     if wanted is not None:
         say("with Docker, as requested …" if wanted else "without Docker, as requested …")
         return wanted
-    reason = docker_compose.why_not()
+    reason = docker_engine.unavailable_reason()
     if reason:
         say(f"without Docker, because {reason}")
     else:

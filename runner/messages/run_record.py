@@ -90,12 +90,9 @@ def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
     return record
 
 
-# "failed" may be tried again and "retried" will be, for the reason in the record; the others are final.
-Outcome = Literal["succeeded", "skipped", "failed", "dead-lettered", "retried", "forgotten"]
-
-
+# An uploaded, failed or retried version is in progress: it runs, or runs again. The others are final.
+Outcome = Literal["uploaded", "failed", "retried", "succeeded", "skipped", "dead-lettered", "forgotten"]
 FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten")
-
 
 Version = tuple[str, str]
 """Key and ETag of an object; of a message that names none, nothing and the MD5 of its body."""

@@ -11,7 +11,7 @@ or an EventBridge event ("EventBridge event message structure", same guide), who
     {"source": "aws.s3", "detail-type": "Object Created", "time": "…",
      "detail": {"bucket": {"name": "tsdat-pipeline-inputs"}, "object": {"key": "tide gauge/a.csv", "size": 5}}}
 
-SQS and SNS wrap either. Schedules send events of their own: see `schedule_events`. tests/events/ has a file for each form.
+SQS and SNS wrap either. Schedules send their own: see `schedule_events`. tests/events/ has a file for each form.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Puts the stages together into the processes that run: the only place where they meet."""
+"""The processes of a stack: the only place where services are put together."""
 
 from __future__ import annotations
 
@@ -7,31 +7,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.aws import clients, emulator_api
 from runner.aws.s3 import bucket_epoch
-from runner.messages.run_record import RunRecord
-from runner.messages.schedule_events import SOURCE
-from runner.services import run_log
-from runner.services.event_source_mapping.batch_results import Verdict
-from runner.services.event_source_mapping.worker import Batch
 from runner.settings import Settings
 from runner.state import stack_lock
-from runner.state.runs import History
-from runner.state.uploads import Ledger
+from runner.state.database import State
 from runner.template import stack_template
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-
-    from runner.services.output_mirror import Mirror
 
 log = logging.getLogger("services")
 
@@ -44,22 +30,19 @@ def _stop_event() -> threading.Event:
     return stop
 
 
-def _end_with_any_thread() -> None:
-    """Have a thread that ends on an error take the process along: somebody starts it again, and nothing waits forever.
+def _exit_with_any_thread() -> None:
+    """Exit the process when a thread crashes: the supervisor restarts it, and nothing waits for the thread forever."""
 
-    What such a thread held would else be held for good.
-    """
-
-    def end(ended: threading.ExceptHookArgs) -> None:
-        name = ended.thread.name if ended.thread else "a thread"
-        log.critical("%s ended on an error; this process begins anew", name, exc_info=ended.exc_value)
+    def exit_process(crash: threading.ExceptHookArgs) -> None:
+        name = crash.thread.name if crash.thread else "a thread"
+        log.critical("thread %s crashed; this process is restarted", name, exc_info=crash.exc_value)
         os._exit(1)
 
-    threading.excepthook = end
+    threading.excepthook = exit_process
 
 
 def become_owner(folder: Path) -> None:
-    """As root in a container: go on as the user whose folder was mounted, so that what is made in it is theirs."""
+    """As root in a container, continue as the user who owns the mounted folder, so that new files are theirs."""
     if os.geteuid() == 0:
         owner = folder.stat()
         os.setgroups([])
@@ -67,19 +50,19 @@ def become_owner(folder: Path) -> None:
         os.setuid(owner.st_uid)
 
 
-def _tell_ready(file: Path | None) -> None:
+def _write_ready(file: Path | None) -> None:
     if file:
         file.write_text("ready\n")
 
 
 def provision(settings: Settings, ready_file: Path | None) -> None:
-    """The provisioning process of the Docker stack: LocalStack comes up empty whenever it starts."""
+    """Create buckets and queues whenever the emulator starts, because it starts empty; for the Docker stack."""
     from runner.services.provisioner import provision as make
 
     stop = _stop_event()
     described = stack_template.load(settings.root / "template.yaml")
     s3, sqs = clients.local_s3(settings.endpoint_url), clients.local_sqs(settings.endpoint_url)
-    told = False
+    is_reported = False
     while not stop.is_set():
         answers = emulator_api.answers(s3)
         there = answers and bool(bucket_epoch(s3, described.source_bucket))
@@ -88,53 +71,48 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
                 make(s3, sqs, described)
                 log.info("made the buckets and queues of template.yaml")
                 there = True
-        if there and not told:  # also when another life of this process had made them
-            told = True
-            _tell_ready(ready_file)
+        if there and not is_reported:  # also if a process before this one created them
+            is_reported = True
+            _write_ready(ready_file)
         time.sleep(0.5)
 
 
 def watch(settings: Settings, ready_file: Path | None) -> None:
-    """The watcher's process."""
+    """Run the watcher until SIGTERM."""
     from runner.services.watcher.watcher import Watcher
 
-    _end_with_any_thread()
+    _exit_with_any_thread()
     described = stack_template.load(settings.root / "template.yaml")
     s3 = clients.local_s3(settings.endpoint_url)
-    with closing(Ledger(settings.state)) as ledger, closing(History(settings.state)) as history:
-        watcher = Watcher(settings, s3, described.source_bucket, ledger, history)
-        watcher.run(_stop_event(), lambda: _tell_ready(ready_file))
+    with closing(State(settings.state)) as state:
+        watcher = Watcher(settings, s3, described.source_bucket, state)
+        watcher.run(_stop_event(), lambda: _write_ready(ready_file))
 
 
 def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, announce: str = "") -> None:
-    """The poller's process.
+    """Run the event source mapping, and beside it what mostly waits, until SIGTERM.
 
     Args:
-        announce: where S3 and SQS answer on this machine; empty when a supervisor outside tells that.
+        announce: where S3 and SQS answer on this machine; empty if a supervisor outside announces that.
 
     Raises:
-        StackError: another stack runs on the data folder already.
+        StackError: another stack runs on the data folder.
     """
-    from runner.services.event_source_mapping.poller import Poller
-    from runner.services.event_source_mapping.rie_client import Emulator, replicas
-    from runner.services.output_mirror import Mirror
-    from runner.state.received_events import Seen
+    from runner.services.event_source_mapping.poller import EventSourceMapping
+    from runner.services.output_mirror import OutputMirror
+    from runner.services.reconciler.loop import ReconcileLoop
+    from runner.services.scheduler import Scheduler
 
     stop = _stop_event()
-    _end_with_any_thread()
-    described = stack_template.patient(stack_template.load(settings.root / "template.yaml"), settings)
-    sqs = clients.local_sqs(settings.endpoint_url)
-    mirror = Mirror(clients.local_s3(settings.endpoint_url), described.destination_bucket, settings.outputs)
-    teller = run_log.Teller()
-
-    def on_run(run: RunRecord, verdict: Verdict) -> None:
-        for output in run["outputs"]:
-            mirror.tell(output["key"])
-        teller.tell(run, verdict)
-
-    def find_emulators() -> list[Emulator]:
-        return [emulator for url in lambda_urls for emulator in replicas(url, described.memory_mb)]
-
+    _exit_with_any_thread()
+    described = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
+    s3, sqs = clients.local_s3(settings.endpoint_url), clients.local_sqs(settings.endpoint_url)
+    mirror = OutputMirror(s3, described.destination_bucket, settings.outputs, described.source_bucket)
+    threads = {
+        "outputs": mirror.run,
+        "reconciler": ReconcileLoop(settings, described).run,
+        "scheduler": Scheduler(sqs, described.queue_name, described.schedules).run,
+    }
     with ExitStack() as stack:
         if announce:
             stack.enter_context(stack_lock.only_one(settings))
@@ -142,34 +120,9 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
         def on_ready() -> None:
             if announce:
                 stack.enter_context(stack_lock.announced(settings, announce))
-            _tell_ready(ready_file)
+            _write_ready(ready_file)
 
-        history = stack.enter_context(closing(History(settings.state)))
-        seen = stack.enter_context(closing(Seen(settings.state)))
-
-        def may_run(batch: Batch) -> bool:
-            # What a schedule asks for reads outputs, which come back one by one when LocalStack has forgotten them.
-            scheduled = any(SOURCE in message["Body"] for message in batch)
-            return not scheduled or mirror.is_complete(described.source_bucket)
-
-        for name, run in _beside_the_poller(settings, described, sqs, mirror).items():
+        State(settings.state).close()  # refuse a folder of another version before any thread needs it
+        for name, run in threads.items():
             threading.Thread(target=run, args=(stop,), name=name, daemon=True).start()
-        Poller(sqs, described, find_emulators, history, on_run, on_ready, seen.note, may_run).run(stop)
-
-
-def _beside_the_poller(
-    settings: Settings, described: stack_template.StackTemplate, sqs: SQSClient, mirror: Mirror
-) -> dict[str, Callable[[threading.Event], None]]:
-    """What runs in threads of its process.
-
-    The mirror does, because the poller is the first to know what there is to fetch, and what mostly waits.
-    """
-    from runner.services.reconciler.loop import Keeper
-    from runner.services.scheduler import Scheduler
-
-    return {
-        "mirror": mirror.run,
-        "restore": partial(mirror.restore, described.source_bucket),
-        "balance": Keeper(settings, described).run,
-        "scheduler": Scheduler(sqs, described.queue_name, described.schedules).run,
-    }
+        EventSourceMapping(sqs, described, lambda_urls, settings.state, mirror, on_ready).run(stop)

@@ -1,4 +1,4 @@
-"""Makes in the local S3 and SQS what template.yaml makes on AWS. Safe to run again: it only adds what is missing."""
+"""Creates the buckets and queues of template.yaml in the emulator. Idempotent: it only adds what is missing."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sqs.client import SQSClient
 
-# Where S3's calls have other words than CloudFormation.
+# Names that differ between CloudFormation and the S3 API.
 _DEFAULT_ENCRYPTION = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
 _RULE_ID = {"Id": "ID"}
 
 
 def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
-    """Make buckets, queues and the notification between them.
+    """Create the buckets, the queues and the notification between them.
 
-    The source bucket is made last and with a tag that names its life (its epoch): when it is there, all is there.
-    LocalStack forgets everything when it stops; a watcher that meets a new epoch uploads again what was lost.
+    The emulator loses everything when it stops. Therefore the source bucket gets a tag with a new random value, its
+    epoch; a watcher that finds a new epoch uploads lost files again. The tag is set last, so it also marks that
+    provisioning is complete.
     """
-    _make_queues(sqs, template)
+    _create_queues(sqs, template)
     incomplete = not bucket_epoch(s3, template.source_bucket)
-    if _make_bucket(s3, template.destination_bucket) or incomplete:
+    if _create_bucket(s3, template.destination_bucket) or incomplete:
         _configure(s3, template.destination_bucket, template)
-    if _make_bucket(s3, template.source_bucket) or incomplete:
+    if _create_bucket(s3, template.source_bucket) or incomplete:
         _notify(s3, template)
         _configure(s3, template.source_bucket, template, {"Key": EPOCH_TAG, "Value": uuid.uuid4().hex})
 
 
-def _make_queues(sqs: SQSClient, template: StackTemplate) -> None:
-    """The dead-letter queue first: the other points at it."""
+def _create_queues(sqs: SQSClient, template: StackTemplate) -> None:
+    """Create the dead-letter queue first: the other queue refers to it."""
     for name in (template.dead_letter_queue_name, template.queue_name):
         attributes: Any = template.queue_attributes[name]
         sqs.create_queue(QueueName=name, Attributes=attributes)
@@ -47,8 +48,8 @@ def _arn(queue_name: str) -> str:
     return f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{queue_name}"
 
 
-def _make_bucket(s3: S3Client, name: str) -> bool:
-    """Whether the bucket had to be made."""
+def _create_bucket(s3: S3Client, name: str) -> bool:
+    """Create a bucket if it is missing; return whether it was."""
     try:
         s3.head_bucket(Bucket=name)
     except ClientError:
@@ -58,28 +59,28 @@ def _make_bucket(s3: S3Client, name: str) -> bool:
 
 
 def _configure(s3: S3Client, bucket: str, template: StackTemplate, *more_tags: dict[str, str]) -> None:
-    """Give a bucket what CloudFormation would, in the words of S3's own calls; the tags last."""
-    set_: Any = s3  # what CloudFormation says has the form that boto3's types ask for, but not the types
+    """Apply a bucket's settings as CloudFormation would, the tags last."""
+    untyped: Any = s3  # CloudFormation's values have the form that boto3 requires, but not its TypedDict types
     settings = template.bucket_settings[bucket]
     if versioning := settings.get("VersioningConfiguration"):
-        set_.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+        untyped.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
     if encryption := settings.get("BucketEncryption"):
-        rules = [_renamed(rule, _DEFAULT_ENCRYPTION) for rule in encryption["ServerSideEncryptionConfiguration"]]
-        set_.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
+        rules = [_rename_keys(rule, _DEFAULT_ENCRYPTION) for rule in encryption["ServerSideEncryptionConfiguration"]]
+        untyped.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
     if private := settings.get("PublicAccessBlockConfiguration"):
-        set_.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=private)
+        untyped.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=private)
     if ownership := settings.get("OwnershipControls"):
-        set_.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=ownership)
+        untyped.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=ownership)
     if lifecycle := settings.get("LifecycleConfiguration"):
-        rules = [{"Filter": {"Prefix": ""}, **_renamed(rule, _RULE_ID)} for rule in lifecycle["Rules"]]
-        set_.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+        rules = [{"Filter": {"Prefix": ""}, **_rename_keys(rule, _RULE_ID)} for rule in lifecycle["Rules"]]
+        untyped.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
     if policy := settings.get("Policy"):
-        set_.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+        untyped.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     if tags := [*settings.get("Tags", []), *more_tags]:
-        set_.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+        untyped.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
 
 
-def _renamed(mapping: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+def _rename_keys(mapping: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in mapping.items()}
 
 

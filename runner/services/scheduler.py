@@ -1,4 +1,4 @@
-"""Does what EventBridge Scheduler does: sends the messages of due schedules to the queue."""
+"""Emulates EventBridge Scheduler: sends the messages of due schedules to the queue."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("scheduler")
 
 _TICK_S = 0.2
-# EventBridge is precise to 60 s. What is due longer ago was missed, as while the machine slept, and is not made up.
-_LATEST = timedelta(seconds=60)
+# EventBridge is precise to 60 s. An older time, from while the machine was asleep, counts as missed.
+_MAX_DELAY = timedelta(seconds=60)
 
 
 class Timetable:
-    """Which schedules are due, told the time again and again. Pure."""
+    """Finds the schedules that become due between two points in time. Pure."""
 
     def __init__(self, schedules: Iterable[Schedule], since: datetime) -> None:
         self._since = since
@@ -36,18 +36,18 @@ class Timetable:
         return next(schedule.times(time, self._since), None)
 
     def due(self, now: datetime) -> tuple[list[tuple[Schedule, datetime]], list[tuple[Schedule, datetime]]]:
-        """The schedules that became due since it was asked before, and those that are too late."""
+        """Return the schedules that became due since the last call, and those that were missed."""
         due: list[tuple[Schedule, datetime]] = []
         missed: list[tuple[Schedule, datetime]] = []
         for schedule, time in self._next.items():
             if time is not None and time <= now:
-                (due if now - time <= _LATEST else missed).append((schedule, time))
+                (due if now - time <= _MAX_DELAY else missed).append((schedule, time))
                 self._next[schedule] = self._after(schedule, now)
         return due, missed
 
 
 class Scheduler:
-    """Sends at the right time; what the queue does not take yet is sent when it does."""
+    """Sends each message when it is due; if the queue is unavailable, as soon as it is available again."""
 
     def __init__(
         self, sqs: SQSClient, queue_name: str, schedules: Iterable[Schedule],
@@ -62,7 +62,7 @@ class Scheduler:
         while not stop.wait(_TICK_S):
             due, missed = self._timetable.due(self._clock())
             for schedule, time in missed:
-                log.warning("✗ schedule %s was due at %s and is not made up", schedule.name, iso(time))
+                log.warning("✗ schedule %s was due at %s; missed", schedule.name, iso(time))
             self._unsent.extend(due)
             while self._unsent and self._send(*self._unsent[0]):
                 self._unsent.popleft()

@@ -1,1 +1,1 @@
-"""Start and supervise the processes of a stack."""
+"""Starts and supervises the processes of a stack, with Docker or without."""

@@ -1,4 +1,4 @@
-"""What is different while somebody debugs: one Lambda, which waits at breakpoints, and time for it."""
+"""What changes when a debugger can attach: one Lambda, started under debugpy."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import replace
 from runner.settings import Settings
 
 
-def prepared(settings: Settings) -> Settings:
-    """The settings to go by: there is one port to attach to, so there is one Lambda."""
+def with_one_lambda(settings: Settings) -> Settings:
+    """Return the settings to run with. When debugging there is one Lambda, because there is one port to attach to."""
     return replace(settings, concurrency=1) if settings.debug else settings
 
 
-def interpreter(settings: Settings) -> list[str]:
-    """The arguments by which Python runs a module, under the debugger or not; it does not wait for one to attach."""
+def python_arguments(settings: Settings) -> list[str]:
+    """Return Python's arguments up to the module's name. The debugger does not wait for a client."""
     if not settings.debug:
         return ["-m"]
-    # The debugger cannot see into modules that are frozen into the interpreter, and says so at each start.
+    # debugpy cannot debug frozen modules and prints a warning at each start.
     return ["-Xfrozen_modules=off", "-m", "debugpy", "--listen", f"127.0.0.1:{settings.debug_port}", "-m"]
 
 
 def hint(settings: Settings) -> str:
-    """What to tell who wants to debug."""
+    """Return a line that says how to attach a debugger; empty when not debugging."""
     if not settings.debug:
         return ""
     at = f"127.0.0.1:{settings.debug_port}"
-    return f'\n  a debugger can attach at {at} (VS Code: F5 on "Attach: Lambda"; others: docs/debugging.md)'
+    return f'\n  attach a debugger to {at} (VS Code: F5 on "Attach: Lambda"; other editors: docs/debugging.md)'

@@ -1,4 +1,4 @@
-"""The stack with Docker: starts and ends the services of compose.yaml with `docker compose`."""
+"""The stack with Docker: starts and stops the services of compose.yaml with `docker compose`."""
 
 from __future__ import annotations
 
@@ -16,89 +16,62 @@ from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.function import routing
 from runner.settings import CHECKOUT, Settings
-from runner.stack import lambda_container_init
-from runner.stack.supervisor import Child, Stop, Supervisor
+from runner.stack import docker_engine, lambda_container_init
+from runner.stack.child import Child
+from runner.stack.supervisor import Stop, Supervisor
 from runner.state.stack_lock import announced, only_one
 from runner.template import stack_template
 from runner.template.stack_template import StackTemplate
 
-_OLDEST_COMPOSE = (2, 26)
-# What a person wants to read of the services' output; the Lambdas' own logs would drown it.
-_TELLING = ("provision", "template", "watcher", "poller")
-_READER = "docker compose logs"
-
-
-def why_not() -> str | None:
-    """Why Docker cannot be used here; None when it can."""
-    if not shutil.which("docker"):
-        return "docker is not installed"
-    try:
-        _ask("docker", "version", "--format", "{{.Server.Version}}")
-    except (subprocess.SubprocessError, OSError) as error:
-        return f"no Docker engine answers: {_last_line(error)}"
-    try:
-        version = _ask("docker", "compose", "version", "--short").lstrip("v")
-    except (subprocess.SubprocessError, OSError):
-        return "docker has no compose plugin"
-    numbers = tuple(int(number) for number in version.split("-")[0].split(".")[:2])
-    if numbers < _OLDEST_COMPOSE:
-        return f"docker compose {version} is older than {'.'.join(map(str, _OLDEST_COMPOSE))}"
-    return None
-
-
-def _ask(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    return done.stdout.strip()
-
-
-def _last_line(error: Exception) -> str:
-    said = getattr(error, "stderr", "") or str(error)
-    return (said if isinstance(said, str) else said.decode(errors="replace")).strip().splitlines()[-1]
+# The services whose output the user reads. The Lambdas' own logs would drown it.
+_SHOWN_SERVICES = ("provision", "template", "watcher", "poller")
+_LOG_READER = "docker compose logs"
 
 
 @contextlib.contextmanager
-def running(settings: Settings, say: Callable[[str], None], stop: Stop) -> Iterator[Stack]:
-    """The services of compose.yaml, ready for files, for as long as the body runs.
+def running(settings: Settings, report: Callable[[str], None], stop: Stop) -> Iterator[DockerBackend]:
+    """Run the services of compose.yaml for the duration of the body, which starts when they are ready for files.
 
     Args:
-        settings: `endpoint_url` None means any free port.
-        say: told, a line each, what a user should know.
-        stop: looked at while something is waited for.
+        settings: without `endpoint_url`, S3 and SQS get any free port.
+        report: called with each line that the user should read.
+        stop: checked during every wait.
 
     Raises:
-        RunnerError: Docker is not there, template or routes are wrong, a service did not start, or it was stopped.
+        RunnerError: Docker cannot be used, the template or the routes are invalid, a service did not start, or a stop
+            was requested.
     """
     if settings.endpoint_url:
         clients.require_local(settings.endpoint_url)
-    reason = why_not()
+    reason = docker_engine.unavailable_reason()
     if reason:
-        raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` needs none.")
-    described = stack_template.load(settings.root / "template.yaml")
+        raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` does not need it.")
+    template = stack_template.load(settings.root / "template.yaml")
     routing.load(settings.root)
-    # What Docker mounts it would make as root where it is missing.
+    # Docker would create missing mount points as root.
     for folder in (settings.data, *(settings.root / name for name in ("pipelines", "shared", "utils"))):
         folder.mkdir(parents=True, exist_ok=True)
     with only_one(settings):
-        stack = Stack(settings, described, Supervisor(say))
+        backend = DockerBackend(settings, template, Supervisor(report))
         try:
-            stack.start(stop)
-            with announced(settings, stack.endpoint_url):
-                yield stack
+            backend.start(stop)
+            with announced(settings, backend.endpoint_url):
+                yield backend
         finally:
-            stack.end()
+            backend.stop()
 
 
-class Stack:
-    """A compose project and those who read its logs."""
+class DockerBackend:
+    """A compose project, and a child process that prints its logs."""
 
-    def __init__(self, settings: Settings, described: stack_template.StackTemplate, supervisor: Supervisor) -> None:
+    def __init__(self, settings: Settings, template: StackTemplate, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._env = environment(settings) | variables(described)
+        self._env = environment(settings) | variables(template)
         files = ["compose.yaml", *(["compose.debug.yaml"] if settings.debug else [])]
         self._compose = ["docker", "compose", *(f"--file={CHECKOUT / name}" for name in files)]
 
     def start(self, stop: Stop) -> None:
-        """Build what has changed, start all services and wait until each says that it is ready."""
+        """Build images that have changed, start all services and wait until each is healthy."""
         up = Child("compose", [*self._compose, "up", "--detach", "--wait", "--build"], self._env, cwd=CHECKOUT)
         up.start()
         try:
@@ -111,36 +84,40 @@ class Stack:
             subprocess.run([*self._compose, "logs", "--tail", "15"], env=self._env, check=False)
             raise StackError(
                 "`docker compose up` failed; the lines above say why. If an image cannot be pulled, "
-                "scripts/offline-images makes stand-ins; `runner up --embedded` needs no Docker at all."
+                "scripts/offline-images builds substitutes. `runner up --embedded` does not need Docker."
             )
-        logs = [*self._compose, "logs", "--follow", "--no-log-prefix", *_TELLING]
-        reader = Child(_READER, logs, self._env, cwd=CHECKOUT)
+        self._follow_logs()
+
+    def _follow_logs(self) -> None:
+        logs = [*self._compose, "logs", "--follow", "--no-log-prefix", *_SHOWN_SERVICES]
+        reader = Child(_LOG_READER, logs, self._env, cwd=CHECKOUT)
         self._supervisor.start(reader)
-        reader.argv = [*logs, "--tail", "0"]  # should it end, it goes on and tells nothing twice
+        reader.argv = [*logs, "--tail", "0"]  # after a restart, do not print the same lines again
 
     @property
     def endpoint_url(self) -> str:
-        """Where S3 and SQS answer on this machine."""
+        """Where S3 and SQS listen on this machine."""
         command = [*self._compose, "port", "localstack", "4566"]
         done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=True)
         return f"http://{done.stdout.strip()}"
 
-    def tend(self) -> None:
-        """Go on reading the logs; Docker itself starts again what died."""
-        self._supervisor.tend()
+    def maintain(self) -> None:
+        """Keep the logs printed. Docker itself restarts containers that exit."""
+        self._supervisor.restart_exited()
 
-    def end(self) -> None:
-        """Remove the containers and their network; images stay."""
-        self._supervisor.stop(at_once=[_READER])  # asked to end it says "canceled"
-        down = [*self._compose, "down", "--remove-orphans", "--volumes"]  # what they hold is made at each start
-        for _ in range(2):  # a container that was just starting again may have held the network
-            # A group of its own: Ctrl-C pressed again must not end it halfway.
+    def stop(self) -> None:
+        """Remove the containers and their network; keep the images."""
+        self._supervisor.stop(kill=[_LOG_READER])  # on SIGTERM it would print "canceled"
+        # The volumes hold only what each start creates.
+        down = [*self._compose, "down", "--remove-orphans", "--volumes"]
+        for _ in range(2):  # a container that was just restarting may still have held the network
+            # In its own process group, so that a second Ctrl-C does not interrupt it.
             if subprocess.run(down, env=self._env, capture_output=True, check=False, process_group=0).returncode == 0:
                 return
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What compose.yaml's variables stand for: settings that are not the defaults, the rest is for .env to say."""
+    """Return the variables for compose.yaml: settings that differ from the defaults; .env may set the others."""
     defaults = Settings.from_env({}).to_env()
     changed = {name: value for name, value in settings.to_env().items() if defaults.get(name) != value}
     port = (urlsplit(settings.endpoint_url).port or 80) if settings.endpoint_url else 0

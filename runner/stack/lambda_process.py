@@ -1,4 +1,4 @@
-"""Embedded Lambdas: the genuine emulator and awslambdaric as child processes, in an environment as AWS would give."""
+"""The Lambdas of the embedded backend: AWS's emulator and awslambdaric as child processes, with AWS's environment."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.aws import clients
+from runner.stack.child import Child
 from runner.stack.ports import free_port
-from runner.stack.supervisor import Child
 from runner.template.stack_template import StackTemplate
 
 HANDLER = "runner.function.handler.handler"
@@ -23,12 +23,16 @@ def child(
     state: Path,
     template: StackTemplate,
     endpoint_url: str,
-    module: Sequence[str] = ("-m",),
+    python_arguments: Sequence[str] = ("-m",),
 ) -> Child:
-    """One emulator, which starts one Python runtime at its first invoke; its /tmp is a folder of its own.
+    """Describe one emulator. It starts a Python runtime at its first invoke, with a folder of its own as /tmp.
 
     Args:
-        module: what Python is to be told before a module's name.
+        number: counts the Lambdas from 1.
+        port: where the emulator listens.
+        root: the project.
+        state: the stack's state folder.
+        python_arguments: Python's arguments up to the module's name.
     """
     tmp = state / f"lambda-{number}"
     for leftover in [*tmp.glob("run-*"), *tmp.glob("inputs-*")]:
@@ -38,16 +42,16 @@ def child(
         Path(sys.executable).parent / "aws-lambda-rie", "--log-level", "error",
         "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
         "--runtime-api-address", f"127.0.0.1:{free_port()}",
-        sys.executable, *module, "runner.stack.lambda_runtime", HANDLER,
+        sys.executable, *python_arguments, "runner.stack.lambda_runtime", HANDLER,
     ]  # fmt: skip
     env = environment(root, tmp, template, endpoint_url)
     log = state / "logs" / f"lambda-{number}.log"
-    # Pipelines are the only ones here that compute; what moves their files must not wait behind them.
+    # Only pipelines need much CPU time. The processes that move their files must not wait for it.
     return Child(f"Lambda {number}", argv, env, log=log, cwd=root, niceness=10)
 
 
 def environment(root: Path, tmp: Path, template: StackTemplate, endpoint_url: str) -> dict[str, str]:
-    """The template's variables and those that Lambda sets; nothing else of the developer's own environment."""
+    """Return the template's variables and those that Lambda sets, without the developer's own environment."""
     own = {name: f"{tmp}{value[4:]}" if value.startswith("/tmp") else value  # noqa: S108
            for name, value in template.function_environment.items()}  # fmt: skip
     return {

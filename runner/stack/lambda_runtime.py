@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from runner.stack.supervisor import die_with_parent
+from runner.stack.child import die_with_parent
 
 
 def main() -> None:

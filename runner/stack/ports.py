@@ -1,29 +1,53 @@
-"""Choose ports that nobody else takes."""
+"""Chooses free ports on 127.0.0.1, and checks that a given port is free."""
 
 from __future__ import annotations
 
 import atexit
 import random
 import socket
+from urllib.parse import urlsplit
 
 from runner.errors import StackError
 
-# Below the ports that the system gives to outgoing connections: one of these could take the port before its owner does,
-# and a client that tries a port nobody listens on yet can even be connected to itself.
+# Below the ephemeral ports, which the system uses for outgoing connections. An outgoing connection could take such a
+# port before its owner listens on it, and a client that tries the port could even connect to itself.
 _PORTS = range(20_000, 32_768)
 
 
 def free_port() -> int:
-    """A port that nobody listens on now, and that no other stack is given while this process lives."""
+    """Return a port on which nothing listens, and reserve it against other stacks for the life of this process."""
     for port in random.sample(_PORTS, len(_PORTS)):
-        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # UDP, so that whom it is for can still listen
+        # The reservation is a UDP socket, so that the owner can still listen with TCP.
+        reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            mark.bind(("127.0.0.1", port))
+            reservation.bind(("127.0.0.1", port))
             with socket.socket() as listener:
                 listener.bind(("127.0.0.1", port))
         except OSError:
-            mark.close()
+            reservation.close()
             continue
-        atexit.register(mark.close)  # held until this process ends
+        atexit.register(reservation.close)
         return port
-    raise StackError(f"No port of {_PORTS.start} to {_PORTS.stop - 1} is free on 127.0.0.1.")
+    raise StackError(f"No port from {_PORTS.start} to {_PORTS.stop - 1} is free on 127.0.0.1. Stop what uses them.")
+
+
+def require_free(endpoint_url: str, alternative: str) -> None:
+    """Check that nothing listens on an endpoint's port.
+
+    Args:
+        endpoint_url: http://127.0.0.1:PORT.
+        alternative: how to choose another port, for the error.
+
+    Raises:
+        StackError: the port is in use.
+    """
+    parts = urlsplit(endpoint_url)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((parts.hostname or "127.0.0.1", parts.port or 80))
+        except OSError as error:
+            raise StackError(
+                f"Port {parts.port} is in use, perhaps by another stack. "
+                f"Stop that, or choose another port: {alternative}."
+            ) from error

@@ -1,1 +1,1 @@
-"""template.yaml, the single source of truth for names, timeouts and limits."""
+"""Reads template.yaml, the single source of truth for names, timeouts and limits."""

@@ -1,4 +1,4 @@
-"""The calendar of EventBridge's cron expressions: `cron(30 2 ? * MON-FRI *)`. Pure.
+"""EventBridge's cron expressions, such as `cron(30 2 ? * MON-FRI *)`. Pure.
 
 Six fields: minutes, hours, day of month, month, day of week, year ("Schedule types in EventBridge Scheduler", Amazon
 EventBridge Scheduler User Guide). Days of the week count from Sunday, 1, to Saturday, 7. L is the last day, L-3 three
@@ -17,12 +17,12 @@ _MONTHS = {"JAN": 1, "FEB": 2, "MAR": 3, "APR": 4, "MAY": 5, "JUN": 6, "JUL": 7,
            "NOV": 11, "DEC": 12}  # fmt: skip
 _WEEKDAYS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7}
 _LAST_YEAR = 2199
-_SATURDAY, _SUNDAY = 5, 6  # as Python counts
+_SATURDAY, _SUNDAY = 5, 6  # of date.weekday()
 
 
 @dataclass(frozen=True)
 class Cron:
-    """When an expression is due, in whatever time zone its clock is read."""
+    """A parsed expression, without a time zone."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -33,10 +33,10 @@ class Cron:
 
     @classmethod
     def parse(cls, text: str) -> Cron:
-        """Read the six fields.
+        """Parse the six fields.
 
         Raises:
-            ValueError: EventBridge would refuse them; the text names the field.
+            ValueError: EventBridge would reject them; the text names the field.
         """
         fields = text.upper().split()
         if len(fields) != 6:
@@ -53,17 +53,17 @@ class Cron:
             month_days,
             week_days,
         )
-        cron.days(2024, 2)  # what is wrong with the fields of days shows now
+        cron.days(2024, 2)  # raises an error in the fields of days now
         return cron
 
     def dates(self, first: date) -> Iterator[date]:
-        """The days from `first` on that have a time of day."""
+        """Yield the matching days, starting at `first`."""
         for year in (year for year in self.years if year >= first.year):
             for month in self.months:
                 yield from (found for day in self.days(year, month) if (found := date(year, month, day)) >= first)
 
     def days(self, year: int, month: int) -> list[int]:
-        """The days of a month that the two fields of days allow, in order."""
+        """Return the matching days of a month, in order."""
         length = calendar.monthrange(year, month)[1]
         if self.week_days == "?":
             return [day for day in _by_date(self.month_days, year, month) if day <= length]
@@ -85,7 +85,7 @@ def _by_date(field: str, year: int, month: int) -> tuple[int, ...]:
 
 
 def _nearest_weekday(year: int, month: int, day: int) -> tuple[int, ...]:
-    """In the same month: the 1st on a Saturday gives Monday the 3rd."""
+    """Stay in the month: if the 1st is a Saturday, return Monday the 3rd."""
     wanted = date(year, month, day)
     if wanted.weekday() == _SATURDAY:
         wanted += timedelta(days=-1 if day > 1 else 2)
@@ -95,7 +95,7 @@ def _nearest_weekday(year: int, month: int, day: int) -> tuple[int, ...]:
 
 
 def _by_weekday(field: str) -> tuple[tuple[int, ...], int | None]:
-    """The weekdays, and which of those in the month if only one of them."""
+    """Return the weekdays, and the index among those days of the month if only one of them matches."""
     if field == "L":
         return (7,), None
     if found := re.fullmatch(r"(\w+)L", field):
@@ -106,7 +106,7 @@ def _by_weekday(field: str) -> tuple[tuple[int, ...], int | None]:
 
 
 def _numbers(name: str, field: str, low: int, high: int, names: dict[str, int] | None = None) -> tuple[int, ...]:
-    """What a field of lists, ranges and steps allows; FRI-MON goes round."""
+    """Return the numbers that match a field of lists, ranges and steps; FRI-MON wraps around."""
     for word, number in (names or {}).items():
         field = re.sub(rf"\b{word}\b", str(number), field)
     allowed: set[int] = set()
@@ -118,7 +118,9 @@ def _numbers(name: str, field: str, low: int, high: int, names: dict[str, int] |
         elif end is None:
             end = begin if step is None else high
         if step == 0 or not low <= begin <= high or not low <= (end or 0) <= high:
-            raise ValueError(f"{field!r} is no {name}. Write numbers from {low} to {high} as in 1,5-8 or 0/10, or *.")
+            raise ValueError(
+                f"{field!r} is not valid for {name}. Write numbers from {low} to {high} as in 1,5-8 or 0/10, or *."
+            )
         span = ((end or 0) - begin) % (high - low + 1)
         allowed |= {(begin - low + offset) % (high - low + 1) + low for offset in range(0, span + 1, step or 1)}
     return tuple(sorted(allowed))

@@ -1,6 +1,7 @@
-"""Finds in template.yaml who tells the queue of new files: the source bucket, an EventBridge rule, or an SNS topic.
+"""Finds what notifies the queue of new objects: the source bucket, an EventBridge rule or an SNS topic.
 
-Whichever it is, the local stack makes the bucket and has it tell the queue directly; the handler reads all forms.
+In each case the local stack creates the bucket and lets it notify the queue directly. The handler reads all three
+forms of the event.
 """
 
 from __future__ import annotations
@@ -9,71 +10,71 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from runner.template.intrinsics import Template
-from runner.template.resources import Part, parts
+from runner.template.resources import Properties, resources_of_type
 
 _BUCKET = "AWS::S3::Bucket"
 _CREATED = "s3:ObjectCreated:*"
 
 
 @dataclass(frozen=True)
-class Source:
-    """A bucket whose new files come to the queue."""
+class EventSource:
+    """A bucket whose new objects are reported to the queue."""
 
     bucket: str
     events: tuple[str, ...]
-    """What it tells of, such as s3:ObjectCreated:*."""
+    """The events that it reports, such as s3:ObjectCreated:*."""
     prefix: str | None
     suffix: str | None
 
 
-def find(template: Template, queue_arn: str, at: str) -> Source:
-    """The source bucket of a queue.
+def find(template: Template, queue_arn: str, location: str) -> EventSource:
+    """Return the event source of a queue.
 
     Raises:
-        TemplateError: nothing sends to the queue, or more than one bucket or filter does.
+        TemplateError: nothing notifies the queue, or more than one bucket or filter does.
     """
     found = [
         *_notifications(template, queue_arn),
         *_rules(template, queue_arn),
         *_subscriptions(template, queue_arn),
     ]
-    same = {(source.bucket, source.prefix, source.suffix) for source in found}
-    if len(same) != 1:
+    distinct = {(source.bucket, source.prefix, source.suffix) for source in found}
+    if len(distinct) != 1:
         text = (
-            f"one {_BUCKET}, with one filter, must send QueueConfigurations to this queue, or one AWS::Events::Rule or "
-            f"AWS::SNS::Subscription; {len(found)} do."
+            f"exactly one {_BUCKET} with one filter must send QueueConfigurations to this queue, or one "
+            f"AWS::Events::Rule or AWS::SNS::Subscription, but {len(found)} do."
         )
-        raise template.error(at, text)
+        raise template.error(location, text)
     return replace(found[0], events=tuple(event for source in found for event in source.events))
 
 
-def _notifications(template: Template, queue_arn: str) -> Iterator[Source]:
-    for bucket in parts(template, _BUCKET):
-        for entry in bucket.part("NotificationConfiguration").value("QueueConfigurations") or []:
+def _notifications(template: Template, queue_arn: str) -> Iterator[EventSource]:
+    for bucket in resources_of_type(template, _BUCKET):
+        for entry in bucket.mapping("NotificationConfiguration").value("QueueConfigurations") or []:
             if entry.get("Queue") == queue_arn:
                 rules = entry.get("Filter", {}).get("S3Key", {}).get("Rules", [])
                 filters = {str(rule["Name"]).lower(): str(rule["Value"]) for rule in rules}
-                name = bucket.text("BucketName", "Give the bucket a name.")
-                yield Source(name, (str(entry.get("Event")),), filters.get("prefix"), filters.get("suffix"))
+                name = bucket.text("BucketName", "Set a name for the bucket.")
+                yield EventSource(name, (str(entry.get("Event")),), filters.get("prefix"), filters.get("suffix"))
 
 
-def _rules(template: Template, queue_arn: str) -> Iterator[Source]:
-    for rule in parts(template, "AWS::Events::Rule"):
+def _rules(template: Template, queue_arn: str) -> Iterator[EventSource]:
+    for rule in resources_of_type(template, "AWS::Events::Rule"):
         if queue_arn in [target.get("Arn") for target in rule.value("Targets") or []]:
-            yield _filtered(rule.part("EventPattern").part("detail"))
+            yield _from_pattern(rule.mapping("EventPattern").mapping("detail"))
 
 
-def _subscriptions(template: Template, queue_arn: str) -> Iterator[Source]:
-    for subscription in parts(template, "AWS::SNS::Subscription"):
+def _subscriptions(template: Template, queue_arn: str) -> Iterator[EventSource]:
+    for subscription in resources_of_type(template, "AWS::SNS::Subscription"):
         if subscription.value("Endpoint") == queue_arn:
-            yield _filtered(subscription.part("FilterPolicy").part("Records").part("s3"))
+            yield _from_pattern(subscription.mapping("FilterPolicy").mapping("Records").mapping("s3"))
 
 
-def _filtered(pattern: Part) -> Source:
-    """The bucket and the prefix that an event pattern names: {bucket: {name: [B]}, object: {key: [{prefix: P}]}}."""
-    names = pattern.part("bucket").value("name")
+def _from_pattern(pattern: Properties) -> EventSource:
+    """Read bucket and prefix from an event pattern: {bucket: {name: [B]}, object: {key: [{prefix: P}]}}."""
+    names = pattern.mapping("bucket").value("name")
     if not isinstance(names, list) or len(names) != 1:
-        text = f"{names!r} must be a list of one bucket's name: the local stack has to make that bucket."
+        text = f"{names!r} must be a list with the name of one bucket: the local stack creates that bucket."
         raise pattern.error("bucket.name", text)
-    (key,) = pattern.part("object").value("key") or [{}]
-    return Source(str(names[0]), (_CREATED,), key.get("prefix"), None)
+    (key,) = pattern.mapping("object").value("key") or [{}]
+    return EventSource(str(names[0]), (_CREATED,), key.get("prefix"), None)

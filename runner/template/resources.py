@@ -1,4 +1,4 @@
-"""Finds the resources of a SAM template by their types and by how they are wired, and reads their values."""
+"""Finds the resources of a SAM template by their types and by how they are connected, and reads their properties."""
 
 from __future__ import annotations
 
@@ -13,33 +13,36 @@ _FUNCTION, _QUEUE = "AWS::Serverless::Function", "AWS::SQS::Queue"
 
 
 @dataclass(frozen=True)
-class Part:
-    """A mapping in the template and where it is, for errors."""
+class Properties:
+    """A mapping in the template, and its location for error messages."""
 
     template: Template
-    at: str
+    location: str
     content: Mapping[str, Any]
 
     def value(self, name: str) -> Any:
-        """A property in plain values; None if there is none."""
-        return self.template.value(self.content.get(name), f"{self.at}.{name}")
+        """Return the plain value of a property; None if there is none."""
+        return self.template.value(self.content.get(name), f"{self.location}.{name}")
 
-    def part(self, name: str) -> Part:
-        """A property that is a mapping, empty if there is none.
+    def mapping(self, name: str) -> Properties:
+        """Return a property that is a mapping; empty if there is none.
 
         Raises:
-            TemplateError: it is something else.
+            TemplateError: it is not a mapping.
         """
         content = self.value(name)
         if not isinstance(content, Mapping | None):
             raise self.error(name, f"{content!r} must be a mapping of names to values.")
-        return Part(self.template, f"{self.at}.{name}", content or {})
+        return Properties(self.template, f"{self.location}.{name}", content or {})
 
     def text(self, name: str, advice: str) -> str:
-        """A property that has to be there.
+        """Return a required property as text.
+
+        Args:
+            advice: what to do about a missing value, for the error.
 
         Raises:
-            TemplateError: it is not, or is no single value; `advice` says what to do.
+            TemplateError: it is missing, or is not a single value.
         """
         value = self.value(name)
         if value is None or isinstance(value, Mapping | list):
@@ -47,73 +50,85 @@ class Part:
         return as_text(value)
 
     def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        """A whole number.
+        """Return an integer property.
 
         Raises:
-            TemplateError: it is none, is out of bounds, or is missing and has no default.
+            TemplateError: it is not an integer, is out of bounds, or is missing and has no default.
         """
         value = self.value(name)
         if value is None and default is not None:
             return default
         if not str(value).isdecimal() or not low <= int(value) <= high:
-            raise self.error(name, f"{value!r} must be a whole number from {low} to {high}.")
+            raise self.error(name, f"{value!r} must be an integer from {low} to {high}.")
         return int(value)
 
     def error(self, name: str, text: str) -> TemplateError:
-        """An error about one property."""
-        return self.template.error(f"{self.at}.{name}", text)
+        """Return an error about one property."""
+        return self.template.error(f"{self.location}.{name}", text)
 
 
-def parts(template: Template, kind: str) -> Iterator[Part]:
-    """The properties of all resources of a type, with what the Globals section adds for functions."""
+def resources_of_type(template: Template, kind: str) -> Iterator[Properties]:
+    """Yield the properties of all resources of a type; functions include those of the Globals section."""
     for name, resource in template.resources.items():
         if resource.get("Type") == kind:
             shared = template.section("Globals").get("Function", {}) if kind == _FUNCTION else {}
-            yield Part(template, f"Resources.{name}.Properties", _merged(shared, resource.get("Properties") or {}))
+            properties = _merge_globals(shared, resource.get("Properties") or {})
+            yield Properties(template, f"Resources.{name}.Properties", properties)
 
 
-def _merged(shared: Any, own: Any) -> Any:
-    """As SAM merges Globals: mappings by key, lists one after the other, else a resource's own value wins."""
+def _merge_globals(shared: Any, own: Any) -> Any:
+    """Merge as SAM does: mappings by key, lists by concatenation; otherwise the resource's own value is used."""
     if isinstance(shared, Mapping) and isinstance(own, Mapping) and not is_intrinsic(shared) and not is_intrinsic(own):
-        return {**shared, **{key: _merged(shared.get(key), value) for key, value in own.items()}}
+        return {**shared, **{key: _merge_globals(shared.get(key), value) for key, value in own.items()}}
     return [*shared, *own] if isinstance(shared, list) and isinstance(own, list) else own
 
 
-def function_of_queue(template: Template) -> tuple[Part, Part]:
-    """The one function that reads a queue, and the event that says which.
+def find_function(template: Template) -> tuple[Properties, Properties]:
+    """Return the one function that reads a queue, and the event that names the queue.
 
     Raises:
         TemplateError: there is none, or more than one.
     """
     found = [
-        (function, Part(template, f"{function.at}.Events.{name}.Properties", event.get("Properties") or {}))
-        for function in parts(template, _FUNCTION)
+        (function, Properties(template, f"{function.location}.Events.{name}.Properties", event.get("Properties") or {}))
+        for function in resources_of_type(template, _FUNCTION)
         for name, event in (function.content.get("Events") or {}).items()
         if event.get("Type") == "SQS"
     ]
     if len(found) != 1:
-        text = f"there must be one {_FUNCTION} with one event of Type SQS, and there are {len(found)}."
-        raise template.error("Resources", " ".join([text, *(f"Look at {event.at}." for _, event in found)]))
+        text = f"there must be exactly one {_FUNCTION} with one event of Type SQS, but there are {len(found)}."
+        raise template.error("Resources", " ".join([text, *(f"See {event.location}." for _, event in found)]))
     return found[0]
 
 
-def queue_with(template: Template, arn: str, at: str) -> Part:
-    """The queue with an ARN.
+def find_queue(template: Template, arn: str, location: str) -> Properties:
+    """Return the queue with an ARN.
+
+    Args:
+        location: where the ARN is used, for the error.
 
     Raises:
-        TemplateError: this template has none.
+        TemplateError: the template has no such queue.
     """
-    for queue in parts(template, _QUEUE):
-        name = queue.at.split(".")[1]
-        if "QueueName" in queue.content and template.value({"Fn::GetAtt": [name, "Arn"]}, queue.at) == arn:
+    for queue in resources_of_type(template, _QUEUE):
+        name = queue.location.split(".")[1]
+        if "QueueName" in queue.content and template.value({"Fn::GetAtt": [name, "Arn"]}, queue.location) == arn:
             return queue
-    raise template.error(at, f"no {_QUEUE} of this template has the ARN {arn}. Point at one with !GetAtt TheQueue.Arn.")
+    raise template.error(
+        location, f"no {_QUEUE} of this template has the ARN {arn}. Refer to one with !GetAtt TheQueue.Arn."
+    )
 
 
-def policy_of(template: Template, kind: str, property_name: str, target: str) -> dict[str, Any] | None:
-    """The policy document that a resource of a type lays on a bucket or queue, which it names in a property."""
-    for policy in parts(template, kind):
-        named = policy.value(property_name)
-        if target in (named if isinstance(named, list) else [named]):
-            return dict(policy.part("PolicyDocument").content)
+def find_policy(template: Template, kind: str, property_name: str, target: str) -> dict[str, Any] | None:
+    """Return the policy document that applies to a bucket or queue; None if there is none.
+
+    Args:
+        kind: AWS::S3::BucketPolicy or AWS::SQS::QueuePolicy.
+        property_name: the property in which the policy names its bucket or queues.
+        target: the bucket's name or the queue's URL.
+    """
+    for policy in resources_of_type(template, kind):
+        names = policy.value(property_name)
+        if target in (names if isinstance(names, list) else [names]):
+            return dict(policy.mapping("PolicyDocument").content)
     return None

@@ -1,8 +1,8 @@
-"""The schedules of template.yaml: what each asks for, and when, as EventBridge Scheduler reckons it. Pure.
+"""The schedules of template.yaml: when each is due, as EventBridge Scheduler computes it, and what it sends. Pure.
 
-"Schedule types in EventBridge Scheduler", Amazon EventBridge Scheduler User Guide: cron(…) reads a clock in the
-schedule's time zone, skips times that a change to summer time leaves out and runs once at those that come twice;
-rate(5 minutes) counts from StartDate, or from when the schedule was made; at(2026-12-01T02:30:00) is due once.
+"Schedule types in EventBridge Scheduler", Amazon EventBridge Scheduler User Guide: cron(…) uses local time
+in the schedule's time zone, skips times that a change to daylight saving time omits, and runs once at times that occur
+twice. rate(5 minutes) counts from StartDate, or from the schedule's creation. at(2026-12-01T02:30:00) is due once.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Schedule:
-    """One AWS::Scheduler::Schedule that sends to the queue of the files."""
+    """An AWS::Scheduler::Schedule that sends to the queue."""
 
     name: str
-    """As its Input gives it, which is how people and run records call it; AWS's name is unique in the account."""
+    """From its Input: the name that users and run records use. AWS's own name must be unique in the account."""
     expression: str
     timezone: str
     enabled: bool
     start: datetime | None
     end: datetime | None
     input: str
-    """JSON, with the keywords that EventBridge replaces in it."""
+    """JSON, with the keywords that EventBridge replaces."""
 
     def times(self, after: datetime, since: datetime) -> Iterator[datetime]:
-        """When it is due, in UTC, later than `after` and in order, whether it is enabled or not.
+        """Yield the UTC times after `after` at which it is due, in order, even if it is disabled.
 
         Args:
-            since: when the schedule was made; a rate without StartDate counts from there.
+            after: in UTC.
+            since: when the schedule was created; a rate without StartDate counts from there.
         """
         for time in _times(self.expression, ZoneInfo(self.timezone), after, self.start or since):
             if self.end and time > self.end:
@@ -53,17 +54,17 @@ class Schedule:
                 yield time
 
     def message(self, time: datetime) -> str:
-        """What EventBridge sends when the schedule is due."""
-        arn = f"arn:aws:scheduler:us-west-2:000000000000:schedule/default/{self.name}"  # made up, as all local ARNs are
+        """Return the message that EventBridge sends when the schedule is due."""
+        arn = f"arn:aws:scheduler:us-west-2:000000000000:schedule/default/{self.name}"  # invented, like all local ARNs
         text = self.input.replace("<aws.scheduler.scheduled-time>", iso(time))
         text = text.replace("<aws.scheduler.schedule-arn>", arn).replace("<aws.scheduler.attempt-number>", "1")
         return text.replace("<aws.scheduler.execution-id>", uuid.uuid4().hex[:16])
 
-    def asks(self, time: datetime) -> Scheduled:
-        """The run that its message asks for.
+    def requested_run(self, time: datetime) -> Scheduled:
+        """Return the run that its message requests.
 
         Raises:
-            EventError: the handler would refuse it.
+            EventError: the handler would reject the message.
         """
         scheduled = s3_events.parse(self.message(time)).scheduled
         if len(scheduled) != 1:
@@ -98,15 +99,15 @@ def _cron_times(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetim
 def _period(text: str) -> timedelta:
     found = re.fullmatch(r"([1-9]\d*) (minute|hour|day)s?", text)
     if not found:
-        raise ValueError(f"rate({text}): write a whole number and minutes, hours or days.")
+        raise ValueError(f"rate({text}): write a positive integer and minutes, hours or days.")
     return timedelta(**{f"{found[2]}s": int(found[1])})
 
 
 def find(template: Template, queue_arn: str) -> tuple[Schedule, ...]:
-    """The schedules of a template that send to a queue, in its order.
+    """Return the schedules that send to a queue, in the order of the template.
 
     Raises:
-        TemplateError: EventBridge would refuse one, or the handler what it sends.
+        TemplateError: EventBridge would reject a schedule, or the handler its message.
     """
     found = (_schedule(template, name) for name, entry in template.resources.items() if entry.get("Type") == _KIND
              and _value(template, name, "Target.Arn") == queue_arn)  # fmt: skip
@@ -114,7 +115,7 @@ def find(template: Template, queue_arn: str) -> tuple[Schedule, ...]:
 
 
 def _value(template: Template, resource: str, path: str) -> Any:
-    """One property; the others, such as the role's ARN, may have values only on AWS."""
+    """Return one property. Others, such as the role's ARN, may have values only on AWS."""
     node: Any = template.resources[resource].get("Properties")
     for name in path.split("."):
         node = (node or {}).get(name)
@@ -125,21 +126,23 @@ def _schedule(template: Template, resource: str) -> Schedule:
     def text(path: str, default: str | None = None) -> str:
         value = _value(template, resource, path)
         if value is None and default is None:
-            raise template.error(f"Resources.{resource}.Properties.{path}", "is missing, and EventBridge needs it.")
+            raise template.error(f"Resources.{resource}.Properties.{path}", "is missing, and EventBridge requires it.")
         return str(default if value is None else value)
 
-    at = f"Resources.{resource}.Properties"
+    location = f"Resources.{resource}.Properties"
     if text("FlexibleTimeWindow.Mode") != "OFF":
-        raise template.error(f"{at}.FlexibleTimeWindow.Mode", 'must be "OFF": here schedules are due at their time.')
+        problem = 'must be "OFF": the local stack runs schedules at their exact time.'
+        raise template.error(f"{location}.FlexibleTimeWindow.Mode", problem)
     dates = [datetime.fromisoformat(value) if value else None for value in (text("StartDate", ""), text("EndDate", ""))]
     schedule = Schedule(
         name="", expression=text("ScheduleExpression"), timezone=text("ScheduleExpressionTimezone", "UTC"),
         enabled=text("State", "ENABLED") == "ENABLED", start=dates[0], end=dates[1], input=text("Target.Input"),
     )  # fmt: skip
     if not re.fullmatch(r"(cron|rate|at)\(.*\)", schedule.expression):
-        raise template.error(f"{at}.ScheduleExpression", f"{schedule.expression!r} is no schedule. {_FORMS}")
+        problem = f"{schedule.expression!r} is not a schedule expression. {_FORMS}"
+        raise template.error(f"{location}.ScheduleExpression", problem)
     try:
         next(schedule.times(_ANY_TIME, _ANY_TIME), None)
-        return replace(schedule, name=schedule.asks(_ANY_TIME).schedule)
+        return replace(schedule, name=schedule.requested_run(_ANY_TIME).schedule)
     except (ValueError, KeyError, EventError) as error:  # KeyError: an unknown time zone
-        raise template.error(at, f"{error} {_FORMS if isinstance(error, ValueError) else ''}".strip()) from error
+        raise template.error(location, f"{error} {_FORMS if isinstance(error, ValueError) else ''}".strip()) from error

@@ -1,4 +1,4 @@
-"""A pytest plugin for pipelines: send files through the whole path and compare what comes out.
+"""A pytest plugin for pipelines: send files through the complete path and compare the outputs.
 
     pytest_plugins = ["runner.testing"]          # in conftest.py, or pytest -p runner.testing
 
@@ -29,46 +29,51 @@ from runner.cli.submit import default_key
 from runner.function import routing
 from runner.messages.run_record import RunRecord
 from runner.settings import Settings
-from runner.stack import docker_compose
+from runner.stack import docker_engine
 from runner.template import stack_template
-from runner.testing.stacks import DockerStack, EmbeddedStack, Stack
+from runner.testing.docker_stack import DockerStack
+from runner.testing.embedded_stack import EmbeddedStack
+from runner.testing.stacks import Stack
 
 Drop = Callable[..., RunRecord]
 Outputs = Callable[..., list[Path]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the command line choose the backend."""
+    """Add the option --stack, which chooses the backend."""
     parser.addoption(
-        "--stack", choices=["embedded", "docker"], default="embedded", help="where `stack` and `drop` run pipelines"
+        "--stack",
+        choices=["embedded", "docker"],
+        default="embedded",
+        help="backend on which `stack` and `drop` run pipelines",
     )
 
 
 def require_docker() -> None:
-    """Skip the test where Docker cannot be used; on CI that is a failure."""
-    reason = docker_compose.why_not()
+    """Skip the test if Docker cannot be used; on CI, fail it."""
+    reason = docker_engine.unavailable_reason()
     if reason and os.environ.get("CI"):
-        pytest.fail(f"CI has to run the Docker tests, but {reason}")
+        pytest.fail(f"CI must run the Docker tests, but {reason}")
     if reason:
         pytest.skip(f"needs Docker: {reason}")
 
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own for the whole session; it disturbs no other one and needs none."""
+    """Run a stack for the session, independent of any other stack on this machine."""
     data = tmp_path_factory.mktemp("stack")
     if request.config.getoption("--stack") == "docker":
         require_docker()
-        made: Stack = DockerStack(data)
+        running: Stack = DockerStack(data)
     else:
-        made = EmbeddedStack(data)
-    yield made
-    made.stop()
+        running = EmbeddedStack(data)
+    yield running
+    running.stop()
 
 
 @pytest.fixture
 def ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Path]]:
-    """`ingest(*files)`: run the pipeline on the file system alone, as `runner ingest` does; gives the files it made."""
+    """`ingest(*files)`: run the pipeline on the file system only, like `runner ingest`; return the files it wrote."""
     from runner.cli.local_runs import run_pipelines
 
     settings = replace(Settings.from_env({}), data=tmp_path)
@@ -77,7 +82,7 @@ def ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
 
     def run(*files: str | Path) -> list[Path]:
         if run_pipelines(settings, [Path(file) for file in files], clump=False, multidispatch=False):
-            pytest.fail(f"a pipeline failed on {', '.join(map(str, files))}; its traceback is in the output above")
+            pytest.fail(f"a pipeline failed on {', '.join(map(str, files))}; the output above has its traceback")
         return sorted(path for path in settings.outputs.rglob("*") if path.is_file())
 
     return run
@@ -85,12 +90,12 @@ def ingest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
 
 @pytest.fixture
 def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
-    """`invoke(event, files)`: put files into the source bucket and call the handler with an event, in this process.
+    """`invoke(event, files)`: upload files to the source bucket and call the handler with an event, in this process.
 
     The event is a dict or a JSON file; `files` maps keys to files. Breakpoints in pipelines work as in any test.
     """
-    described = stack_template.load(Settings.from_env({}).root / "template.yaml")
-    variables = {**described.environment, **clients.local_environment(stack.endpoint_url), "HOME": os.environ["HOME"]}
+    template = stack_template.load(Settings.from_env({}).root / "template.yaml")
+    variables = {**template.environment, **clients.local_environment(stack.endpoint_url), "HOME": os.environ["HOME"]}
     for name in filter(clients.leads_away, list(os.environ)):
         monkeypatch.delenv(name)
     for name, value in variables.items():
@@ -102,7 +107,7 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
 
         s3 = clients.local_s3(stack.endpoint_url)
         for key, file in files.items():
-            upload(s3, described.source_bucket, key, Path(file), sha256_of(Path(file)))
+            upload(s3, template.source_bucket, key, Path(file), sha256_of(Path(file)))
         payload = json.loads(Path(event).read_text()) if isinstance(event, str | Path) else dict(event)
         return handler(payload, SimpleNamespace(aws_request_id="invoked-by-a-test"))
 
@@ -113,8 +118,8 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
 def drop(stack: Stack) -> Drop:
     """`drop(file, key=None)`: copy a file into the inbox and wait for its run record.
 
-    The key is the path below data/samples, or from the pipeline's name on. A file that was dropped before and is the
-    same gives its earlier record: the stack does not run it again.
+    The default key is the path below data/samples, or the part of the path that starts with a pipeline's name. For an
+    unchanged file that was dropped before, return the earlier record: the stack does not run it again.
     """
     settings = Settings.from_env({})
     pipelines = sorted({route.pipeline for route in routing.load(settings.root).routes})
@@ -123,7 +128,7 @@ def drop(stack: Stack) -> Drop:
         path = Path(file)
         key = key or default_key(path, [settings.root / "data" / "samples"], pipelines)
         target = stack.inbox / key
-        before = stack.ended(key)
+        before = stack.finished(key)
         if before and target.exists() and filecmp.cmp(path, target, shallow=False):
             return before[-1].record
         stack.put(path, key)
@@ -134,10 +139,10 @@ def drop(stack: Stack) -> Drop:
 
 @pytest.fixture
 def outputs(stack: Stack) -> Outputs:
-    """`outputs(run, suffix="")`: the files that a run made, in the outputs folder, of one type or all."""
+    """`outputs(run, suffix="")`: return a run's output files, of one type or all."""
 
     def files(record: RunRecord, suffix: str = "") -> list[Path]:
-        run = next(run for run in stack.history.runs() if run.record == record)
-        return [path for path in stack.mirrored(run) if path.name.endswith(suffix)]
+        paths = [stack.outputs / output["key"] for output in record["outputs"]]
+        return [path for path in paths if path.name.endswith(suffix)]
 
     return files

@@ -14,7 +14,7 @@ from runner.aws import clients, emulator_api
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack import lambda_process, ports
-from runner.stack.emulators import localstack
+from runner.stack.emulators.localstack import LocalStack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
@@ -87,14 +87,14 @@ def function(tmp_path: Path, described: StackTemplate) -> Iterator[Function]:
     endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     limited = replace(described, environment={**described.environment, "ARCHIVE_MAX_ENTRIES": "3"})
     supervisor = Supervisor(print)
-    supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
+    supervisor.start(LocalStack().child(state, endpoint_url, state / "logs" / "localstack.log"))
     supervisor.start(lambda_process.child(1, port, project, state, limited, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         provisioner.provision(clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url), described)
         yield Function(Emulator(f"http://127.0.0.1:{port}"), described.source_bucket, endpoint_url, 60)
     finally:
-        supervisor.stop(at_once=["LocalStack"])
+        supervisor.stop(kill=["LocalStack"])
 
 
 def test_a_pipeline_that_trusts_its_input_is_protected_too(function: Function, tmp_path: Path):

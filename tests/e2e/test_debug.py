@@ -15,7 +15,8 @@ import pytest
 from runner.messages.run_record import FINAL
 from runner.stack.ports import free_port
 from runner.state.runs import Run
-from runner.testing.stacks import DockerStack, Stack, eventually
+from runner.testing.docker_stack import DockerStack
+from runner.testing.stacks import Stack, eventually
 from tests.support.dap import Debugger
 from tests.support.listening import LOOPBACK, listeners
 from tests.support.stacks import ROOT, SAMPLES, runner, running, running_in_docker
@@ -120,7 +121,7 @@ def test_a_run_stops_at_a_breakpoint(debugged: Debugged):
     if isinstance(stack, DockerStack):
         environ, _, _ = stack.compose.exec_in_container(["env"], "lambda")
     else:
-        assert f"a debugger can attach at 127.0.0.1:{port}" in stack.text
+        assert f"attach a debugger to 127.0.0.1:{port}" in stack.text
         assert listeners(port) == [LOOPBACK]
         environ = Path(f"/proc/{runtime(port)}/environ").read_text()
     assert "AWS_LAMBDA_FUNCTION_TIMEOUT=3600" in environ
@@ -153,14 +154,14 @@ def test_a_run_that_was_held_for_long_goes_on(debugged: Debugged):
     debugged.let_go()
 
     def ended() -> list[Run]:
-        return [run for run in stack.history.runs() if run.outcome in FINAL and run.record["inputs"]]
+        return [run for run in stack.state.runs.after(0) if run.outcome in FINAL and run.record["inputs"]]
 
     (run,) = eventually(ended, "end of the run")
     assert (run.outcome, run.attempt) == ("succeeded", 1)
     assert run.record["inputs"][0]["key"] == KEY
     assert run.record["durations_s"]["total"] > LONG_S
     assert [path.suffix for path in stack.mirrored(run)].count(".nc") == 1
-    assert len([run for run in stack.history.runs() if run.record["inputs"]]) == 1
+    assert len([run for run in stack.state.runs.after(0) if run.record["inputs"]]) == 1
 
 
 def test_after_a_crash_it_can_be_attached_again_and_ctrl_c_at_a_breakpoint_leaves_nothing(embedded: Debugged):

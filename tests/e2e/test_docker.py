@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from runner.services.event_source_mapping.rie_client import Emulator
+from runner.testing.docker_stack import DockerStack
+from runner.testing.embedded_stack import EmbeddedStack
 from runner.testing.plugin import require_docker
-from runner.testing.stacks import DockerStack, EmbeddedStack, environment, eventually
+from runner.testing.stacks import environment, eventually
 from tests.support import killing
 from tests.support.containers import all_containers, containers, docker, processes
 from tests.support.listening import LOOPBACK, listeners
@@ -47,8 +49,10 @@ def test_a_killed_lambda_loses_nothing(stack: DockerStack):
     with killing.paused(runtime(victim)):  # so that it still has a file when it is killed, however fast runs are
         for key in keys:
             stack.put(BUOY, key)
-        eventually(lambda: sum(bool(stack.ended(key)) for key in keys) == 3, "end of what the other Lambda was given")
-        (held,) = (key for key in keys if not stack.ended(key))
+        eventually(
+            lambda: sum(bool(stack.finished(key)) for key in keys) == 3, "end of what the other Lambda was given"
+        )
+        (held,) = (key for key in keys if not stack.finished(key))
         docker("kill", victim)
         assert victim not in containers(stack.project, "lambda")
     assert [stack.final(key).outcome for key in keys] == ["succeeded"] * 4
@@ -146,7 +150,7 @@ def test_without_an_engine_up_says_so_and_goes_on(tmp_path: Path):
     done = subprocess.run(command, env=environment(**with_engine_down), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "error: Docker cannot be used: " in done.stderr
-    assert "`runner up --embedded` needs none." in done.stderr
+    assert "`runner up --embedded` does not need it." in done.stderr
 
 
 class AutomaticUp(EmbeddedStack):

@@ -15,7 +15,7 @@ from runner.aws import clients, emulator_api
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack import lambda_process, ports
-from runner.stack.emulators import localstack
+from runner.stack.emulators.localstack import LocalStack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
@@ -47,7 +47,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     short = replace(described, function_timeout_s=TIMEOUT_S)
     supervisor = Supervisor(print)
-    supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
+    supervisor.start(LocalStack().child(state, endpoint_url, state / "logs" / "localstack.log"))
     supervisor.start(lambda_process.child(1, port, project, state, short, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
@@ -55,7 +55,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
         provisioner.provision(clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url), described)
         yield made
     finally:
-        supervisor.stop(at_once=["LocalStack"])
+        supervisor.stop(kill=["LocalStack"])
 
 
 def test_it_works_before_and_after_each_failure(function: Function):

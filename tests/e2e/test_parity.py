@@ -18,7 +18,8 @@ from runner.aws.s3 import EPOCH_TAG
 from runner.errors import StackError
 from runner.state.runs import Run
 from runner.template.intrinsics import Template
-from runner.testing.stacks import DockerStack, Stack, eventually
+from runner.testing.docker_stack import DockerStack
+from runner.testing.stacks import Stack, eventually
 from tests.support import digests
 from tests.support.containers import all_containers, containers, docker, owners, processes
 from tests.support.expansion import REGION, TEMPLATE, expanded
@@ -304,7 +305,7 @@ def test_plain_compose_follows_the_template_alone_gives_outputs_to_the_owner_of_
     with running_in_docker(tmp_path / "data", **plain) as stack:
         run = require_edited(stack, expected)
         require_containers(stack.project, expected, container_mb=10_240)
-        made = [*stack.mirrored(run), stack.data / "state" / "history.sqlite"]
+        made = [*stack.mirrored(run), stack.data / "state" / "state.sqlite"]
         assert {path.stat().st_uid for path in made} == {owner}
         for name in ("provision", "poller", "watcher"):
             assert owners(stack.project, name) == {str(owner)}

@@ -18,7 +18,6 @@ import pytest
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message, Queues
-from runner.cli import reconcile as reconciling
 from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
 from runner.messages.s3_events import object_created
@@ -27,14 +26,14 @@ from runner.settings import Settings
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
 from tests.support.bookkeeping import BAD, TIDE, failures, paused, reconcile
-from tests.support.stacks import ROOT, Supervised, runner
+from tests.support.stacks import Supervised, runner
 
 TOLD = "failures/buoy.z05.00.20201201.000000.zip"
 RETRIED = [f"tide_gauge/mcrl/retry/tide_20210{n}01000000.log" for n in (1, 2)]
 FORGOTTEN = "forget/buoy.z05.00.20201201.000000.zip"
 NO_EVENT = "no event at all: é"
 # Of days of their own, and so with outputs of their own.
-UNHEARD, UNMIRRORED, UNMIRRORED_TOO = (f"tide_gauge/mcrl/lost/tide_20211{n}01000000.log" for n in (1, 2, 3))
+UNHEARD, REMOVED = (f"tide_gauge/mcrl/lost/tide_20211{n}01000000.log" for n in (1, 2))
 UNSEEN, UNSEEN_TOO = f"tide_gauge/mcrl/unseen/{TIDE.name}", "no event, and nobody saw it"
 UNSEEN_TOGETHER = [f"unseen/buoy.z0{n}.00.20201201.000000.zip" for n in (5, 6)]
 
@@ -101,33 +100,13 @@ def of_both(stack: Stack, described: StackTemplate, keys: Iterable[str]) -> str:
     return json.dumps({"Records": [record for event in events for record in event["Records"]]})
 
 
-@contextmanager
-def occupied(stack: Supervised, described: StackTemplate) -> Iterator[None]:
-    """A message is in flight during the body, so that the stack does not look through everything."""
-    at_rest(stack, described)
-    sqs = clients.local_sqs(stack.endpoint_url)
-    url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
-    with paused(stack, "runner poll"):
-        sqs.send_message(QueueUrl=url, MessageBody=(ROOT / "tests" / "events" / "s3-test-event.json").read_text())
-        (message,) = sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)["Messages"]
-    try:
-        yield
-    finally:
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-
-
-def kept(stack: Stack, key: str) -> list[bool]:
-    """Whether somebody has seen the outputs of a key's versions in the outputs folder."""
-    return [seen for (name, _), _, seen in stack.history.last_runs() if name == key]
-
-
-def lose(stack: Stack, described: StackTemplate, key: str) -> Path:
-    """Lose an output of a key as if LocalStack had died between the end of the run and the mirror."""
-    lost = stack.mirrored(stack.ended(key)[-1])[0]
-    s3, name = clients.local_s3(stack.endpoint_url), lost.relative_to(stack.outputs).as_posix()
+def remove_output(stack: Stack, described: StackTemplate, key: str) -> Path:
+    """Remove an output of a key from the bucket and from the outputs folder, as a person would."""
+    removed = stack.mirrored(stack.finished(key)[-1])[0]
+    s3, name = clients.local_s3(stack.endpoint_url), removed.relative_to(stack.outputs).as_posix()
     s3.delete_object(Bucket=described.destination_bucket, Key=name)
-    lost.unlink()
-    return lost
+    removed.unlink()
+    return removed
 
 
 def leave_unseen(stack: Supervised, described: StackTemplate) -> None:
@@ -154,26 +133,20 @@ def leave_unseen(stack: Supervised, described: StackTemplate) -> None:
 
 
 @pytest.fixture(scope="module")
-def lost(embedded_stack: Supervised, described: StackTemplate) -> Path:
-    """An output, lost at the same time as an event and two last attempts: the stack looks at most every 30 s."""
+def lost(embedded_stack: Supervised, described: StackTemplate) -> None:
+    """An event and two last attempts, lost at the same time: the stack looks at most every 30 s."""
     stack = embedded_stack
-    with occupied(stack, described):
-        stack.put(TIDE, UNMIRRORED)
-        stack.final(UNMIRRORED)
-        lost = lose(stack, described, UNMIRRORED)
-        assert kept(stack, UNMIRRORED) == [False]
     with unnoticed(stack, described):
         stack.put(TIDE, UNHEARD)
         eventually(lambda: f"↑ {UNHEARD}" in stack.text, "upload")
-        assert not naming(
-            Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name).waiting(), UNHEARD
-        )
+        queues = Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name)
+        assert not naming(queues.waiting(), UNHEARD)
         assert not stack.runs_of(UNHEARD)
     leave_unseen(stack, described)
-    for key, count in {UNMIRRORED: 2, UNHEARD: 1, UNSEEN: 1, **dict.fromkeys(UNSEEN_TOGETHER, 1)}.items():
-        stack.final(key, count, patience_s=100)
-    eventually(lambda: stack.history.outcome(*version(UNSEEN_TOO)) == "dead-lettered", "end of the message", 100)
-    return lost
+    for key in (UNHEARD, UNSEEN, *UNSEEN_TOGETHER):
+        stack.final(key, patience_s=100)
+    unseen = version(UNSEEN_TOO)
+    eventually(lambda: stack.state.versions.outcome(unseen) == "dead-lettered", "outcome of the message", 100)
 
 
 def test_every_end_is_accounted_for(stack: Stack):
@@ -222,7 +195,7 @@ def test_other_content_of_the_same_size_and_time_is_sent(stack: Stack, described
 
 
 def test_an_object_whose_event_is_lost_is_found_and_processed(
-    embedded_stack: Supervised, described: StackTemplate, lost: Path
+    embedded_stack: Supervised, described: StackTemplate, lost: None
 ):
     stack, queues = (
         embedded_stack,
@@ -231,7 +204,7 @@ def test_an_object_whose_event_is_lost_is_found_and_processed(
     # By the stack itself.
     assert stack.final(UNHEARD).outcome == "succeeded"
     problem = "is in the source bucket without a message in the queue"
-    assert f"↻ {UNHEARD} {problem}: taken up again" in stack.text
+    assert f"↻ {UNHEARD} {problem}: re-queued" in stack.text
     # By the command, while the stack cannot.
     before = reconcile(stack, "--wait", "60")[1]["accounted"]
     other = f"tide_gauge/mcrl/unheard/{TIDE.name}"
@@ -245,66 +218,45 @@ def test_an_object_whose_event_is_lost_is_found_and_processed(
     assert [stack.final(key).outcome for key in (UNHEARD, other)] == ["succeeded"] * 2
 
 
-def test_outputs_lost_before_anybody_had_them_are_made_again(
-    embedded_stack: Supervised, described: StackTemplate, lost: Path
-):
-    stack, key = embedded_stack, UNMIRRORED_TOO
-    # By the stack itself.
-    stack.mirrored(stack.final(UNMIRRORED, count=2))
-    problem = "has succeeded, but this output is neither in the bucket nor in the outputs folder: "
-    assert f"↻ {UNMIRRORED} {problem}{lost.relative_to(stack.outputs).as_posix()}: taken up again" in stack.text
-    # By the command, while the stack cannot.
-    with occupied(stack, described):
-        stack.put(TIDE, key)
-        stack.mirrored(stack.final(key))
-        with paused(stack, "runner poll"):
-            other = lose(stack, described, key)
-            assert kept(stack, key) == [False]
-            assert reconcile(stack)[0] == 0
-            assert (
-                len(
-                    naming(
-                        Queues(stack.endpoint_url, described.queue_name, described.dead_letter_queue_name).waiting(),
-                        key,
-                    )
-                )
-                == 1
-            )
+def test_a_removed_output_is_reported_until_a_person_decides(embedded_stack: Supervised, described: StackTemplate):
+    stack, key = embedded_stack, REMOVED
+    stack.put(TIDE, key)
+    stack.final(key)
     code, before = reconcile(stack, "--wait", "60")
     assert code == 0
-    assert other.is_file()
-    assert len(stack.ended(key)) == 2
-    assert kept(stack, key) == [True]
-    # Somebody took it: told, not made again, and not waited for.
-    assert lose(stack, described, key) == other
-    code, sheet = reconcile(stack, "--wait", "3600")
-    (missing,) = sheet["unaccounted"]
-    problem += other.relative_to(stack.outputs).as_posix()
+    removed = remove_output(stack, described, key)
+    # It is not made again by itself, and not waited for.
+    code, answer = reconcile(stack, "--wait", "3600")
+    (missing,) = answer["unaccounted"]
+    problem = f"succeeded, but its output {removed.relative_to(stack.outputs).as_posix()} is gone"
     assert (code, missing["key"], missing["problem"]) == (1, key, problem)
-    assert sheet["accounted"]["succeeded"] == before["accounted"]["succeeded"] - 1
-    assert len(stack.ended(key)) == 2
-    # What to do about it is for people to say, by the ID that they are shown.
-    told, _ = runner("reconcile", "--data", stack.data).stdout.splitlines()
-    unaccounted = told.split()[1]
-    assert told == f"✗ {unaccounted} {key} {problem}"
-    done = runner("retry", unaccounted, "--data", stack.data)
-    name = f"{unaccounted} {key}"
-    assert (done.returncode, done.stdout) == (0, f"↻ {name} came anew from the bucket or the inbox\n")
-    stack.mirrored(stack.final(key, count=3))
-    assert reconcile(stack)[0] == 0  # it has seen the output here, so the next is taken too
-    lose(stack, described, key)
-    done = runner("forget", unaccounted, "--why", "taken away", "--data", stack.data)
-    assert (done.returncode, done.stdout) == (0, f"– {name} is forgotten\n")
-    code, sheet = reconcile(stack)
-    assert (code, sheet["unaccounted"]) == (0, [])
-    assert sheet["accounted"]["forgotten"] == before["accounted"]["forgotten"] + 1
+    assert answer["accounted"]["succeeded"] == before["accounted"]["succeeded"] - 1
+    assert len(stack.finished(key)) == 1
+    # All commands agree.
+    (row,) = json.loads(runner("status", key, "--json", "--data", stack.data).stdout)
+    assert (row["outcome"], row["text"]) == ("unaccounted", problem)
+    shown = runner("reconcile", "--data", stack.data).stdout.splitlines()[0]
+    name = shown.split()[1]
+    assert shown == f"✗ {name} {key} {problem}"
+    # A person decides, by the ID that is shown.
+    done = runner("retry", name, "--data", stack.data)
+    assert (done.returncode, done.stdout) == (0, f"↻ {name} {key} uploaded or queued again\n")
+    assert stack.mirrored(stack.final(key, count=2))[0] == removed
+    assert removed.is_file()
+    assert reconcile(stack, "--wait", "60")[0] == 0
+    remove_output(stack, described, key)
+    done = runner("forget", name, "--why", "not needed", "--data", stack.data)
+    assert (done.returncode, done.stdout) == (0, f"– {name} {key} is forgotten\n")
+    code, answer = reconcile(stack)
+    assert (code, answer["unaccounted"]) == (0, [])
+    assert answer["accounted"]["forgotten"] == before["accounted"]["forgotten"] + 1
 
 
 def test_an_event_lost_while_nothing_else_happens_is_missed_too(
     embedded_stack: Supervised, described: StackTemplate, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(reconciling, "_FULL_LOOK_S", 6.0)
-    monkeypatch.setattr(reconciling, "_GLANCE_S", 0.5)
+    monkeypatch.setattr(loop, "_LOOK_INTERVAL_S", 6.0)
+    monkeypatch.setattr(loop, "_CHECK_INTERVAL_S", 0.5)
     stop, key = threading.Event(), f"tide_gauge/mcrl/alone/{TIDE.name}"
     stack, queues = (
         embedded_stack,
@@ -312,26 +264,25 @@ def test_an_event_lost_while_nothing_else_happens_is_missed_too(
     )
     with unnoticed(stack, described), paused(stack, "runner poll"):
         settings = replace(Settings.from_env({}), data=stack.data, endpoint_url=stack.endpoint_url)
-        keeper = threading.Thread(target=loop.Keeper(settings, described).run, args=(stop,))
-        keeper.start()
+        reconciler = threading.Thread(target=loop.ReconcileLoop(settings, described).run, args=(stop,))
+        reconciler.start()
         try:
             time.sleep(8)  # so that it looks at once when the file comes, while its event may still be on its way
             stack.put(TIDE, key)
             eventually(lambda: naming(queues.waiting(), key), "a new event", 30)
         finally:
             stop.set()
-            keeper.join()
+            reconciler.join()
     assert stack.final(key).outcome == "succeeded"
 
 
-def test_a_dead_letter_that_nobody_saw_gets_its_reason(embedded_stack: Supervised, lost: Path):
+def test_a_dead_letter_that_nobody_saw_gets_its_reason(embedded_stack: Supervised, lost: None):
     stack = embedded_stack
     run = stack.final(UNSEEN)  # the stack finds it by itself
     assert (run.outcome, run.attempt) == ("dead-lettered", 3)
     assert run.record["error"] is not None
     assert run.record["error"]["message"] == (
-        "Its last attempt came to no answer, because the poller or the Lambda ended meanwhile. "
-        "`runner retry` tries it again."
+        "Its last attempt returned no answer, because a process of the stack was killed. `runner retry` runs it again."
     )
     code, before = reconcile(stack)
     assert code == 0
@@ -341,7 +292,7 @@ def test_a_dead_letter_that_nobody_saw_gets_its_reason(embedded_stack: Supervise
     assert (code, before["accounted"]["dead-lettered"] - after["accounted"]["dead-lettered"]) == (0, 2)
 
 
-def test_a_dead_letter_of_two_files_that_nobody_saw_is_one_failure_of_both(embedded_stack: Supervised, lost: Path):
+def test_a_dead_letter_of_two_files_that_nobody_saw_is_one_failure_of_both(embedded_stack: Supervised, lost: None):
     stack = embedded_stack
     one, two = (stack.final(key) for key in UNSEEN_TOGETHER)
     assert one == two
@@ -350,14 +301,14 @@ def test_a_dead_letter_of_two_files_that_nobody_saw_is_one_failure_of_both(embed
     assert one.record["message_id"]
     (row,) = failures(stack, "unseen/buoy")
     assert (row["tried"], row["in_dead_letter_queue"]) == (3, True)
-    assert row["error"]["message"].startswith("Its last attempt came to no answer")
+    assert row["error"]["message"].startswith("Its last attempt returned no answer")
     assert runner("forget", row["id"], "--why", "a test", "--data", stack.data).returncode == 0
     assert failures(stack, "unseen/buoy") == []
     assert reconcile(stack)[0] == 0
 
 
 def test_failures_tell_what_when_where_and_why(stack: Stack, failed: Queues):
-    (run,) = stack.ended(TOLD)
+    (run,) = stack.finished(TOLD)
     (row,) = failures(stack, TOLD)
     assert row["in_dead_letter_queue"]
     assert (row["file"], row["pipeline"], row["tried"]) == (TOLD, "a2e_buoy_ingest", 3)
@@ -371,7 +322,7 @@ def test_failures_tell_what_when_where_and_why(stack: Stack, failed: Queues):
     told = [cells[at], *itertools.takewhile(lambda line: not line[0], cells[at + 1 :])]  # it may take several lines
     first = row["error"]["message"].splitlines()[0]
     assert " ".join(line[-1] for line in told) == f"{row['error']['type']}: {first}"
-    assert "Try again: `runner retry ID`." in shown
+    assert "Retry: `runner retry ID`." in shown
 
 
 def test_a_retry_has_all_its_attempts_again_and_a_mended_file_succeeds(
@@ -380,7 +331,7 @@ def test_a_retry_has_all_its_attempts_again_and_a_mended_file_succeeds(
     one, two = RETRIED
     (row,) = failures(stack, one)
     done = runner("retry", row["id"], "--data", stack.data)
-    assert (done.returncode, done.stdout.strip()) == (0, f"↻ {row['id']} {one} is in the queue again")
+    assert (done.returncode, done.stdout.strip()) == (0, f"↻ {row['id']} {one} in the queue again")
     again = stack.final(one, count=2)
     assert (again.outcome, again.attempt) == ("dead-lettered", 3)
     assert [(r["id"], r["tried"]) for r in failures(stack, one)] == [(row["id"], 6)]
@@ -462,10 +413,10 @@ def test_a_message_of_two_objects_waits_for_both(embedded_stack: Supervised, des
 
 
 def test_without_failures_there_is_nothing_to_do(tmp_path: Path):
-    assert runner("failures", "--data", tmp_path).stdout.strip() == "Nothing has failed for good."
+    assert runner("failures", "--data", tmp_path).stdout.strip() == "No file has failed for good."
     done = runner("retry", "--data", tmp_path)
     assert done.returncode == 2
-    assert "Say which failures to try again: `runner retry ID …`, or `runner retry --all`." in done.stderr
+    assert "Name the failures to retry, `runner retry ID …`, or retry all: `runner retry --all`." in done.stderr
     done = runner("forget", "12345678", "--why", " ", "--data", tmp_path)
     assert done.returncode == 2
-    assert "--why is empty. Say why these files are not needed: it is kept in the history." in done.stderr
+    assert "--why is empty. Give the reason why these files are not needed: `runner status` shows it." in done.stderr

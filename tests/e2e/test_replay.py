@@ -14,7 +14,7 @@ import pytest
 
 from runner.aws import clients
 from runner.state.runs import Run
-from runner.testing.plugin import assert_datasets_match
+from runner.testing import assert_datasets_match
 from runner.testing.stacks import environment, eventually
 from tests.support.stacks import SAMPLES, Supervised, runner
 
@@ -59,7 +59,7 @@ def test_a_saved_event_is_what_the_handler_takes(stack: Supervised, number: int,
 
 
 def test_a_replayed_event_runs_again(stack: Supervised, number: int, tmp_path: Path):
-    before = stack.ended(KEY)
+    before = stack.finished(KEY)
     made = stack.mirrored(before[-1])
     for path in made:  # the second run's outputs have the same names
         shutil.copy(path, tmp_path)
@@ -67,9 +67,9 @@ def test_a_replayed_event_runs_again(stack: Supervised, number: int, tmp_path: P
     assert done.returncode == 0, done.stderr
     (run,) = json.loads(done.stdout)
     assert (run["status"], run["inputs"][0]["key"]) == ("succeeded", KEY)
-    assert len(stack.ended(KEY)) == len(before) + 1
+    assert len(stack.finished(KEY)) == len(before) + 1
     # It made the same once more.
-    assert stack.mirrored(stack.ended(KEY)[-1]) == made
+    assert stack.mirrored(stack.finished(KEY)[-1]) == made
     assert sorted(path.suffix for path in made) == [".nc", ".png"]
     for path in made:
         if path.suffix == ".nc":
@@ -106,17 +106,17 @@ def fill(stack: Supervised, folder: str, count: int) -> list[str]:
 
 
 def runs(stack: Supervised, key: str) -> list[Run]:
-    return [run for run in stack.ended(key) if run.outcome == "skipped"]
+    return [run for run in stack.finished(key) if run.outcome == "skipped"]
 
 
 def test_a_backfill_runs_what_is_below_a_prefix_and_a_file_s_own_key(stack: Supervised):
     keys = fill(stack, "lidar/a", 3)
     other = fill(stack, "lidar/b", 1)[0]
-    before = len(stack.ended(OWN_KEY))
+    before = len(stack.finished(OWN_KEY))
     done = runner("backfill", "lidar/a", TIDE, "--rate", "50", "--data", stack.data)
     assert (done.returncode, "4 events sent." in done.stdout) == (0, True), done.stdout + done.stderr
     eventually(lambda: all(len(runs(stack, key)) == 2 for key in keys), "second runs")
-    eventually(lambda: len(stack.ended(OWN_KEY)) == before + 1, "second run of the file")
+    eventually(lambda: len(stack.finished(OWN_KEY)) == before + 1, "second run of the file")
     assert len(runs(stack, other)) == 1
     assert "0 events sent." in runner("backfill", "lidar/", "--until", "2020-01-01", "--data", stack.data).stdout
 

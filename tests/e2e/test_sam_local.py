@@ -14,7 +14,8 @@ import pytest
 
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack.ports import free_port
-from runner.testing.stacks import DockerStack, environment, eventually
+from runner.testing.docker_stack import DockerStack
+from runner.testing.stacks import environment, eventually
 from tests.support.stacks import ROOT, SAMPLES, Supervised
 
 KEY = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"
@@ -41,7 +42,7 @@ def built(docker_stack: DockerStack) -> DockerStack:
 @pytest.fixture
 def expected(built: DockerStack) -> dict[str, Any]:
     """The record of the same file's run on the path S3, SQS, poller, emulator."""
-    if not built.ended(KEY):
+    if not built.finished(KEY):
         built.put(SAMPLES / KEY, KEY)
     record = built.final(KEY).record
     assert record["status"] == "succeeded", record["error"]

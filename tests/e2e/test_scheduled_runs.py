@@ -16,9 +16,10 @@ from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG, listed
 from runner.cli import schedules
 from runner.messages.run_record import FINAL
-from runner.state.runs import History, Run
+from runner.state.database import State
+from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
-from runner.testing.plugin import assert_datasets_match
+from runner.testing import assert_datasets_match
 from runner.testing.stacks import Stack, eventually
 from tests.support import buoy_csv
 from tests.support.stacks import ROOT, SAMPLES, Supervised, runner, running_on
@@ -35,7 +36,11 @@ def send(stack: Stack, described: StackTemplate, body: str) -> None:
 
 def ended(stack: Stack, schedule: str) -> list[Run]:
     """The runs of a schedule that came to an end."""
-    return [run for run in stack.history.runs(outcomes=FINAL) if run.record["schedule"] == schedule]
+    return [
+        run
+        for run in [run for run in stack.state.runs.after(0) if run.outcome in FINAL]
+        if run.record["schedule"] == schedule
+    ]
 
 
 def with_ingest(project: Path) -> Path:
@@ -195,7 +200,7 @@ def test_a_scheduled_ingest_takes_together_what_came(minutely: Stack):
     with xr.open_dataset(made) as dataset:
         assert dataset.sizes["time"] == 480
         assert [str(time)[:10] for time in dataset["time"].values[[0, -1]]] == ["2020-12-01", "2020-12-02"]
-    of_files = [run.record for run in minutely.history.runs() if run.record["inputs"]]
+    of_files = [run.record for run in minutely.state.runs.after(0) if run.record["inputs"]]
     assert all(record["schedule"] == "tide-gauge-daily" for record in of_files)  # none ran when it came
 
 
@@ -211,7 +216,7 @@ def test_the_command_runs_a_schedule_at_once_and_after_a_restart(minutely_embedd
     assert first.returncode == 0, first.stdout + first.stderr
     stack.stop()
     stack.start()  # LocalStack forgot it all, and the stack puts it back
-    stack.history = History(data / "state")
+    stack.state = State(data / "state")
     s3, kept = clients.local_s3(stack.endpoint_url), [path for path in stack.outputs.rglob("*") if path.is_file()]
     eventually(lambda: len(list(listed(s3, "tsdat-pipeline-outputs", ""))) == len(kept), "outputs in S3")
     second = runner(*shown)

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
-from runner.testing.stacks import DockerStack, Stack, environment
+from runner.testing.docker_stack import DockerStack
+from runner.testing.stacks import Stack, environment
 from tests.support import noop
 from tests.support.stacks import ROOT, SAMPLES, Supervised, UpWithDocker, runner, running
 
@@ -247,7 +248,7 @@ def test_no_secret_is_kept_or_shown(telltale: Stack):
     shown = runner("logs", "noop.raise", "--data", telltale.data).stdout
     assert "ftp://[redacted]@example.org" in shown
     kept = [path for path in telltale.data.rglob("*") if path.is_file()]
-    assert {"history.sqlite", "up.log"} <= {path.name for path in kept}
+    assert {"state.sqlite", "up.log"} <= {path.name for path in kept}
     leaking = [path for path in kept if b"hunter2" in path.read_bytes()]
     assert not leaking
     logged = lambda_log(telltale)

@@ -15,14 +15,13 @@ from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.cli.submit import submit, submit_message
 from runner.errors import StackError
-from runner.messages.run_record import new_record
-from runner.services.reconciler.classify import Finding
+from runner.services.reconciler.classify import Finding, classify
 from runner.services.reconciler.repair import opened
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.stack import ports
 from runner.stack.supervisor import Stop
-from runner.state.runs import History
+from runner.state.database import State
 from runner.state.uploads import Upload
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
@@ -92,31 +91,31 @@ def test_a_retry_whose_large_upload_is_refused_is_taken_up_again(
     etag = upload(s3, bucket, key, path, sha256)
     s3.delete_object(Bucket=bucket, Key=key)
     assert stamp
-    failed = new_record("failed", "", inputs=[{"bucket": bucket, "key": key, "size": stamp.size, "etag": etag}])
-    with opened(settings, described, endpoint_url) as books:
-        books.ledger.put(Upload(key, *stamp, sha256, etag, "a bucket that is lost", 0.0))
-        books.history.enter(failed, [(key, etag)], "retried", 3)
+    with opened(settings, described, endpoint_url) as reconciler:
+        reconciler.state.uploads.put(Upload(key, *stamp, sha256, etag, "a bucket that is lost", 0.0))
+        reconciler.state.versions.set_outcome((key, etag), "retried", "retried by a person")
 
         def lost() -> list[Finding]:
-            return [finding for finding in books.look().unaccounted() if finding.key == key]
+            found = map(classify, reconciler.snapshot().open())
+            return [finding for finding in found if finding.key == key and finding.state == "unaccounted"]
 
         with refusing_the_next(s3, bucket, key), pytest.raises(StackError, match="Failed to upload .*NoSuchUpload"):
-            books.mend(lost())
+            reconciler.repair(lost())
         assert object_etag(s3, bucket, key) is None
         (finding,) = lost()
-        assert finding.problem.startswith("was uploaded and is not in the source bucket any more")
-        assert books.mend([finding]) == [finding]
+        assert finding.reason.startswith("was uploaded and is not in the source bucket any more")
+        assert reconciler.repair([finding]) == [finding]
         assert object_etag(s3, bucket, key) == etag
         assert lost() == []
     embedded_stack.final(key)  # it saw the object too
 
 
 def test_without_an_answer_it_is_told_what_that_means(described: StackTemplate, tmp_path: Path):
-    nobody, history = f"http://127.0.0.1:{ports.free_port()}", History(tmp_path)
+    nobody, state = f"http://127.0.0.1:{ports.free_port()}", State(tmp_path)
     (tmp_path / "x").touch()
     after = r" not answer: Could not connect to the endpoint URL: .*\. Is the stack starting\? Try again\."
     with pytest.raises(StackError, match="^S3 does" + after):
-        submit(clients.local_s3(nobody), described, history, {"x": tmp_path / "x"}, Stop(), print)
+        submit(clients.local_s3(nobody), described, state, {"x": tmp_path / "x"}, Stop(), print)
     with pytest.raises(StackError, match="^The queue does" + after):
-        submit_message(clients.local_sqs(nobody), described, history, "{}", Stop())
-    history.close()
+        submit_message(clients.local_sqs(nobody), described, state, "{}", Stop())
+    state.close()

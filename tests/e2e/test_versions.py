@@ -12,7 +12,7 @@ from runner.aws import clients, emulator_api
 from runner.services import provisioner
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.stack import lambda_process, ports
-from runner.stack.emulators import localstack
+from runner.stack.emulators.localstack import LocalStack
 from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
@@ -86,7 +86,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) ->
     (state / "logs").mkdir(parents=True)
     endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     supervisor = Supervisor(print)
-    supervisor.start(localstack.child(state, endpoint_url, state / "logs" / "localstack.log"))
+    supervisor.start(LocalStack().child(state, endpoint_url, state / "logs" / "localstack.log"))
     supervisor.start(
         lambda_process.child(1, port, project, state, replace(described, function_timeout_s=60), endpoint_url)
     )
@@ -96,7 +96,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) ->
         provisioner.provision(made.s3, clients.local_sqs(endpoint_url), described)
         yield made
     finally:
-        supervisor.stop(at_once=["LocalStack"])
+        supervisor.stop(kill=["LocalStack"])
 
 
 def etag(record: dict[str, Any]) -> str:

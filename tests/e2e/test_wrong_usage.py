@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.messages.run_record import new_record
-from runner.state.runs import History
+from runner.state.database import State
 from runner.testing.stacks import environment
 from tests.support.stacks import SAMPLES, runner
 
@@ -20,16 +20,18 @@ TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A folder in which a message has failed and three files, of which one has been replaced since."""
-    history = History(tmp_path / "state")
+    state = State(tmp_path / "state")
     for name in ("a", "b", "c"):
         error = {"type": "ValueError", "message": "line 11 has 4 values", "phase": "process", "traceback": ""}
         item = {"bucket": "in", "key": f"tide_gauge/{name}.log", "size": 1, "etag": name}
         run = new_record("failed", "r", pipeline="tide_gauge", inputs=[item], error=error)
-        history.add(run, "dead-lettered", 3)
-    history.add(new_record("succeeded", "r", pipeline="tide_gauge", inputs=[{**item, "etag": "mended"}]), "succeeded")
-    history.add(new_record("failed", "r", pipeline="tide_gauge", error=error), "dead-lettered", 3, "md5 of no event")
-    history.add(new_record("succeeded", "r", schedule="s", window={"begin": "b", "end": "e"}), "succeeded", 1, "md5")
-    history.close()
+        state.runs.add(run, "dead-lettered", 3)
+    state.runs.add(
+        new_record("succeeded", "r", pipeline="tide_gauge", inputs=[{**item, "etag": "mended"}]), "succeeded"
+    )
+    state.runs.add(new_record("failed", "r", pipeline="tide_gauge", error=error), "dead-lettered", 3, "md5 of no event")
+    state.runs.add(new_record("succeeded", "r", schedule="s", window={"begin": "b", "end": "e"}), "succeeded", 1, "md5")
+    state.close()
     return tmp_path
 
 
@@ -42,12 +44,12 @@ def told(*command: str | Path) -> str:
 
 def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path, data: Path):
     (tmp_path / "file").touch()
-    wrong = "ledger.sqlite cannot be used: [Errno 20] Not a directory"
+    wrong = "state.sqlite cannot be used: [Errno 20] Not a directory"
     assert f"error: {tmp_path}/file/state/{wrong}" in told("status", "--data", tmp_path / "file")
-    history = data / "state" / "history.sqlite"
+    history = data / "state" / "state.sqlite"
     history.write_bytes(b"not a database, and long enough to be none" * 100)
     assert told("logs", "--data", data) == (
-        f"error: {history} cannot be used: file is not a database. Mend that, or choose another folder: --data."
+        f"error: {history} cannot be used: file is not a database. Fix that, or choose another folder with --data."
     )
 
 

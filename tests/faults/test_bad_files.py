@@ -60,5 +60,5 @@ def test_a_torn_half_fails_and_the_whole_succeeds(embedded_stack: Stack, describ
     error = embedded_stack.runs_of(key)[0].record["error"]
     assert error is not None
     assert error["message"] == f"{TIDE.name} {REASONS['torn log']}"  # which is cut at the same place
-    eventually(lambda: embedded_stack.history.outcome(key, etag(content)) == "succeeded", "run of the whole")
+    eventually(lambda: embedded_stack.state.versions.outcome((key, etag(content))) == "succeeded", "run of the whole")
     assert balanced(embedded_stack, described, None).outcomes[key] == "succeeded"

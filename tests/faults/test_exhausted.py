@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.stack import docker_compose
+from runner.stack import docker_engine
 from runner.template.stack_template import StackTemplate
+from runner.testing.docker_stack import DockerStack
 from runner.testing.plugin import require_docker
-from runner.testing.stacks import DockerStack, Stack, eventually
+from runner.testing.stacks import Stack, eventually
 from tests.support import killing
 from tests.support.commands import agrees, message
 from tests.support.digests import expected, open_gate, project
@@ -94,7 +95,7 @@ def hasties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Hast
             root = project(folder / "project", Timeout=f"Timeout: {TIMEOUT_S}")
             return Hasty(running.enter_context(running_on(backend, folder / "data", root)), root)
 
-        backends = ["embedded"] if docker_compose.why_not() else ["embedded", "docker"]
+        backends = ["embedded"] if docker_engine.unavailable_reason() else ["embedded", "docker"]
         yield dict(zip(backends, threads.map(start, backends), strict=True))
 
 

@@ -19,5 +19,5 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 def test_a_pause_leads_to_a_run_of_the_half_and_one_of_the_whole(stack: Stack, described: StackTemplate):
     key, content = "half/noop.txt", b"half" + b"whole" * 1000
     write_in_two(stack, key, content)
-    eventually(lambda: stack.history.outcome(key, etag(content)) == "succeeded", "run of the whole")
+    eventually(lambda: stack.state.versions.outcome((key, etag(content))) == "succeeded", "run of the whole")
     assert balanced(stack, described, expected).outcomes[key] == "succeeded"

@@ -18,7 +18,9 @@ from runner.aws.s3 import etag_of, sha256_of
 from runner.messages.s3_events import object_created
 from runner.services.event_source_mapping.rie_client import Emulator
 from runner.template.stack_template import StackTemplate
-from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
+from runner.testing.docker_stack import DockerStack
+from runner.testing.embedded_stack import EmbeddedStack
+from runner.testing.stacks import Stack, eventually
 from tests.support import killing
 from tests.support.commands import agrees
 from tests.support.digests import expected, open_gate

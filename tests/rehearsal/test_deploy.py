@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner.template.intrinsics import Template, tree
+from runner.template import cfn_yaml
+from runner.template.intrinsics import Template
 from runner.testing.stacks import eventually
 from tests.support.account import ROOT, Account
 from tests.support.expansion import REGION, TEMPLATE, expanded
@@ -171,6 +172,6 @@ def test_cloudformation_is_told_to_keep_the_data(account: Account, deployed: str
     # LocalStack does not do so; that AWS does is AWS's word.
     body = tmp_path / "template.yaml"
     body.write_text(account.client("cloudformation").get_template(StackName=deployed)["TemplateBody"])
-    told = tree(body)["Resources"]
+    told = cfn_yaml.load(body)["Resources"]
     for bucket in ("SourceBucket", "DestinationBucket"):
         assert told[bucket]["DeletionPolicy"] == told[bucket]["UpdateReplacePolicy"] == "Retain"

@@ -69,7 +69,9 @@ def files(account: Account) -> int:
 def test_nothing_goes_without_a_yes_and_then_all(account: Account, stack: str):
     refused = undeploy(account)
     assert refused.returncode == 2
-    assert "There is no terminal to ask for confirmation. Add --keep-data or --delete-data, and --yes." in refused.stderr
+    assert (
+        "There is no terminal to ask for confirmation. Add --keep-data or --delete-data, and --yes." in refused.stderr
+    )
     neither = at_a_terminal(account, {"The data in these buckets": "maybe"})
     assert neither.code == 2
     assert "'maybe' is neither keep nor delete. Nothing was changed." in neither.text

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, eventually
+from runner.testing.docker_stack import DockerStack
+from runner.testing.embedded_stack import EmbeddedStack
+from runner.testing.stacks import Stack, eventually
 from tests.support.containers import containers, docker, processes
 
 # A word of the command line of each kind, without Docker and with it.

@@ -80,16 +80,17 @@ def objects_of(body: str) -> Iterator[tuple[str, str]]:
 
 
 class _Runs:
-    """What the history's file says of each object, by key and ETag."""
+    """What the state file records of each object version."""
 
     def __init__(self, data: Path) -> None:
-        query = "SELECT key, etag, outcome, record FROM inputs JOIN runs ON runs.id = run_id ORDER BY run_id"
+        query = "SELECT key, etag, v.outcome, record FROM versions v LEFT JOIN runs r ON r.id = run_id"
         self.latest: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self.outputs: set[str] = set()
-        with contextlib.closing(sqlite3.connect(data / "state" / "history.sqlite", timeout=10)) as db:
+        with contextlib.closing(sqlite3.connect(data / "state" / "state.sqlite", timeout=10)) as db:
             for key, tag, outcome, record in db.execute(query):
-                self.latest[key, tag] = outcome, json.loads(record)
-                self.outputs |= {output["key"] for output in self.latest[key, tag][1]["outputs"]}
+                self.latest[key, tag] = outcome, json.loads(record or "{}")
+            for (record,) in db.execute("SELECT record FROM runs"):
+                self.outputs |= {output["key"] for output in json.loads(record)["outputs"]}
 
 
 def _is_left_alone(key: str) -> bool:
@@ -154,7 +155,7 @@ def sheet(stack: Stack, described: StackTemplate, expected: Expected | None, *, 
 
 def _wrong(outcome: str, record: dict[str, Any], dead_letters: int, lost: bool) -> Iterator[str]:
     error = record.get("error") or {}
-    if outcome in ("never run", "failed", "retried"):
+    if outcome in ("never run", "uploaded", "failed", "retried"):
         yield f"it ended as nothing, its last run is: {outcome} {error.get('message', '')}"
     if outcome == "skipped" and not record["reason"]:
         yield "skipped without a reason"

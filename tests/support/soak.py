@@ -23,7 +23,8 @@ from runner.errors import StackError
 from runner.messages.run_record import FINAL
 from runner.settings import Settings
 from runner.template import stack_template
-from runner.testing.stacks import EmbeddedStack, eventually
+from runner.testing.embedded_stack import EmbeddedStack
+from runner.testing.stacks import eventually
 from tests.support import digests, killing, ledger
 
 KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
@@ -62,7 +63,7 @@ class Soak:
             self._stress(stack)
             described = stack_template.load(Settings.from_env({}).root / "template.yaml")
             self.sheet = ledger.balanced(stack, described, digests.expected, lost=True, patience_s=120)
-            self.runs = len(stack.history.runs())
+            self.runs = len(stack.state.runs.after(0))
         finally:
             stack.stop()
         self.seconds = time.monotonic() - began
@@ -155,8 +156,8 @@ class Soak:
 def ended_files(data: Path) -> int:
     """How many files have come to an end."""
     marks = ", ".join("?" * len(FINAL))
-    query = f"SELECT count(DISTINCT key) FROM inputs JOIN runs ON runs.id = run_id WHERE outcome IN ({marks})"
-    with contextlib.closing(sqlite3.connect(data / "state" / "history.sqlite", timeout=10)) as db:
+    query = f"SELECT count(DISTINCT key) FROM versions WHERE outcome IN ({marks})"
+    with contextlib.closing(sqlite3.connect(data / "state" / "state.sqlite", timeout=10)) as db:
         return int(db.execute(query, FINAL).fetchone()[0])
 
 

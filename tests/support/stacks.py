@@ -11,8 +11,10 @@ from pathlib import Path
 
 from runner.aws import clients
 from runner.template import stack_template
+from runner.testing.docker_stack import DockerStack
+from runner.testing.embedded_stack import EmbeddedStack
 from runner.testing.plugin import require_docker
-from runner.testing.stacks import DockerStack, EmbeddedStack, Stack, environment
+from runner.testing.stacks import Stack, environment
 
 ROOT = Path.cwd()
 SAMPLES = ROOT / "data" / "samples"

@@ -17,7 +17,7 @@ from runner.aws import clients
 from runner.errors import StackError, TemplateError
 from runner.settings import CHECKOUT, Settings
 from runner.state import stack_lock
-from runner.template import intrinsics, stack_template
+from runner.template import cfn_yaml, stack_template
 
 _SAM = CHECKOUT / ".venv-sam/bin/sam"
 _STAND_INS = "tsdat-local/"  # as scripts/offline-images names them
@@ -54,7 +54,7 @@ def _for_build(root: Path, own: Path) -> tuple[list[str], dict[str, str]]:
     known = variables(root)
     ca = known.get("BUILD_CA_BUNDLE") or os.devnull
     (own / "ca.pem").write_bytes(Path(ca).read_bytes())
-    tree = with_build_arguments(intrinsics.tree(root / "template.yaml"), known, ca=".aws-sam/tsdat-local/ca.pem")
+    tree = with_build_arguments(cfn_yaml.load(root / "template.yaml"), known, ca=".aws-sam/tsdat-local/ca.pem")
     template = _written(own / "template.json", tree)
     # By default SAM looks for samconfig.toml beside the template, where there is none.
     added = ["--use-buildkit", "--template-file", template, "--base-dir", str(root), "--config-file", _config(root)]
@@ -103,7 +103,7 @@ def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]
         raise StackError(f"{built} does not exist: nothing is built yet. Run `scripts/sam build` first.")
     local = clients.local_environment("http://localstack:4566")
     network = network_of(stack_lock.running_at(settings))
-    template = _written(own / "local.json", with_local_s3(intrinsics.tree(built), local))
+    template = _written(own / "local.json", with_local_s3(cfn_yaml.load(built), local))
     # A variable of the shell, such as HOME, overrides the template's in SAM.
     own_variables = stack_template.load(settings.root / "template.yaml").environment
     overrides = _written(own / "environment.json", {"Parameters": {**own_variables, **local}})

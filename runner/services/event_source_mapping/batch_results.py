@@ -1,14 +1,14 @@
 """What an invocation's answer means for each message of its batch. Pure.
 
 The rules of partial batch responses ("Handling errors for an SQS event source in Lambda", AWS Lambda Developer Guide):
-the messages named in batchItemFailures failed; when the function failed as a whole, or names an unknown message, or its
-answer has not that form, all of them did.
+the messages named in batchItemFailures failed. If the function failed as a whole, names an unknown message, or returns
+another form, all of them did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.errors import EventError
@@ -16,29 +16,66 @@ from runner.messages import s3_events
 from runner.messages.run_record import Input, Outcome, RunRecord, new_record
 from runner.services.event_source_mapping.rie_client import Answer
 
+# The local stack retries after seconds; AWS after the visibility timeout.
+_FIRST_RETRY_S = 1
+_LONGEST_RETRY_S = 30
+_NO_RECORD = "The function acknowledged the message but returned no run record."
+
 
 @dataclass(frozen=True)
-class Verdict:
-    """One message: whether it succeeded, at which attempt, and the runs it led to."""
+class MessageResult:
+    """One message of a batch: whether it succeeded, at which attempt, and its runs."""
 
     message_id: str
     receipt_handle: str
     succeeded: bool
     attempt: int
-    last: bool
+    is_last_attempt: bool
     runs: list[RunRecord] = field(default_factory=list)
     body_md5: str = ""
 
+    @property
+    def outputs(self) -> list[str]:
+        """The keys of what its runs stored."""
+        return [output["key"] for run in self.runs for output in run["outputs"]]
+
+    @property
+    def has_unlisted_outputs(self) -> bool:
+        """Whether a run succeeded and lists no outputs: its pipeline has a storage class of its own."""
+        return any(run["status"] == "succeeded" and not run["outputs"] for run in self.runs)
+
+    @property
+    def retry_after_s(self) -> int:
+        """How long to wait before the next attempt; after the last one SQS moves the message at its next receive."""
+        return 0 if self.is_last_attempt else retry_after_s(self.attempt)
+
     def outcome_of(self, run: RunRecord) -> Outcome:
-        """A failed run is final only when the queue gives its message up."""
-        return "dead-lettered" if run["status"] == "failed" and self.last else run["status"]
+        """Return the outcome of a run: a failure is final only if its message has no attempt left."""
+        return "dead-lettered" if run["status"] == "failed" and self.is_last_attempt else run["status"]
+
+    def without_outputs(self, reason: str) -> MessageResult:
+        """Return the same with its successful runs failed, because their outputs could not be copied.
+
+        It is no last attempt: the reconciler records a dead letter if SQS has moved the message.
+        """
+        error = {"type": "OutputMissing", "message": reason, "phase": "copy", "traceback": ""}
+        runs: list[RunRecord] = [
+            {**run, "status": "failed", "error": error} if run["status"] == "succeeded" else run  # type: ignore[typeddict-item]
+            for run in self.runs
+        ]
+        return replace(self, succeeded=False, runs=runs, is_last_attempt=False)
 
 
-def verdicts(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_count: int) -> list[Verdict]:
-    """The verdict on each message of a batch."""
+def retry_after_s(attempt: int) -> int:
+    """Return how long the local stack waits after a failed attempt: 1, 2, 4, … seconds."""
+    return min(_LONGEST_RETRY_S, _FIRST_RETRY_S << (attempt - 1))
+
+
+def results_of(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_count: int) -> list[MessageResult]:
+    """Return the result of each message of a batch."""
     failed = _failed_ids(batch, answer)
     runs = (answer.payload or {}).get("runs", [])
-    result = []
+    results = []
     for message in batch:
         message_id = message["MessageId"]
         attempt = int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
@@ -46,19 +83,19 @@ def verdicts(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_cou
         if message_id in failed and not any(run["status"] == "failed" for run in own):
             own = [*own, _failed_as_a_whole(message, answer)]
         if not own and (inputs := _inputs(message)):
-            own = [new_record("skipped", "", message_id=message_id, inputs=inputs, reason=_SILENT)]
-        result.append(
-            Verdict(
+            own = [new_record("skipped", "", message_id=message_id, inputs=inputs, reason=_NO_RECORD)]
+        results.append(
+            MessageResult(
                 message_id=message_id,
                 receipt_handle=message["ReceiptHandle"],
                 succeeded=message_id not in failed,
                 attempt=attempt,
-                last=attempt >= max_receive_count,
+                is_last_attempt=attempt >= max_receive_count,
                 runs=own,
                 body_md5=message.get("MD5OfBody", ""),
             )
         )
-    return result
+    return results
 
 
 def _failed_ids(batch: Sequence[Mapping[str, Any]], answer: Answer) -> set[str]:
@@ -72,9 +109,6 @@ def _failed_ids(batch: Sequence[Mapping[str, Any]], answer: Answer) -> set[str]:
     return named if named <= everything else everything
 
 
-_SILENT = "The function acknowledged the message and told of no run."
-
-
 def _inputs(message: Mapping[str, Any]) -> list[Input]:
     try:
         parsed = s3_events.parse(message["Body"])
@@ -83,8 +117,8 @@ def _inputs(message: Mapping[str, Any]) -> list[Input]:
     return [{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in parsed.objects]
 
 
-def _scheduling(message: Mapping[str, Any]) -> dict[str, Any]:
-    """What a schedule's message asks for."""
+def _schedule_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a run record that a schedule's message sets."""
     try:
         scheduled = s3_events.parse(message["Body"]).scheduled
     except EventError:
@@ -95,28 +129,17 @@ def _scheduling(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
-    """A record for a message whose run could not tell of itself."""
+    """Return a record for a message whose run returned none."""
     return new_record(
         "failed",
         request_id="",
         message_id=message["MessageId"],
         inputs=_inputs(message),
-        **_scheduling(message),
+        **_schedule_of(message),
         error={
             "type": answer.kind,
-            "message": answer.error or f"The function reported a failure and no reason: {str(answer.payload)[:200]}",
+            "message": answer.error or f"The function reported a failure without a reason: {str(answer.payload)[:200]}",
             "phase": "invoke",
             "traceback": answer.traceback,
         },
     )
-
-
-_RETRY_FIRST_S = 1
-
-
-_RETRY_MOST_S = 30
-
-
-def retry_wait_s(attempt: int) -> int:
-    """1, 2, 4 … seconds after the first, second, third … attempt."""
-    return min(_RETRY_MOST_S, _RETRY_FIRST_S << (attempt - 1))

@@ -1,7 +1,7 @@
-"""Does what Lambda's SQS event source mapping does: receives batches, invokes, settles each message by its verdict.
+"""Lambda's SQS event source mapping: receive batches, invoke, then delete or release each message.
 
-See "Using Lambda with Amazon SQS", AWS Lambda Developer Guide. Different from AWS is only the waiting: a message that
-failed comes again after seconds, and one whose poller died after ten, because it is held by a short lease, renewed.
+See "Using Lambda with Amazon SQS", AWS Lambda Developer Guide. Only the waiting differs from AWS: a message that failed
+is received again after seconds, and one whose process was killed after ten.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner.aws.sqs import sqs_event
-from runner.messages.run_record import RunRecord
-from runner.services.event_source_mapping.batch_results import Verdict, retry_wait_s, verdicts
-from runner.services.event_source_mapping.rie_client import Answer, Emulator
+from runner.messages.schedule_events import SOURCE
+from runner.services.event_source_mapping.batch_results import MessageResult, results_of
+from runner.services.event_source_mapping.leases import Leases
+from runner.services.event_source_mapping.rie_client import Answer, Emulator, replicas
+from runner.services.event_source_mapping.run_log import RunLog
 from runner.services.event_source_mapping.worker import Batch, Worker
-from runner.state.runs import History
+from runner.state.database import State
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
@@ -30,181 +33,181 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("poller")
 
-# A longer poll than this leaves messages with a killed poller's connection in LocalStack.
-_LONG_POLL_S = 1
-_LOOK_FOR_LAMBDAS_S = 1.0
-# Instead of the queue's visibility timeout of many minutes.
-_LEASE_S = 10
-_RENEW_S = 3.0
-_ASK_AGAIN_S = 0.2
-_MOST_IN_ONE_CALL = 10
+_FIND_LAMBDAS_INTERVAL_S = 1.0
+_RENEW_INTERVAL_S = 3.0
+_COPY_THREADS = 4
+_COPY_AGAIN_S = 1.0
+_MOST_DELETED_AT_ONCE = 10
 
 
-@dataclass(frozen=True)
-class _Invoked:
-    batch: Batch
-    answer: Answer
+class Outputs(Protocol):
+    """Where the outputs of runs are copied to."""
+
+    def copy(self, keys: Iterable[str]) -> None:
+        """Copy objects; when it returns, the files are there."""
+
+    def copy_unlisted(self) -> None:
+        """Copy, soon, what no run lists."""
+
+    def is_complete(self) -> bool:
+        """Return whether a run may read what was stored before."""
 
 
-class Poller:
-    """One thread receives ahead, one for each Lambda invokes, one settles: so a Lambda never waits for the queue."""
+class EventSourceMapping:
+    """One thread receives ahead, one for each Lambda invokes, a few copy outputs, the main thread records and deletes.
+
+    So no Lambda waits for the queue or for a copy. The order is what keeps files safe: outputs are in the folder before
+    a run is recorded, and it is recorded before its message is deleted. A crash in between only repeats work.
+    """
 
     def __init__(
         self,
         sqs: SQSClient,
         template: StackTemplate,
-        find_emulators: Callable[[], list[Emulator]],
-        history: History,
-        on_run: Callable[[RunRecord, Verdict], None],
+        lambda_urls: list[str],
+        state_folder: Path,
+        outputs: Outputs,
         on_ready: Callable[[], None] = lambda: None,
-        on_messages: Callable[[Batch], None] = lambda _: None,
-        may_run: Callable[[Batch], bool] = lambda _: True,
     ) -> None:
-        self._sqs, self._template, self._find_emulators = sqs, template, find_emulators
-        self._history, self._on_run, self._on_ready, self._on_messages = history, on_run, on_ready, on_messages
-        self._may_run = may_run
-        self._queue_url: str | None = None
-        self._received: queue.Queue[Batch] = queue.Queue(maxsize=1)
-        self._untried: queue.SimpleQueue[Batch] = queue.SimpleQueue()
-        self._invoked: queue.SimpleQueue[_Invoked] = queue.SimpleQueue()
+        self._template, self._lambda_urls, self._state_folder = template, lambda_urls, state_folder
+        self._leases, self._outputs, self._on_ready = Leases(sqs, template.queue_name), outputs, on_ready
+        self._batches: queue.Queue[Batch] = queue.Queue(maxsize=1)
+        self._not_invoked: queue.SimpleQueue[Batch] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[Batch, Answer] | MessageResult] = queue.SimpleQueue()
         self._workers: dict[Emulator, Worker] = {}
-        self._held: set[str] = set()  # receipt handles
-        self._ready = self._said_most = False
+        self._copiers = ThreadPoolExecutor(_COPY_THREADS, thread_name_prefix="copy")
+        self._stop = threading.Event()
+        self._run_log = RunLog()
+        self._is_ready = self._warned_of_maximum = False
 
     def run(self, stop: threading.Event) -> None:
-        """Poll until `stop` is set; runs under way are then left to the queue, which gives them out again."""
-        threading.Thread(target=self._receive, args=(stop,), name="receive", daemon=True).start()
-        look_at = renew_at = 0.0
-        while not stop.is_set():
-            now = time.monotonic()
-            if now >= look_at:
-                self._hire()
-                look_at = now + _LOOK_FOR_LAMBDAS_S
-            if now >= renew_at:
-                self._renew()
-                renew_at = now + _RENEW_S
-            if not self._ready and self._workers and all(worker.was_warm for worker in self._workers.values()):
-                self._ready = True
-                self._on_ready()
-            with contextlib.suppress(queue.Empty):
-                self._settle(self._invoked.get(timeout=0.2 if self._ready else 0.02))
-        for worker in self._workers.values():
-            worker.leave()
-        while not self._invoked.empty():
-            self._settle(self._invoked.get())
+        """Work until `stop` is set; the queue returns the messages of unfinished runs again."""
+        self._stop = stop
+        threading.Thread(target=self._receive, name="receive", daemon=True).start()
+        find_at = renew_at = 0.0
+        with closing(State(self._state_folder)) as state:
+            while not stop.is_set():
+                now = time.monotonic()
+                if now >= find_at:
+                    self._assign_workers()
+                    find_at = now + _FIND_LAMBDAS_INTERVAL_S
+                if now >= renew_at:
+                    self._leases.renew()
+                    renew_at = now + _RENEW_INTERVAL_S
+                self._report_ready()
+                with contextlib.suppress(queue.Empty):
+                    self._handle(self._answers.get(timeout=0.2 if self._is_ready else 0.02), state)
+            for worker in self._workers.values():
+                worker.stop()
+            self._copiers.shutdown(wait=False, cancel_futures=True)
+            while not self._answers.empty():
+                self._handle(self._answers.get(), state)
 
-    def _hire(self) -> None:
-        """Have one worker for each Lambda there is now, up to the event source mapping's maximum."""
-        there = self._find_emulators()
-        found = set(there[: self._template.maximum_concurrency])
-        if len(there) > len(found) and not self._said_most:
-            self._said_most = True
-            log.warning("⚠ %d of %d Lambdas work: MaximumConcurrency in template.yaml", len(found), len(there))
-        for emulator in self._workers.keys() - found:
-            self._workers.pop(emulator).leave()
-        for emulator in found - self._workers.keys():
-            worker = Worker(
-                emulator,
-                self._template.function_timeout_s,
-                self._received,
-                lambda batch: sqs_event(batch, self._template.queue_name),
-                lambda batch, answer: self._invoked.put(_Invoked(batch, answer)),
-            )
+    def _report_ready(self) -> None:
+        if not self._is_ready and self._workers and all(worker.was_warm for worker in self._workers.values()):
+            self._is_ready = True
+            self._on_ready()
+
+    def _assign_workers(self) -> None:
+        """Have one worker for each Lambda that exists now, up to the mapping's maximum concurrency."""
+        found = [emulator for url in self._lambda_urls for emulator in replicas(url, self._template.memory_mb)]
+        used = set(found[: self._template.maximum_concurrency])
+        if len(found) > len(used) and not self._warned_of_maximum:
+            self._warned_of_maximum = True
+            log.warning("⚠ %d of %d Lambdas work: MaximumConcurrency in template.yaml", len(used), len(found))
+        for emulator in self._workers.keys() - used:
+            self._workers.pop(emulator).stop()
+        for emulator in used - self._workers.keys():
+            timeout_s, queue_name = self._template.function_timeout_s, self._template.queue_name
+            worker = Worker(emulator, timeout_s, queue_name, self._batches, self._add_answer)
             self._workers[emulator] = worker
             worker.start()
-        self._received.maxsize = max(1, len(self._workers))
+        self._batches.maxsize = max(1, len(self._workers))
 
-    def _receive(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            while not self._untried.empty():
-                self._hand_on(self._untried.get(), stop)
-            try:
-                messages = self._next_messages()
-            except (ClientError, BotoCoreError) as error:
-                log.debug("queue not reachable: %s", error)
-                stop.wait(0.2)
-                continue
-            size = self._template.batch_size
-            for batch in (messages[at : at + size] for at in range(0, len(messages), size)):
-                self._hand_on(batch, stop)
+    def _add_answer(self, batch: Batch, answer: Answer) -> None:
+        self._answers.put((batch, answer))
 
-    def _hand_on(self, batch: Batch, stop: threading.Event) -> None:
-        """Wait until the batch may run and a Lambda is about to be free."""
-        while not self._may_run(batch) and not stop.wait(_ASK_AGAIN_S):
-            pass
-        while not stop.is_set():
+    def _receive(self) -> None:
+        """Receive ahead, and pass on what may run; a batch that no Lambda was invoked with comes first."""
+        waiting: list[Batch] = []
+        with closing(State(self._state_folder)) as state:
+            while not self._stop.is_set():
+                while not self._not_invoked.empty():
+                    waiting.append(self._not_invoked.get())
+                may_run = [batch for batch in waiting if self._may_run(batch)]
+                waiting = [batch for batch in waiting if batch not in may_run]
+                for batch in may_run:
+                    self._pass_on(batch)
+                try:
+                    messages = self._leases.receive(self._template.batch_size * self._batches.maxsize)
+                except (ClientError, BotoCoreError) as error:
+                    log.debug("the queue does not answer: %s", error)
+                    self._stop.wait(0.2)
+                    continue
+                if messages:
+                    state.received_events.add(messages)
+                size = self._template.batch_size
+                waiting += [messages[at : at + size] for at in range(0, len(messages), size)]
+
+    def _may_run(self, batch: Batch) -> bool:
+        """Return whether stored outputs are complete, for a batch that may read them because a schedule sent it."""
+        return not any(SOURCE in message["Body"] for message in batch) or self._outputs.is_complete()
+
+    def _pass_on(self, batch: Batch) -> None:
+        """Wait until a Lambda is about to be free."""
+        while not self._stop.is_set():
             with contextlib.suppress(queue.Full):
-                self._received.put(batch, timeout=0.2)
+                self._batches.put(batch, timeout=0.2)
                 return
 
-    def _next_messages(self) -> Batch:
-        """As many messages as all Lambdas together take at once; SQS gives ten at the most."""
-        if self._queue_url is None:
-            self._queue_url = self._sqs.get_queue_url(QueueName=self._template.queue_name)["QueueUrl"]
-        answer = self._sqs.receive_message(
-            QueueUrl=self._queue_url,
-            MaxNumberOfMessages=min(_MOST_IN_ONE_CALL, self._template.batch_size * self._received.maxsize),
-            WaitTimeSeconds=_LONG_POLL_S,
-            MessageSystemAttributeNames=["All"],
-            VisibilityTimeout=_LEASE_S,
-        )
-        messages = answer.get("Messages", [])
-        self._held.update(message["ReceiptHandle"] for message in messages)
-        if messages:
-            self._on_messages(messages)
-        return messages
-
-    def _renew(self) -> None:
-        """Go on holding what was received and is not settled, however long it takes."""
-        handles = sorted(self._held.copy())  # the receiver adds to it meanwhile
-        for at in range(0, len(handles), _MOST_IN_ONE_CALL):
-            entries = [
-                {"Id": str(n), "ReceiptHandle": handle, "VisibilityTimeout": _LEASE_S}
-                for n, handle in enumerate(handles[at : at + _MOST_IN_ONE_CALL])
-            ]
-            try:
-                self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url or "", Entries=entries)  # type: ignore[arg-type]
-            except (ClientError, BotoCoreError) as error:
-                log.debug("leases not renewed: %s", error)
-
-    def _settle(self, first: _Invoked) -> None:
-        """Write down what became of each message; then delete it, or let the queue give it out again."""
-        finished = [first]
-        while len(finished) < _MOST_IN_ONE_CALL and not self._invoked.empty():
-            finished.append(self._invoked.get())
-        done: list[Verdict] = []
-        for invoked in finished:
-            if invoked.answer.kind == "unreachable":  # given back to the queue, it would count as an attempt
-                self._untried.put(invoked.batch)
-                continue
-            for verdict in verdicts(invoked.batch, invoked.answer, self._template.max_receive_count):
-                for run in verdict.runs:
-                    self._history.add(run, verdict.outcome_of(run), verdict.attempt, verdict.body_md5)
-                    self._on_run(run, verdict)
-                if verdict.succeeded:
-                    done.append(verdict)
+    def _handle(self, first: tuple[Batch, Answer] | MessageResult, state: State) -> None:
+        """Handle an answer and those that are there already, and delete the messages of all in one call."""
+        answers = [first]
+        while len(answers) < _MOST_DELETED_AT_ONCE and not self._answers.empty():
+            answers.append(self._answers.get())
+        succeeded = []
+        for answer in answers:
+            for result in [answer] if isinstance(answer, MessageResult) else self._results(*answer):
+                self._record(result, state)
+                if result.succeeded:
+                    succeeded.append(result.receipt_handle)
                 else:
-                    self._give_back(verdict.receipt_handle, 0 if verdict.last else retry_wait_s(verdict.attempt))
-        for at in range(0, len(done), _MOST_IN_ONE_CALL):
-            self._delete(done[at : at + _MOST_IN_ONE_CALL])
+                    self._leases.release(result.receipt_handle, result.retry_after_s)
+        self._leases.delete(succeeded)
 
-    def _delete(self, done: list[Verdict]) -> None:
-        self._held.difference_update(verdict.receipt_handle for verdict in done)
-        entries = [{"Id": str(n), "ReceiptHandle": verdict.receipt_handle} for n, verdict in enumerate(done)]
-        try:
-            answer = self._sqs.delete_message_batch(QueueUrl=self._queue_url or "", Entries=entries)  # type: ignore[arg-type]
-            kept = [f"{item['Code']}: {item.get('Message', '')}" for item in answer.get("Failed", [])]
-        except (ClientError, BotoCoreError) as error:
-            kept = [str(error)] * len(done)
-        if kept:
-            log.warning("%d messages could not be deleted and will come again: %s", len(kept), kept[0])
+    def _results(self, batch: Batch, answer: Answer) -> Iterator[MessageResult]:
+        """Return the results of a batch that can be recorded now; those with outputs follow when these are copied."""
+        if answer.kind == "unreachable":  # it was not tried: returned to the queue, it would count as an attempt
+            self._not_invoked.put(batch)
+            return
+        for result in results_of(batch, answer, self._template.max_receive_count):
+            if result.has_unlisted_outputs:
+                self._outputs.copy_unlisted()
+            if result.outputs:
+                self._copiers.submit(self._copy, result)
+            else:
+                yield result
 
-    def _give_back(self, receipt_handle: str, wait_s: int) -> None:
-        """Have the queue give a message out again soon, or after its last attempt to the dead-letter queue."""
-        self._held.discard(receipt_handle)
-        try:
-            self._sqs.change_message_visibility(
-                QueueUrl=self._queue_url or "", ReceiptHandle=receipt_handle, VisibilityTimeout=wait_s
-            )
-        except (ClientError, BotoCoreError) as error:
-            log.warning("a message comes again only after the visibility timeout: %s", error)
+    def _copy(self, result: MessageResult) -> None:
+        """Copy outputs until it works: a full disk or a folder in the way costs no attempt and no file."""
+        last_error = ""
+        while not self._stop.is_set():
+            try:
+                self._outputs.copy(result.outputs)
+                self._answers.put(result)
+                return
+            except ClientError as error:
+                self._answers.put(
+                    result.without_outputs(f"An output cannot be read from the destination bucket: {error}")
+                )
+                return
+            except (OSError, BotoCoreError) as error:
+                if str(error) != last_error:
+                    last_error = str(error)
+                    log.warning("✗ outputs are not copied yet, and their runs wait for it: %s", error)
+                self._stop.wait(_COPY_AGAIN_S)
+
+    def _record(self, result: MessageResult, state: State) -> None:
+        for run in result.runs:
+            state.runs.add(run, result.outcome_of(run), result.attempt, result.body_md5)
+            self._run_log.add(run, result)

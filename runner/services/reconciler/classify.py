@@ -1,187 +1,149 @@
-"""The balance sheet: every version of every file has come to exactly one end, or is on its way. Pure.
+"""Classify an object version from what is known about it. Pure.
 
-Told what there is in the inbox, the bucket, the queues, the history and the outputs, it says of each version where it
-is. A version is a key with an ETag; a file of the inbox that is not uploaded yet has none.
+Every file ends as outputs, as a skip or in the dead-letter queue, each with its reason, or it is in progress. What is
+neither is unaccounted for. `runner status`, `failures`, `reconcile` and the stack itself all use this answer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from runner.messages.run_record import FINAL, Outcome, Version
 
-Place = Literal["succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused"]
-PLACES: tuple[Place, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused")
-# What sets an unaccounted version right: the history is told of its dead letter, or it is given to the queue again.
-Remedy = Literal["enter", "again"]
+State = Literal["succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused", "unaccounted"]
+STATES: tuple[State, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused")
+# A new message or upload, or a record of the dead letter.
+Repair = Literal["re-queue", "record"]
 
 
 @dataclass(frozen=True)
-class LastRun:
-    """What the history says of a version: how its latest run ended, and why if it made nothing."""
+class Facts:
+    """What is known about one version: a key and an ETag, or a file in the inbox that was not uploaded yet."""
 
-    outcome: Outcome
+    key: str
+    etag: str = ""
+    is_uploaded: bool = True
+    """False for a file of the inbox that has no version yet."""
+    outcome: Outcome | None = None
+    """Of its latest run, or what a person decided since."""
     reason: str = ""
-    was_read: bool = True
-    """False: its event came late, and the run read a newer version."""
-    missing: tuple[str, ...] = ()
-    """Keys of outputs that are neither in the bucket nor in the outputs folder."""
-    kept: bool = False
-    """All outputs have been in the outputs folder, so that somebody must have taken the missing ones."""
+    missing_output: str | None = None
+    """An output of its successful run that is not in the outputs folder any more."""
+    is_in_inbox: bool = False
+    """The inbox holds exactly this version."""
+    is_in_bucket: bool = False
+    """The source bucket holds exactly this version."""
+    is_new: bool = False
+    """It came into the bucket so recently that its event may not be in the queue yet."""
+    is_replaced: bool = False
+    """The key has another version now."""
+    is_lost: bool = False
+    """It was uploaded to a bucket that does not exist any more; the watcher uploads it again from the inbox."""
+    is_queued: bool = False
+    """A message about it is in the queue or in flight."""
+    is_dead: bool = False
+    """A message about it is in the dead-letter queue."""
+    filtered: bool = False
+    """The notification filter in template.yaml excludes its key."""
+    refusal: str = ""
+    """Why S3 cannot take its name."""
 
-
-@dataclass(frozen=True)
-class World:
-    """All that is known at one time, of all keys or of some."""
-
-    inbox: Mapping[str, str | None] = field(default_factory=dict)
-    """Files by key, with the ETag that their present state had when it was uploaded; None if it never was."""
-    refused: Mapping[str, str] = field(default_factory=dict)
-    """Files that S3 cannot take, and why."""
-    unnoticed: Mapping[str, str] = field(default_factory=dict)
-    """Keys of which S3 does not tell the queue, and why."""
-    uploads: Mapping[str, str] = field(default_factory=dict)
-    """The last version of each key that the watcher has uploaded."""
-    lost: frozenset[str] = frozenset()
-    """Keys whose last upload went to a bucket that is not there any more, or now not running."""
-    objects: Mapping[str, str] = field(default_factory=dict)
-    """The source bucket."""
-    queued: frozenset[Version] = frozenset()
-    """Versions with a message in the queue or in flight."""
-    fresh: frozenset[Version] = frozenset()
-    """Versions that came into the bucket just now, so that their event may still be on its way to the queue."""
-    dead: frozenset[Version] = frozenset()
-    """Versions with a message in the dead-letter queue."""
-    runs: Mapping[Version, LastRun] = field(default_factory=dict)
+    @property
+    def version(self) -> Version:
+        """Key and ETag."""
+        return self.key, self.etag
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Where a version is; without a place it is unaccounted for and has a problem."""
+    """The state of a version, with the reason; for one that is unaccounted for, the problem and the repair."""
 
     key: str
     etag: str
-    place: Place | None
-    problem: str = ""
-    remedy: Remedy | None = None
+    state: State
+    reason: str = ""
+    repair: Repair | None = None
+
+    @property
+    def version(self) -> Version:
+        """Key and ETag."""
+        return self.key, self.etag
 
 
-def balance(world: World) -> list[Finding]:
-    """One finding for each version, sorted."""
-    known: set[Version] = {*world.uploads.items(), *world.objects.items(), *world.queued, *world.dead, *world.runs}
-    known |= {(key, etag) for key, etag in world.inbox.items() if etag is not None}
-    found = [_judge(world, version) for version in known]
-    found += [_unsent(world, key) for key, etag in world.inbox.items() if etag is None]
-    found += [Finding(key, "", "refused") for key in world.refused]
-    return sorted(found, key=lambda finding: (finding.key, finding.etag))
+def classify(facts: Facts) -> Finding:
+    """Return the state of one version."""
+    if facts.refusal:
+        return _found(facts, "refused", facts.refusal)
+    if not facts.is_uploaded:
+        return _found(facts, "skipped", _FILTERED) if facts.filtered else _found(facts, "in progress", _NOT_UPLOADED)
+    if facts.is_queued:
+        return _found(facts, "in progress", facts.reason)
+    if facts.outcome in FINAL:
+        return _final(facts, facts.outcome)
+    if facts.is_new:
+        return _found(facts, "in progress", facts.reason)
+    if facts.is_dead:
+        return _found(facts, "unaccounted", "is in the dead-letter queue without a recorded reason", "record")
+    if facts.filtered:
+        return _found(facts, "skipped", _FILTERED)
+    if facts.is_replaced:
+        return _found(facts, "skipped", "A newer version replaced it before it ran.")
+    # The watcher does not know of a retry: it saw a final outcome.
+    if facts.is_lost and facts.is_in_inbox and facts.outcome != "retried":
+        return _found(facts, "in progress", facts.reason)
+    return _stranded(facts)
 
 
-def unaccounted(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that have come to no end and are not on their way."""
-    return [finding for finding in findings if finding.place is None]
+def _found(facts: Facts, state: State, reason: str, repair: Repair | None = None) -> Finding:
+    return Finding(facts.key, facts.etag, state, reason, repair)
+
+
+def _final(facts: Facts, outcome: Outcome) -> Finding:
+    if facts.missing_output and outcome == "succeeded" and not facts.is_replaced:
+        # Outputs are in the folder before a run is recorded, so a person has removed it: only they know why.
+        return _found(facts, "unaccounted", f"succeeded, but its output {facts.missing_output} is gone")
+    state: State = next(state for state in STATES if state == outcome)
+    return _found(facts, state, facts.reason)
+
+
+def _stranded(facts: Facts) -> Finding:
+    tried = f"; its last run {facts.outcome}: {facts.reason}" if facts.outcome in ("failed", "retried") else ""
+    if facts.is_in_bucket:
+        return _found(
+            facts, "unaccounted", f"is in the source bucket without a message in the queue{tried}", "re-queue"
+        )
+    if facts.is_in_inbox:
+        problem = f"was uploaded and is not in the source bucket any more{tried}"
+        return _found(facts, "unaccounted", problem, "re-queue")
+    if not facts.key:
+        return _found(facts, "unaccounted", f"its message named no file and is gone{tried}")
+    return _found(facts, "unaccounted", f"is neither in the source bucket nor in the inbox any more{tried}")
+
+
+_FILTERED = "The notification filter in template.yaml excludes it."
+_NOT_UPLOADED = "not yet uploaded"
 
 
 @dataclass
-class Sheet:
-    """The balance of many versions: how many ended where, and each that has not; those that have need no memory."""
+class Summary:
+    """How many versions are in each state, and each one that is in progress or unaccounted for."""
 
-    ended: Counter[Place] = field(default_factory=Counter)
-    open: list[Finding] = field(default_factory=list)
-    """What is in progress or unaccounted for."""
+    final: Counter[State] = field(default_factory=Counter)
+    in_progress: list[Finding] = field(default_factory=list)
+    unaccounted: list[Finding] = field(default_factory=list)
 
-    def unaccounted(self) -> list[Finding]:
-        """What has come to no end and is not on its way."""
-        return unaccounted(self.open)
+    def add(self, finding: Finding) -> None:
+        """Count a finding."""
+        if finding.state == "in progress":
+            self.in_progress.append(finding)
+        elif finding.state == "unaccounted":
+            self.unaccounted.append(finding)
+        else:
+            self.final[finding.state] += 1
 
-    def in_progress(self) -> list[Finding]:
-        """What is on its way."""
-        return [finding for finding in self.open if finding.place]
-
-    def counts(self) -> dict[Place, int]:
-        """How many versions are in each place."""
-        found = Counter({**self.ended, "in progress": len(self.in_progress())})
-        return {place: found[place] for place in PLACES}
-
-
-def draw(worlds: Iterable[World]) -> Sheet:
-    """The balance of worlds that have no key in common."""
-    sheet = Sheet()
-    for world in worlds:
-        for finding in balance(world):
-            if finding.place in (None, "in progress"):
-                sheet.open.append(finding)
-            else:
-                sheet.ended[finding.place] += 1
-    return sheet
-
-
-def _unsent(world: World, key: str) -> Finding:
-    return Finding(key, "", "skipped" if key in world.unnoticed else "in progress")
-
-
-def _judge(world: World, version: Version) -> Finding:
-    key, etag = version
-    run = world.runs.get(version)
-    if version in world.queued:
-        return Finding(key, etag, "in progress")
-    if run and run.outcome in FINAL:
-        return _ended(world, version, run)
-    if version in world.fresh:
-        return Finding(key, etag, "in progress")
-    if version in world.dead:
-        return Finding(key, etag, None, "is in the dead-letter queue, and the history does not say why", "enter")
-    if key in world.unnoticed:
-        return Finding(key, etag, "skipped")
-    if _newer(world, version):
-        return Finding(key, etag, "skipped")
-    # The watcher uploads it again; not what was about to be retried, because it knew of the end before that.
-    if key in world.lost and world.inbox.get(key) == etag and not (run and run.outcome == "retried"):
-        return Finding(key, etag, "in progress")
-    return Finding(key, etag, None, *_stranded(world, version, run))
-
-
-def _ended(world: World, version: Version, run: LastRun) -> Finding:
-    key, etag = version
-    if run.outcome != "succeeded":
-        place: Place = "dead-lettered" if run.outcome == "dead-lettered" else _named(run.outcome)
-        return Finding(key, etag, place) if run.reason else Finding(key, etag, None, f"was {place} without a reason")
-    if not run.was_read:
-        return Finding(key, etag, "skipped")
-    if not run.missing or _newer(world, version):
-        return Finding(key, etag, "succeeded")
-    problem = f"has succeeded, but this output is neither in the bucket nor in the outputs folder: {run.missing[0]}"
-    again = _can_come_again(world, version) and not run.kept
-    return Finding(key, etag, None, problem, "again" if again else None)
-
-
-def _named(outcome: Outcome) -> Place:
-    return "forgotten" if outcome == "forgotten" else "skipped"
-
-
-def _newer(world: World, version: Version) -> bool:
-    """Whether the key has another version by now: in the bucket, else in the inbox, else among the uploads."""
-    key, etag = version
-    for place in (world.objects, world.inbox, world.uploads):
-        if key in place:
-            return place[key] != etag
-    return False
-
-
-def _can_come_again(world: World, version: Version) -> bool:
-    key, etag = version
-    return etag in (world.objects.get(key), world.inbox.get(key))
-
-
-def _stranded(world: World, version: Version, run: LastRun | None) -> tuple[str, Remedy | None]:
-    tried = f"; its last run {run.outcome}: {run.reason}" if run else ""
-    key, etag = version
-    if world.objects.get(key) == etag:
-        return f"is in the source bucket without a message in the queue{tried}", "again"
-    if world.inbox.get(key) == etag:
-        return f"was uploaded and is not in the source bucket any more{tried}", "again"
-    if not key:
-        return f"its message named no file and is gone{tried}", None
-    return f"is neither in the source bucket nor in the inbox any more{tried}", None
+    def counts(self) -> dict[State, int]:
+        """Return how many versions are in each state but unaccounted."""
+        found = Counter({**self.final, "in progress": len(self.in_progress)})
+        return {state: found[state] for state in STATES}

@@ -1,4 +1,7 @@
-"""Reconcile all the time while a stack runs."""
+"""Reconcile while a stack runs: after a start of the emulator, when dead letters arrive, and when the queue is empty.
+
+It looks only at versions without a final outcome, so its cost does not grow with the number of runs.
+"""
 
 from __future__ import annotations
 
@@ -6,141 +9,99 @@ import logging
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from runner.aws.s3 import bucket_epoch
 from runner.errors import StackError
 from runner.messages.object_keys import printable
 from runner.messages.run_record import Version
 from runner.services.progress import backlog
-from runner.services.reconciler.classify import Remedy, Sheet
-from runner.services.reconciler.repair import Books, opened
+from runner.services.reconciler.classify import Finding, Repair, classify
+from runner.services.reconciler.repair import Reconciler, opened
 from runner.settings import Settings
 from runner.template.stack_template import StackTemplate
 
-log = logging.getLogger("balance")
+log = logging.getLogger("reconciler")
 
-
-_LOOK_AGAIN_S = 1.0
-
-
-_MOST_ROUNDS = 3
-
-
-_GLANCE_S = 5.0
-
-
-_FULL_LOOK_S = 30.0
-
-
-# Looking through a longer queue costs LocalStack more than it tells.
+_CHECK_INTERVAL_S = 5.0
+_CONFIRM_AFTER_S = 1.0
+_LOOK_INTERVAL_S = 30.0
+# To look through a longer queue costs the emulator more than it is worth.
 _LONG_QUEUE = 500
-
-
-def _settled(books: Books) -> Sheet:
-    """Look, mend, and look again, until nothing is left that can be mended."""
-    for _ in range(_MOST_ROUNDS):
-        sheet = _look_twice(books)
-        if not books.mend(sheet.unaccounted()):
-            break
-    return sheet
-
-
-def _look_twice(books: Books) -> Sheet:
-    """What moves on can be missed by one look, so unaccounted for is what is so in two."""
-    sheet = books.look()
-    missed = {(finding.key, finding.etag) for finding in sheet.unaccounted()}
-    if missed:
-        time.sleep(_LOOK_AGAIN_S)
-        sheet = books.look()
-        sheet.open = [
-            finding if finding.place or (finding.key, finding.etag) in missed else replace(finding, place="in progress")
-            for finding in sheet.open
-        ]
-    return sheet
-
-
-class Keeper:
-    """Keeps the balance while a stack runs: at its start, when dead letters come, and when the queue is empty."""
-
-    def __init__(self, settings: Settings, described: StackTemplate) -> None:
-        self._settings, self._template = settings, described
-        self._suspects: set[Version] = set()
-        self._unsettled = False  # something is in progress, of which only another look tells whether it comes to an end
-        self._seen: _Marks | None = None
-        self._full_at = 0.0
-        self._ran: tuple[float, int] | None = None
-
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set."""
-        with opened(self._settings, self._template, self._settings.endpoint_url) as books:
-            while not stop.is_set():
-                try:
-                    self._tend(books)
-                except (StackError, OSError, sqlite3.Error) as error:
-                    log.debug("no balance now: %s", error)
-                stop.wait(_LOOK_AGAIN_S if self._suspects or self._seen is None else _GLANCE_S)
-
-    def _tend(self, books: Books) -> None:
-        marks = _marks(books)
-        if marks is None:
-            return
-        self._tell_backlog(marks)
-        if not self._is_due(marks):
-            return
-        sheet = books.look()
-        if self._seen is None:
-            _tell_start(sheet)
-        self._seen, self._full_at = marks, time.monotonic() + _FULL_LOOK_S
-        missing, self._unsettled = sheet.unaccounted(), bool(sheet.in_progress())
-        again = [finding for finding in missing if (finding.key, finding.etag) in self._suspects]
-        for finding in books.mend(again):
-            log.info("↻ %s %s: %s", printable(finding.key) or "a message", finding.problem, _MENDED[finding.remedy])
-        self._suspects = {(f.key, f.etag) for f in missing if f.remedy} - self._suspects
-
-    def _tell_backlog(self, marks: _Marks) -> None:
-        before, now = self._ran, (time.monotonic(), marks.last_run)
-        if before is None or now[0] - before[0] >= _GLANCE_S:
-            self._ran = now
-            text = before and backlog(marks.waiting, now[1] - before[1], now[0] - before[0])
-            if text:
-                log.info("… %s", text)
-
-    def _is_due(self, marks: _Marks) -> bool:
-        if self._suspects or self._seen is None:
-            return True
-        if (marks.epoch, marks.dead) != (self._seen.epoch, self._seen.dead):
-            return marks.waiting <= _LONG_QUEUE
-        news = self._unsettled or marks != self._seen
-        return not marks.waiting and news and time.monotonic() >= self._full_at
-
-
-_MENDED: dict[Remedy | None, str] = {"again": "taken up again", "enter": "noted as a dead letter"}
+_DONE: dict[Repair | None, str] = {"re-queue": "re-queued", "record": "recorded as a dead letter"}
 
 
 @dataclass(frozen=True)
-class _Marks:
-    """What is cheap to ask and differs when there may be something new."""
+class _Depths:
+    """What is cheap to ask, and differs when there may be something to repair."""
 
     epoch: str
     waiting: int
     dead: int
-    last_run: int
-    last_upload: float
 
 
-def _marks(books: Books) -> _Marks | None:
-    """None while there is no complete backend."""
-    epoch = books.backend and bucket_epoch(books.backend.s3, books.template.source_bucket)
-    if not books.backend or not epoch:
-        return None
-    return _Marks(epoch, *books.backend.queues.depths(), books.history.last_id(), books.ledger.last_at())
+class ReconcileLoop:
+    """Repairs what two looks in a row report, because one look can miss what moves meanwhile."""
 
+    def __init__(self, settings: Settings, template: StackTemplate) -> None:
+        self._settings, self._template = settings, template
+        self._suspects: dict[Version, Finding] = {}
+        self._depths: _Depths | None = None
+        self._look_at = 0.0
+        self._recorded: dict[Version, str] = {}
+        self._backlog_at, self._last_run_id = 0.0, 0
 
-def _tell_start(sheet: Sheet) -> None:
-    waiting = sheet.in_progress()
-    known = sum(bool(finding.etag) for finding in waiting)
-    if known:
-        log.info("↻ taking up %d files again that had not come to an end", known)
-    if len(waiting) > known:
-        log.info("↻ %d files in the inbox are new", len(waiting) - known)
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set."""
+        with opened(self._settings, self._template, self._settings.endpoint_url) as reconciler:
+            while not stop.is_set():
+                try:
+                    self._check(reconciler)
+                except (StackError, OSError, sqlite3.Error) as error:
+                    log.debug("cannot reconcile now: %s", error)
+                stop.wait(_CONFIRM_AFTER_S if self._suspects or self._depths is None else _CHECK_INTERVAL_S)
+
+    def _check(self, reconciler: Reconciler) -> None:
+        epoch = reconciler.backend and reconciler.backend.epoch()
+        if not reconciler.backend or not epoch:
+            return
+        depths = _Depths(epoch, *reconciler.backend.queues.depths())
+        self._log_backlog(reconciler, depths.waiting)
+        if not self._is_due(depths):
+            return
+        if self._depths is None or depths.epoch != self._depths.epoch:
+            self._log_start(reconciler)
+        self._depths, self._look_at = depths, time.monotonic() + _LOOK_INTERVAL_S
+        self._look(reconciler)
+
+    def _is_due(self, depths: _Depths) -> bool:
+        if self._depths is None or self._suspects:
+            return True
+        if (depths.epoch, depths.dead) != (self._depths.epoch, self._depths.dead):
+            return depths.waiting <= _LONG_QUEUE
+        return not depths.waiting and time.monotonic() >= self._look_at
+
+    def _look(self, reconciler: Reconciler) -> None:
+        found = [finding for finding in map(classify, reconciler.snapshot().open()) if finding.state == "unaccounted"]
+        confirmed = [finding for finding in found if finding.version in self._suspects]
+        for finding in reconciler.repair(confirmed):
+            name = printable(finding.key) or "a message"
+            log.info("↻ %s %s: %s", name, finding.reason, _DONE[finding.repair])
+        before, recorded = self._suspects, self._recorded
+        self._suspects = {f.version: f for f in found if f.version not in before}
+        is_confirmed = before.keys() | recorded.keys()
+        self._recorded = {f.version: f.reason for f in found if not f.repair and f.version in is_confirmed}
+        if self._recorded != recorded:
+            reconciler.state.versions.set_unaccounted(self._recorded)
+
+    def _log_start(self, reconciler: Reconciler) -> None:
+        count = len(reconciler.state.versions.not_final())
+        if count:
+            log.info("↻ resuming %d unfinished files", count)
+
+    def _log_backlog(self, reconciler: Reconciler, waiting: int) -> None:
+        now, last_id = time.monotonic(), reconciler.state.runs.last_id()
+        if now - self._backlog_at >= _CHECK_INTERVAL_S:
+            text = self._backlog_at and backlog(waiting, last_id - self._last_run_id, now - self._backlog_at)
+            self._backlog_at, self._last_run_id = now, last_id
+            if text:
+                log.info("… %s", text)

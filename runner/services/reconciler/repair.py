@@ -1,71 +1,62 @@
-"""The books of a data folder: everything that a balance is drawn from, and what sets it right."""
+"""Repair what a crash of a process or of the emulator left behind, without processing anything that is finished."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message
-from runner.messages.run_record import FINAL, Failure, Input, RunRecord, Version, new_record
+from runner.messages.run_record import Failure, Input, RunRecord, Version, new_record
 from runner.messages.s3_events import object_created
-from runner.services.reconciler.classify import Finding, Sheet, draw
-from runner.services.reconciler.snapshot import Backend, take
+from runner.services.reconciler.classify import Finding
+from runner.services.reconciler.snapshot import Backend, Snapshot
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
-from runner.state.runs import History
-from runner.state.uploads import Ledger
+from runner.state.database import State
+from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
 
 
 @dataclass
-class Books:
-    """Ledger, history and folders, and the running stack's S3 and SQS if there is one."""
+class Reconciler:
+    """A data folder, and the S3 and SQS of the stack that runs on it, if one does."""
 
     settings: Settings
     template: StackTemplate
-    ledger: Ledger
-    history: History
+    state: State
     backend: Backend | None
 
-    def look(self) -> Sheet:
-        """The balance as it is now.
+    def snapshot(self) -> Snapshot:
+        """Return what is known now.
 
         Raises:
             StackError: the backend does not answer.
         """
-        return draw(take(self.settings, self.template, self.ledger, self.history, self.backend))
+        return Snapshot(self.settings, self.template, self.state, self.backend)
 
-    def mend(self, findings: Iterable[Finding]) -> list[Finding]:
-        """Do what sets findings right; gives those for which something could be done."""
+    def repair(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Do what repairs findings; return those for which something was done."""
         findings = list(findings)
-        done = [finding for finding in findings if finding.remedy == "again" and self._again(finding)]
-        dead = {(finding.key, finding.etag): finding for finding in findings if finding.remedy == "enter"}
-        for message in self.backend.queues.dead() if dead and self.backend else []:
-            found = [dead.pop(version) for version in message.versions if version in dead]
-            # Somebody may have tried it again meanwhile.
-            if any(self.history.outcome(finding.key, finding.etag) not in FINAL for finding in found):
-                self._enter(message)
-                done += found
+        done = [finding for finding in findings if finding.repair == "re-queue" and self.requeue(finding.version)]
+        unrecorded = {finding.version: finding for finding in findings if finding.repair == "record"}
+        for message in self.backend.queues.dead() if unrecorded and self.backend else []:
+            if any(version in unrecorded for version in message.versions):
+                self._record_dead_letter(message)
+                done += [unrecorded.pop(version) for version in message.versions if version in unrecorded]
         return done
 
-    def _again(self, finding: Finding) -> bool:
-        run = self.history.of(finding.key, finding.etag)
-        if run and run.outcome in FINAL:
-            record: RunRecord = {**run.record, "reason": f"taken up again: it {finding.problem}"}
-            self.history.enter(record, [(finding.key, finding.etag)], "retried", run.attempt)
-        return self.give_again(finding.key, finding.etag)
-
-    def give_again(self, key: str, etag: str) -> bool:
-        """Have a version processed once more: by an event of its object, else by a new upload from the inbox."""
+    def requeue(self, version: Version) -> bool:
+        """Have a version processed again: by an event of its object, or by an upload of its file in the inbox."""
+        key, etag = version
         if self.backend is None or not key:
             return False
         s3, bucket = self.backend.s3, self.template.source_bucket
-        path = self.file_of(key, etag)
+        path = self.file_of(version)
         with clients.answering():
             if object_etag(s3, bucket, key) == etag:
                 self.backend.queues.send(json.dumps(object_created(bucket, key, etag)))
@@ -74,44 +65,45 @@ class Books:
                 upload(s3, bucket, key, path, sha256_of(path))
         return path is not None
 
-    def file_of(self, key: str, etag: str) -> Path | None:
-        """The file of the inbox that was uploaded as this version and is unchanged since; None when there is none."""
-        inbox, upload = Inbox(self.settings.inbox, self.settings.ignored_names), self.ledger.get(key)
-        same = upload and upload.etag == etag and inbox.stamp(key) == upload.stamp
-        return inbox.path(key) if same else None
+    def file_of(self, version: Version) -> Path | None:
+        """Return the file in the inbox that was uploaded as a version and has not changed since; None without one."""
+        key, etag = version
+        inbox, uploaded = Inbox(self.settings.inbox, self.settings.ignored_names), self.state.uploads.get(key)
+        is_same = uploaded and uploaded.etag == etag and inbox.stamp(key) == uploaded.stamp
+        return inbox.path(key) if is_same else None
 
-    def _enter(self, message: Message) -> None:
-        """Tell the history of a message that came into the dead-letter queue while nobody was there to see it."""
-        last = {version: self.history.of(*version) for version in message.versions}
-        unended = {version: run for version, run in last.items() if run is None or run.outcome not in FINAL}
-        for of_one_run in {run.id if run else 0: run for run in unended.values()}.values():
-            about = [version for version, run in unended.items() if run == of_one_run]
-            record = new_record("failed", "", message_id=message.id, inputs=self._inputs(about))
-            if of_one_run:
-                record = {**of_one_run.record, "status": "failed", "reason": None, "message_id": message.id}
-            record["error"] = _unanswered(record)
-            self.history.enter(record, about, "dead-lettered", message.attempts)
+    def _input(self, version: Version) -> Input:
+        return {"bucket": self.template.source_bucket, "key": version[0], "size": None, "etag": version[1]}
 
-    def _inputs(self, versions: Iterable[Version]) -> list[Input]:
-        bucket = self.template.source_bucket
-        return [{"bucket": bucket, "key": key, "size": None, "etag": etag} for key, etag in versions if key]
+    def _record_dead_letter(self, message: Message) -> None:
+        """Record why a message is in the dead-letter queue when no process saw its last attempt."""
+        last = {version: self.state.runs.of(version) for version in message.versions}
+        open_runs = {version: run for version, run in last.items() if not self.state.versions.is_final(version)}
+        by_run: dict[int, tuple[Run | None, list[Version]]] = {}
+        for version, run in open_runs.items():
+            by_run.setdefault(run.id if run else 0, (run, []))[1].append(version)
+        for run, versions in by_run.values():
+            names_a_file = [version for version in versions if version[0]]
+            before: RunRecord = run.record if run else new_record("failed", "")
+            record: RunRecord = {
+                **before, "status": "failed", "reason": None, "message_id": message.id, "outputs": [], "qc": {},
+                "inputs": [self._input(version) for version in names_a_file], "error": _no_answer(before),
+            }  # fmt: skip
+            if names_a_file == versions:
+                record["schedule"] = record["window"] = None
+            body_md5 = next((etag for key, etag in versions if not key), "")
+            self.state.runs.add(record, "dead-lettered", message.attempts, body_md5)
 
 
-def _unanswered(record: RunRecord) -> Failure:
-    before = record["error"]
-    text = "Its last attempt came to no answer, because the poller or the Lambda ended meanwhile."
-    if before:
-        return {**before, "message": f"{text} The one before: {before['message']}"}
-    return {"type": "NoAnswer", "message": f"{text} `runner retry` tries it again.", "phase": "invoke", "traceback": ""}
+def _no_answer(last: RunRecord) -> Failure:
+    text = "Its last attempt returned no answer, because a process of the stack was killed."
+    if before := last["error"]:
+        return {**before, "message": f"{text} The attempt before: {before['message']}"}
+    return {"type": "NoAnswer", "message": f"{text} `runner retry` runs it again.", "phase": "invoke", "traceback": ""}
 
 
 @contextmanager
-def opened(settings: Settings, template: StackTemplate, endpoint_url: str | None) -> Iterator[Books]:
-    """The books of a data folder for the body; without an endpoint only what is known without a stack."""
-    ledger, history = Ledger(settings.state), History(settings.state)
-    try:
-        backend = Backend.at(endpoint_url, template) if endpoint_url else None
-        yield Books(settings, template, ledger, history, backend)
-    finally:
-        ledger.close()
-        history.close()
+def opened(settings: Settings, template: StackTemplate, endpoint_url: str | None) -> Iterator[Reconciler]:
+    """Open the state of a data folder for the body; without an endpoint only what is known without a stack."""
+    with closing(State(settings.state)) as state:
+        yield Reconciler(settings, template, state, Backend.at(endpoint_url, template) if endpoint_url else None)

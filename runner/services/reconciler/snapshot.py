@@ -1,35 +1,35 @@
-"""Looks at everything that the balance sheet is made of: inbox, ledger, bucket, queues, history, outputs."""
+"""Collect what inbox, state, source bucket and queues say about object versions, key by key."""
 
 from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import groupby, islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.aws import clients
-from runner.aws.s3 import bucket_epoch, head
+from runner.aws.s3 import bucket_epoch, head, listed
 from runner.aws.sqs import Queues
-from runner.messages import run_summary
 from runner.messages.object_keys import refused
-from runner.messages.run_record import Output, Version
-from runner.services.reconciler.classify import LastRun, World
+from runner.messages.run_record import FINAL, Version
+from runner.services.reconciler.classify import Facts, Finding, classify
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
-from runner.state.outputs import RESTORED, is_mirrored
-from runner.state.runs import History, Run
-from runner.state.uploads import Ledger, Stamp, Upload
+from runner.state.database import State
+from runner.state.runs import Run
+from runner.state.uploads import Stamp, Upload
+from runner.state.versions import KnownVersion
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-# An object's event is in the queue within milliseconds of its upload; S3 tells the time of that in whole seconds.
-_ON_ITS_WAY_S = 5.0
+# An object's event is in the queue within milliseconds of its upload; S3 gives the time of that in whole seconds.
+_EVENT_DELAY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -42,134 +42,167 @@ class Backend:
 
     @classmethod
     def at(cls, endpoint_url: str, template: StackTemplate) -> Backend:
-        """Those that answer at an endpoint."""
-        return cls(
-            clients.local_s3(endpoint_url),
-            Queues(endpoint_url, template.queue_name, template.dead_letter_queue_name),
-            template,
-        )
+        """Return those that answer at an endpoint."""
+        queues = Queues(endpoint_url, template.queue_name, template.dead_letter_queue_name)
+        return cls(clients.local_s3(endpoint_url), queues, template)
+
+    def epoch(self) -> str | None:
+        """Return the life of the source bucket; None while it is not complete."""
+        return bucket_epoch(self.s3, self.template.source_bucket)
 
 
-def take(
-    settings: Settings, template: StackTemplate, ledger: Ledger, history: History, backend: Backend | None,
-    keys_at_once: int = 1000,
-) -> Iterator[World]:  # fmt: skip
-    """See where everything is now, some keys at a time; without a backend only what lies in folders.
+@dataclass
+class _Key:
+    """What each source says about one key."""
 
-    The queues come first. What leaves them meanwhile is seen twice rather than not at all, and what enters them has
-    only just come into the bucket or is missed once: so unaccounted for is only what two looks find.
+    upload: Upload | None = None
+    stamp: Stamp | None = None
+    object: tuple[str, float] | None = None
+    """ETag, and time of the last change in seconds."""
+    known: list[tuple[KnownVersion, list[str]]] = field(default_factory=list)
+    queued: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+
+
+class Snapshot:
+    """What is known at one time.
+
+    The queues are read first. A message that moves meanwhile then appears twice rather than not at all, and an event
+    that arrives meanwhile is missed once: so only what two snapshots agree on counts.
 
     Raises:
         StackError: the backend does not answer.
     """
-    since = time.time() - _ON_ITS_WAY_S
-    epoch, queued, dead = _elsewhere(backend) if backend else (None, set[Version](), set[Version]())
-    inbox = Inbox(settings.inbox, settings.ignored_names)
-    arrived: set[int] = set()
-    sources = {
-        "uploads": ((upload.key, upload) for upload in ledger.uploads()),
-        "queued": ((version[0], version) for version in sorted(queued)),
-        "dead": ((version[0], version) for version in sorted(dead)),
-        "objects": _objects(backend) if backend else (),
-        "inbox": ((key, inbox.stamp(key)) for key in inbox.scan()),
-        "runs": _runs(settings, history, backend, arrived),
-    }
-    for known in _in_step(sources, keys_at_once):
-        uploads, objects = dict(known["uploads"]), dict(known["objects"])
-        refusals = {key: reason for key, _ in known["inbox"] if (reason := refused(key))}
-        stamps = {key: stamp for key, stamp in known["inbox"] if stamp and key not in refusals}
-        yield World(
-            inbox={key: _sent(uploads.get(key), stamp) for key, stamp in stamps.items()},
-            refused=refusals,
-            unnoticed={key: reason for key in {*stamps, *objects} if (reason := _unnoticed(template, key))},
-            uploads={key: upload.etag for key, upload in uploads.items()},
-            lost=frozenset(key for key, upload in uploads.items() if upload.epoch != epoch),
-            objects={key: etag for key, (etag, _) in objects.items()},
-            queued=frozenset(version for _, version in known["queued"]),
-            fresh=frozenset((key, etag) for key, (etag, modified) in objects.items() if modified > since),
-            dead=frozenset(version for _, version in known["dead"]),
-            runs=dict(run for _, run in known["runs"]),
+
+    def __init__(self, settings: Settings, template: StackTemplate, state: State, backend: Backend | None) -> None:
+        self._settings, self._template, self._state, self._backend = settings, template, state, backend
+        self._inbox = Inbox(settings.inbox, settings.ignored_names)
+        self._since = time.time() - _EVENT_DELAY_S
+        self._queued = _versions(backend.queues.waiting()) if backend else []
+        self._dead = _versions(backend.queues.dead()) if backend else []
+        self._epoch = backend.epoch() if backend else None
+
+    def all(self) -> Iterator[Facts]:
+        """Return the facts of every version in the order of their keys, in little memory."""
+        sources: dict[str, Iterable[tuple[str, Any]]] = {
+            "upload": ((upload.key, upload) for upload in self._state.uploads.each()),
+            "stamp": self._inbox.scan(),
+            "object": self._objects(),
+            "known": ((known.key, (known, outputs)) for known, outputs in self._state.versions.each()),
+            "queued": self._queued,
+            "dead": self._dead,
+        }
+        merged = heapq.merge(*(_named(name, source) for name, source in sources.items()), key=itemgetter(0))
+        for key, entries in groupby(merged, key=itemgetter(0)):
+            about = _Key()
+            for _, name, value in entries:
+                match name:
+                    case "known":
+                        about.known.append(value)
+                    case "queued" | "dead":
+                        getattr(about, name).add(value)
+                    case _:
+                        setattr(about, name, value)
+            yield from self._facts(key, about)
+
+    def open(self) -> Iterator[Facts]:
+        """Return the facts of the versions without a final outcome, and of those in the dead-letter queue."""
+        known = {found.version: found for found in self._state.versions.not_final()}
+        for version in self._dead:
+            if version not in known and (found := self._state.versions.get(version)):
+                known[version] = found
+        about: dict[str, _Key] = {key: _Key() for key, _ in sorted({*known, *self._dead})}
+        for (key, _), found in known.items():
+            about[key].known.append((found, []))
+        for key, etag in self._dead:
+            about[key].dead.add(etag)
+        for key, etag in self._queued:
+            if key in about:
+                about[key].queued.add(etag)
+        for key, one in about.items():
+            one.upload, one.object = self._state.uploads.get(key), self._object(key)
+            one.stamp = self._inbox.stamp(key) if key else None
+            yield from self._facts(key, one)
+
+    def _facts(self, key: str, about: _Key) -> Iterator[Facts]:
+        """Return the facts of each version of a key."""
+        refusal = refused(key) if about.stamp else None
+        if refusal:
+            yield Facts(key, refusal=refusal)
+            return
+        upload, etag_in_bucket = about.upload, about.object[0] if about.object else None
+        in_inbox = upload.etag if upload and about.stamp == upload.stamp else ""
+        filtered = bool(key) and not self._notifies(key)
+        if about.stamp and not in_inbox:
+            yield Facts(key, is_uploaded=False, filtered=filtered)
+        known = {found.etag: (found, outputs) for found, outputs in about.known}
+        uploaded = upload.etag if upload else ""
+        etags = {*known, *about.queued, *about.dead, *filter(None, (in_inbox, uploaded, etag_in_bucket))}
+        newest = etag_in_bucket or (in_inbox if about.stamp else uploaded or None)
+        changed_at = about.object[1] if about.object else 0.0
+        for etag in sorted(etags):
+            found, outputs = known.get(etag, (None, []))
+            yield Facts(
+                key,
+                etag,
+                outcome=found.outcome if found else None,
+                reason=found.reason if found else "",
+                missing_output=self._missing(outputs) if found and found.outcome == "succeeded" else None,
+                is_in_inbox=etag == in_inbox,
+                is_in_bucket=etag == etag_in_bucket,
+                is_new=etag == etag_in_bucket and changed_at > self._since,
+                is_replaced=newest is not None and newest != etag,
+                is_lost=upload is not None and upload.epoch != self._epoch,
+                is_queued=etag in about.queued,
+                is_dead=etag in about.dead,
+                filtered=filtered,
+            )
+
+    def _notifies(self, key: str) -> bool:
+        """Return whether the source bucket sends an event for a key."""
+        prefix, suffix = self._template.filter_prefix or "", self._template.filter_suffix or ""
+        return key.startswith(prefix) and key.endswith(suffix)
+
+    def _missing(self, outputs: Iterable[str]) -> str | None:
+        return next((output for output in outputs if not (self._settings.outputs / output).is_file()), None)
+
+    def _objects(self) -> Iterator[tuple[str, tuple[str, float]]]:
+        """Return ETag and time of each object of the source bucket; S3 lists them in the order of their keys."""
+        if self._backend:
+            with clients.answering():
+                for item in listed(self._backend.s3, self._template.source_bucket, ""):
+                    yield item.key, (item.etag, item.modified.timestamp())
+
+    def _object(self, key: str) -> tuple[str, float] | None:
+        if not self._backend or not key:
+            return None
+        with clients.answering():
+            found = head(self._backend.s3, self._template.source_bucket, key)
+        return (found["ETag"].strip('"'), found["LastModified"].timestamp()) if found else None
+
+
+def finding_of(known: KnownVersion, run: Run | None, outputs: Path, problem: str | None) -> Finding:
+    """Return the state of the current version of a key from the state file alone.
+
+    Args:
+        outputs: the outputs folder.
+        problem: what the reconciler recorded, if it could not account for the version.
+    """
+    is_open = known.outcome not in FINAL
+    if is_open and problem:
+        return Finding(known.key, known.etag, "unaccounted", problem)
+    keys = [output["key"] for output in run.record["outputs"]] if run else []
+    missing = next((key for key in keys if not (outputs / key).is_file()), None)
+    return classify(
+        Facts(
+            known.key, known.etag, outcome=known.outcome, reason=known.reason, missing_output=missing, is_queued=is_open
         )
-    history.keep(arrived)
+    )
 
 
-def _in_step(
-    sources: Mapping[str, Iterable[tuple[str, Any]]], keys_at_once: int
-) -> Iterator[dict[str, list[tuple[str, Any]]]]:
-    """What sources in the order of their keys say of the same keys, with so many keys at a time."""
-    told = heapq.merge(*(_named(name, source) for name, source in sources.items()), key=itemgetter(0))
-    by_key = groupby(told, key=itemgetter(0))
-    while some := list(islice(((key, list(facts)) for key, facts in by_key), keys_at_once)):
-        known: dict[str, list[tuple[str, Any]]] = {name: [] for name in sources}
-        for key, facts in some:
-            for _, name, value in facts:
-                known[name].append((key, value))
-        yield known
+def _versions(messages: Iterable[Any]) -> list[Version]:
+    return sorted({version for message in messages for version in message.versions})
 
 
 def _named(name: str, source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str, Any]]:
     return ((key, name, value) for key, value in source)
-
-
-def _elsewhere(backend: Backend) -> tuple[str | None, set[Version], set[Version]]:
-    """The source bucket's epoch, and what has a message in the queue and in the dead-letter queue."""
-    epoch = bucket_epoch(backend.s3, backend.template.source_bucket)
-    queued = {version for message in backend.queues.waiting() for version in message.versions}
-    return epoch, queued, {version for message in backend.queues.dead() for version in message.versions}
-
-
-def _objects(backend: Backend) -> Iterator[tuple[str, tuple[str, float]]]:
-    """ETag and time of each object of the source bucket; S3 lists them in the order of their keys."""
-    with clients.answering():
-        for page in backend.s3.get_paginator("list_objects_v2").paginate(Bucket=backend.template.source_bucket):
-            for item in page.get("Contents", []):
-                yield item["Key"], (item["ETag"].strip('"'), item["LastModified"].timestamp())
-
-
-def _sent(upload: Upload | None, stamp: Stamp) -> str | None:
-    """The ETag that a file of the inbox had when it was uploaded as it is now."""
-    return upload.etag if upload and upload.stamp == stamp else None
-
-
-def _unnoticed(template: StackTemplate, key: str) -> str | None:
-    if key.startswith(template.filter_prefix or "") and key.endswith(template.filter_suffix or ""):
-        return None
-    return "The notification's filter in template.yaml passes it over."
-
-
-def _runs(
-    settings: Settings, history: History, backend: Backend | None, arrived: set[int]
-) -> Iterator[tuple[str, tuple[Version, LastRun]]]:
-    """The last run of each version; adds to `arrived` those whose outputs have come into the outputs folder since."""
-    for version, run, came in history.last_runs():
-        missing: tuple[str, ...] = ()
-        if run.outcome == "succeeded":
-            if not came and is_mirrored(run, settings.outputs):
-                arrived.add(run.id)
-                came = True
-            missing = _missing(settings.outputs, run, backend, came=came)
-        yield version[0], (version, _last(run, version, missing, came))
-
-
-def _last(run: Run, version: Version, missing: tuple[str, ...], kept: bool) -> LastRun:
-    was_read = not version[0] or version in [(item["key"], item["etag"] or "") for item in run.record["inputs"]]
-    reason = run.record["reason"] or run_summary.why(run.record)
-    return LastRun(run.outcome, reason, was_read, missing, kept)
-
-
-def _missing(folder: Path, run: Run, backend: Backend | None, *, came: bool) -> tuple[str, ...]:
-    """Outputs that are neither in the outputs folder nor in the bucket.
-
-    Until they `came` into the folder, a file there may be that of an earlier run.
-    """
-    return tuple(
-        output["key"]
-        for output in run.record["outputs"]
-        if not (came and (folder / output["key"]).is_file()) and not (backend and _is_stored(backend.s3, output))
-    )
-
-
-def _is_stored(s3: S3Client, output: Output) -> bool:
-    with clients.answering():
-        found = head(s3, output["bucket"], output["key"])
-    return found is not None and RESTORED not in found["Metadata"]

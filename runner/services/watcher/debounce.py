@@ -61,7 +61,7 @@ class Settler:
         self._closed_at = {key: at for key, at in self._closed_at.items() if now - at < _APPENDING_S}
 
     def wait_s(self, now: float, most: float) -> float:
-        """How long nothing will be due, `most` at the most."""
+        """Return how long nothing is due, but no more than `most`."""
         return max(0.0, min([most, *(c.due_at - now for c in self._candidates.values())]))
 
     def __len__(self) -> int:

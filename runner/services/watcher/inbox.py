@@ -1,25 +1,24 @@
-"""The inbox folder: which files in it are meant to be taken, what has happened in it, and what is in it now."""
+"""The inbox folder: which of its files become objects, and the state of each."""
 
 from __future__ import annotations
 
 import fnmatch
 import os
-import queue
+import re
 import stat
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
-
-from watchdog.events import DirCreatedEvent, DirMovedEvent, FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
 
 from runner.state.uploads import Stamp
 
-Happening = Literal["changed", "closed", "arrived", "folder", "wake"]
+# A folder's mtime that is younger than this may stay the same when another file is added.
+_MTIME_GRAIN_NS = 2_000_000_000
+
+FolderTimes = dict[str, int]
+"""The mtime in ns that each folder had when it was read; 0 if that is too young to be trusted."""
 
 
 @dataclass(frozen=True)
@@ -29,95 +28,93 @@ class Inbox:
     folder: Path
     ignored_names: tuple[str, ...]
 
+    @cached_property
+    def _ignored(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(fnmatch.translate, self.ignored_names)) or r"(?!)")
+
     def key(self, path: str | Path) -> str | None:
-        """The S3 key of a file, its path below the inbox; None when it is not meant to be taken."""
+        """Return the S3 key of a file, its path below the inbox; None if its name or a folder's is ignored."""
         parts = Path(path).relative_to(self.folder).parts
-        if any(fnmatch.fnmatchcase(part, pattern) for part in parts for pattern in self.ignored_names):
-            return None
-        return "/".join(parts)
+        return None if any(map(self._ignored.match, parts)) else "/".join(parts)
 
     def path(self, key: str) -> Path:
-        """The file of a key."""
+        """Return the file of a key."""
         return self.folder / key
 
     def stamp(self, key: str) -> Stamp | None:
-        """The present state of a regular file, or None when there is none."""
+        """Return the present state of a regular file; None if there is none."""
         try:
-            status = self.path(key).stat()
+            return _stamp_of(os.stat(f"{self.folder}/{key}"))  # noqa: PTH116  called for each of many files
         except OSError:
             return None
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
-    def quiet_s(self, key: str) -> float:
-        """How long a file has not been changed, by the file system's clock; 0 when that is in doubt."""
-        try:
-            status = self.path(key).stat()
-        except OSError:
-            return 0.0
-        return max(0.0, time.time() - max(status.st_mtime, status.st_ctime))
+    def quiet_s(self, stamp: Stamp) -> float:
+        """Return how long a file has not changed, by the file system's clock; 0 if that is in doubt."""
+        return max(0.0, time.time() - max(stamp.mtime_ns, stamp.ctime_ns) / 1e9)
 
-    def scan(self, below: Path | None = None) -> Iterator[str]:
-        """The keys of all files that are meant to be taken, in the whole inbox or below one of its folders.
+    def scan(self, below: Path | None = None, times: FolderTimes | None = None) -> Iterator[tuple[str, Stamp | None]]:
+        """Return key and state of each file below the inbox or one of its folders, in the order in which S3 lists keys.
 
-        They come in their own order, in which S3 lists objects, too.
+        The state is None for what is not a regular file.
+
+        Args:
+            times: filled with the time of each folder.
         """
-        top = below or self.folder
-        unread = [(top, iter(_names(top)))]
+        top = str(below or self.folder)
+        unread = [iter(self._entries(top, times))]
         while unread:
-            folder, names = unread[-1]
-            name = next(names, None)
-            if name is None:
+            entry = next(unread[-1], None)
+            if entry is None:
                 unread.pop()
+            elif not _is_folder(entry):
+                yield entry.path[len(str(self.folder)) + 1 :], _state(entry)
+            elif not entry.is_symlink():  # a link could lead round in a circle
+                unread.append(iter(self._entries(entry.path, times)))
+
+    def scan_changed(self, times: FolderTimes) -> Iterator[tuple[str, Stamp | None]]:
+        """Return the files of folders to which something was added, renamed or removed since `times`, and update it."""
+        for folder, known_ns in list(times.items()):
+            try:
+                mtime_ns = os.stat(folder).st_mtime_ns  # noqa: PTH116
+            except OSError:
+                del times[folder]
                 continue
-            path = folder / name
-            key = self.key(path)
-            if key and not name.endswith("/"):
-                yield key
-            elif key and not path.is_symlink():  # a link could lead round in a circle
-                unread.append((path, iter(_names(path))))
+            if mtime_ns == known_ns:
+                continue
+            for entry in self._entries(folder, times):
+                if not _is_folder(entry):
+                    yield entry.path[len(str(self.folder)) + 1 :], _state(entry)
+                elif entry.path not in times and not entry.is_symlink():
+                    yield from self.scan(Path(entry.path), times)
 
-
-def _names(folder: Path) -> list[str]:
-    """What is in a folder, a slash after the names of folders, so that it sorts as keys do; nothing if it is gone."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.name + "/" * _is_folder(entry) for entry in entries)
-    except OSError:
-        return []
+    def _entries(self, folder: str, times: FolderTimes | None) -> list[os.DirEntry[str]]:
+        """Return what is in a folder and not ignored, sorted as keys are; nothing if it is gone."""
+        try:
+            if times is not None:
+                mtime_ns = os.stat(folder).st_mtime_ns  # noqa: PTH116  before it is read: what comes later counts later
+                times[folder] = mtime_ns if time.time_ns() - mtime_ns > _MTIME_GRAIN_NS else 0
+            with os.scandir(folder) as entries:
+                found = [entry for entry in entries if not self._ignored.match(entry.name)]
+        except OSError:
+            return []
+        return sorted(found, key=lambda entry: entry.name + "/" * _is_folder(entry))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself, say
+    except OSError:  # a link to itself, for example
         return False
 
 
-class FolderEvents(FileSystemEventHandler):
-    """Puts what the system tells of a folder into a queue: a hint, quick but not to be relied on."""
+def _state(entry: os.DirEntry[str]) -> Stamp | None:
+    try:
+        return _stamp_of(entry.stat())
+    except OSError:
+        return None
 
-    def __init__(self, happenings: queue.SimpleQueue[tuple[Happening, str]]) -> None:
-        self._happenings = happenings
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        """Sort an event into what it means for a file that may be taken."""
-        if event.is_directory:
-            if isinstance(event, DirCreatedEvent | DirMovedEvent):
-                self._happenings.put(("folder", str(event.dest_path or event.src_path)))
-        elif event.event_type == "moved":
-            self._happenings.put(("arrived", str(event.dest_path)))
-        elif event.event_type in ("created", "modified"):
-            self._happenings.put(("changed", str(event.src_path)))
-        elif event.event_type == "closed":
-            self._happenings.put(("closed", str(event.src_path)))
-
-    def observe(self, folder: Path) -> BaseObserver:
-        """Begin to listen to a folder and all below it."""
-        # When nested folders are made at once, watchdog notes the inner one twice and warns; nothing comes of it.
-        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-        observer = Observer()
-        observer.schedule(self, str(folder), recursive=True)
-        observer.start()
-        return observer
+def _stamp_of(status: os.stat_result) -> Stamp | None:
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)

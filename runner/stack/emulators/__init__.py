@@ -1,1 +1,1 @@
-"""The programs that play S3 and SQS."""
+"""The programs that emulate S3, SQS and STS, one module each, behind the contract in `contract`."""

@@ -1,36 +1,43 @@
-"""LocalStack from its Python package: how to start it, and how to tell that it is there."""
+"""LocalStack, from its Python package in an environment of its own."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.errors import StackError
 from runner.settings import CHECKOUT
-from runner.stack.supervisor import Child
+from runner.stack.child import Child
+from runner.stack.emulators.contract import AwsEmulator
 
-if TYPE_CHECKING:
-    pass
-
+_INTERPRETER = CHECKOUT / ".venv-localstack/bin/python"
 _ENTRYPOINT = Path(__file__).with_name("localstack_entrypoint.py")
 
 
-def child(state: Path, endpoint_url: str, log: Path) -> Child:
-    """LocalStack as a child process, listening on the endpoint and nowhere else, with an empty home of its own.
+class LocalStack(AwsEmulator):
+    """LocalStack with S3, SQS and STS, and with an empty home directory."""
 
-    Raises:
-        StackError: it is not installed.
-    """
-    interpreter = CHECKOUT / ".venv-localstack/bin/python"
-    if not interpreter.exists():
-        raise StackError(f"LocalStack is not installed: there is no {interpreter}. scripts/setup makes it.")
-    home = state / "localstack"
-    tmp = home / "tmp"  # the home keeps a cache that saves 0.2 s; the rest is waste, it can take nothing up again
-    shutil.rmtree(tmp, ignore_errors=True)
-    tmp.mkdir(parents=True)
-    env = {
+    name = "LocalStack"
+
+    def child(self, state: Path, endpoint_url: str, log: Path) -> Child:
+        """Describe its process; clear the files of an earlier one."""
+        if not _INTERPRETER.exists():
+            raise StackError(f"LocalStack is not installed: {_INTERPRETER} does not exist. Run scripts/setup.")
+        home = state / "localstack"
+        tmp = home / "tmp"  # the home holds a cache that saves 0.2 s; LocalStack cannot resume from the rest
+        shutil.rmtree(tmp, ignore_errors=True)
+        tmp.mkdir(parents=True)
+        argv: list[str | Path] = [
+            _INTERPRETER,
+            "-P",  # otherwise Python would import this folder's localstack.py
+            _ENTRYPOINT,
+        ]
+        return Child(self.name, argv, _environment(home, tmp, endpoint_url), log=log, cwd=home)
+
+
+def _environment(home: Path, tmp: Path, endpoint_url: str) -> dict[str, str]:
+    return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
         "TMPDIR": str(tmp),
@@ -38,13 +45,7 @@ def child(state: Path, endpoint_url: str, log: Path) -> Child:
         "GATEWAY_LISTEN": urlsplit(endpoint_url).netloc,
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
-        "OVERRIDE_IN_DOCKER": "0",  # in a container it else believes to be in its own image
-        "DNS_ADDRESS": "0",  # no name server of its own
+        "OVERRIDE_IN_DOCKER": "0",  # otherwise it assumes its own image when it runs in a container
+        "DNS_ADDRESS": "0",  # no DNS server
         "LS_LOG": "warn",
     }
-    argv: list[str | Path] = [
-        interpreter,
-        "-P",  # else this folder would be searched for modules, and has a localstack.py
-        _ENTRYPOINT,
-    ]
-    return Child("LocalStack", argv, env, log=log, cwd=home)

@@ -1,7 +1,7 @@
-"""Starts LocalStack on 127.0.0.1 only. Runs in LocalStack's own environment, so it imports nothing of ours.
+"""Starts LocalStack on 127.0.0.1 only. Runs in LocalStack's environment, so it imports nothing from `runner`.
 
-LocalStack 4.13 takes the port from GATEWAY_LISTEN and, for IPv4, forgets the host: it would listen to the whole
-network. Everything in it that listens does so through this class of Twisted's.
+LocalStack 4.13 takes the port from GATEWAY_LISTEN but ignores the host for IPv4, and would listen on all interfaces.
+Everything in it that listens uses this Twisted class.
 """
 
 from functools import partial

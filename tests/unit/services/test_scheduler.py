@@ -1,4 +1,4 @@
-"""The local clock behind schedules: due once, in time, and never made up."""
+"""The local scheduler: each time is due once, on time, and never late."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,45 +25,45 @@ def schedule(expression: str, *, enabled: bool = True) -> Schedule:
     return Schedule("s", expression, "UTC", enabled, None, None, INPUT)
 
 
-def asked(timetable: Timetable, seconds: float) -> tuple[list[str], list[str]]:
+def due_and_missed(timetable: Timetable, seconds: float) -> tuple[list[str], list[str]]:
     due, missed = timetable.due(START + timedelta(seconds=seconds))
     return [iso(time)[11:19] for _, time in due], [iso(time)[11:19] for _, time in missed]
 
 
-def test_each_time_is_due_once_and_not_before():
+def test_each_time_is_due_once_and_not_early():
     timetable = Timetable([schedule("cron(* * * * ? *)")], START)
-    assert asked(timetable, 29.9) == ([], [])
-    assert asked(timetable, 30) == (["12:01:00"], [])
-    assert asked(timetable, 30.2) == ([], [])
-    assert asked(timetable, 91) == (["12:02:00"], [])
+    assert due_and_missed(timetable, 29.9) == ([], [])
+    assert due_and_missed(timetable, 30) == (["12:01:00"], [])
+    assert due_and_missed(timetable, 30.2) == ([], [])
+    assert due_and_missed(timetable, 91) == (["12:02:00"], [])
 
 
-def test_a_rate_without_a_start_is_due_at_once():
+def test_rate_without_a_start_is_due_immediately():
     timetable = Timetable([schedule("rate(5 minutes)")], START)
-    assert asked(timetable, 0) == (["12:00:30"], [])
-    assert asked(timetable, 1) == ([], [])
-    assert asked(timetable, 301) == (["12:05:30"], [])
+    assert due_and_missed(timetable, 0) == (["12:00:30"], [])
+    assert due_and_missed(timetable, 1) == ([], [])
+    assert due_and_missed(timetable, 301) == (["12:05:30"], [])
 
 
-def test_what_was_due_while_the_machine_slept_is_missed_once():
+def test_times_during_sleep_are_reported_as_missed_once():
     timetable = Timetable([schedule("cron(0/10 * * * ? *)")], START)
-    assert asked(timetable, 5 * 3600) == ([], ["12:10:00"])
-    assert asked(timetable, 5 * 3600 + 570) == (["17:10:00"], [])
+    assert due_and_missed(timetable, 5 * 3600) == ([], ["12:10:00"])
+    assert due_and_missed(timetable, 5 * 3600 + 570) == (["17:10:00"], [])
 
 
-def test_a_disabled_schedule_and_one_that_is_over_are_never_due():
+def test_disabled_and_expired_schedules_are_never_due():
     timetable = Timetable([schedule("rate(1 minute)", enabled=False), schedule("at(2026-03-01T12:00:00)")], START)
-    assert asked(timetable, 86_400) == ([], [])
+    assert due_and_missed(timetable, 86_400) == ([], [])
 
 
-def test_trigger_sends_what_the_schedule_would_send_now_or_the_window_that_is_given():
-    own = schedules.message((schedule("rate(1 hour)"),), "s", None, None, START)
-    assert '"time": "2026-03-01T12:00:30Z"' in own
+def test_trigger_sends_the_current_message_or_the_given_window():
+    current = schedules.message((schedule("rate(1 hour)"),), "s", None, None, START)
+    assert '"time": "2026-03-01T12:00:30Z"' in current
     given = schedules.message((schedule("rate(1 hour)"),), "s", START, START + timedelta(hours=1), START)
     assert '"window": {"begin": "2026-03-01T12:00:30Z", "end": "2026-03-01T13:00:30Z"}' in given
 
 
-def test_trigger_says_what_it_lacks():
+def test_trigger_names_what_is_missing():
     with pytest.raises(SettingsError) as caught:
         schedules.message((schedule("rate(1 hour)"),), "x", None, None, START)
     assert str(caught.value) == "There is no schedule 'x' in template.yaml. Known schedules: s."
@@ -73,7 +73,7 @@ def test_trigger_says_what_it_lacks():
         assert str(caught.value) == "A window needs both --begin and --end, the earlier first."
 
 
-def test_a_scheduled_run_is_called_by_its_schedule_and_window_also_when_it_could_not_tell_of_itself():
+def test_scheduled_run_is_titled_with_schedule_and_window_even_if_the_handler_died():
     message = {"MessageId": "m", "ReceiptHandle": "r", "Body": schedule("rate(1 hour)").message(START)}
     (verdict,) = verdicts([message], Answer("died", error="gone"), 3)
     (run,) = verdict.runs

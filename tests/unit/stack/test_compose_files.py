@@ -1,4 +1,4 @@
-"""compose.yaml repeats what template.yaml and the runner say; here they are held together."""
+"""compose.yaml repeats values of template.yaml and of the runner; these tests compare them."""
 
 import json
 import re
@@ -22,7 +22,7 @@ DESCRIBED = stack_template.load(Path("template.yaml"))
 
 
 def resolved(node: object) -> object:
-    """A part of compose.yaml where no variable is set."""
+    """Return a part of compose.yaml as it is when no variable is set."""
     text = json.dumps(node)
     while (plain := re.sub(r"\$\{\w+:?-([^${}]*)\}", r"\1", text)) != text:
         text = plain
@@ -33,21 +33,21 @@ LAMBDA = resolved(SERVICES["lambda"])
 DEBUG = yaml.safe_load(Path("compose.debug.yaml").read_text())["services"]
 
 
-def test_the_lambda_is_given_fake_credentials_and_nothing_of_the_template():
-    given = {name: str(value) for name, value in LAMBDA["environment"].items()}
-    assert given == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
+def test_lambda_environment_has_fake_credentials_and_no_value_of_the_template():
+    variables = {name: str(value) for name, value in LAMBDA["environment"].items()}
+    assert variables == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
 
 
-def test_our_services_are_given_fake_credentials():
+def test_services_have_fake_credentials():
     assert SERVICES["watcher"]["environment"].items() >= {**clients.FAKE_IDENTITY, "RUNNER_DATA": "/data"}.items()
 
 
-def test_the_lambda_starts_the_images_handler():
+def test_lambda_starts_the_handler_of_the_image():
     assert SERVICES["lambda"]["command"] == [lambda_process.HANDLER]
     assert Path("Dockerfile").read_text().endswith(f'CMD ["{lambda_process.HANDLER}"]\n')
 
 
-def test_the_size_of_tmp_is_the_templates_and_memory_can_be():
+def test_default_tmp_size_matches_the_template_and_memory_is_a_variable():
     defaults = dict(re.findall(r"\$\{(LAMBDA_\w+_MB):-(\d+)\}", json.dumps(COMPOSE)))
     wanted = docker_compose.variables(DESCRIBED)
     assert defaults == wanted | {"LAMBDA_MEMORY_MB": "10240"}
@@ -58,20 +58,20 @@ def test_the_size_of_tmp_is_the_templates_and_memory_can_be():
 
 
 def prepare(folder: Path, root: Path, tmp_mb: str) -> subprocess.CompletedProcess[str]:
-    """What the service `template` does."""
+    """Run the command of the service `template`."""
     command = [sys.executable, "-m", "runner", "prepare-lambda", "--tmp-mb", tmp_mb, str(folder)]
     variables = environment(RUNNER_ROOT=str(root))
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 
-def test_the_lambda_gets_what_the_template_says(tmp_path: Path):
+def test_lambda_gets_the_environment_of_the_template(tmp_path: Path):
     done = prepare(tmp_path, Path.cwd(), str(DESCRIBED.ephemeral_storage_mb))
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "environment.json").read_text()) == DESCRIBED.function_environment
     assert (tmp_path / "start.py").read_bytes() == Path(lambda_container_init.__file__).read_bytes()
 
 
-def test_another_size_of_tmp_is_refused_with_the_line_to_write(tmp_path: Path):
+def test_different_tmp_size_is_refused_with_the_line_to_write(tmp_path: Path):
     (tmp_path / "template.yaml").write_text(TEMPLATE.replace("{Size: 1024}", "{Size: 2048}"))
     done = prepare(tmp_path, tmp_path, "1024")
     assert done.returncode == 2
@@ -83,28 +83,28 @@ def test_another_size_of_tmp_is_refused_with_the_line_to_write(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_services_can_write_nothing_and_gain_nothing(name: str):
+def test_services_have_a_read_only_root_and_no_capabilities(name: str):
     service = SERVICES[name]
-    assert service.get("read_only", False) == (name != "localstack")  # not ours
+    assert service.get("read_only", False) == (name != "localstack")  # a third-party image
     assert service["init"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_the_lambda_is_nobody_and_the_others_can_only_become_somebody():
+def test_lambda_runs_as_a_user_and_services_can_only_switch_to_one():
     assert LAMBDA["user"] == "1000:1000"
     assert "cap_add" not in LAMBDA
     for name in ("provision", "poller", "watcher", "template"):
         assert SERVICES[name]["cap_add"] == ["SETUID", "SETGID"]
 
 
-def test_ports_open_on_this_machine_only():
+def test_ports_are_published_on_loopback_only():
     ports = [port for service in [*SERVICES.values(), *DEBUG.values()] for port in service.get("ports", [])]
     assert ports
     assert all(str(port).startswith("127.0.0.1:") for port in ports)
 
 
-def test_images_are_pinned_and_localstack_is_the_embedded_one():
+def test_images_are_pinned_and_localstack_matches_the_embedded_version():
     images = [service["image"] for service in SERVICES.values()]
     assert not [image for image in images if "latest" in image]
     pinned = [
@@ -121,18 +121,18 @@ def test_only_folders_are_mounted():
             assert source in COMPOSE["volumes"] or Path(source).is_dir(), volume
 
 
-def test_under_the_debugger_emulator_and_poller_wait_alike():
-    given = DEBUG["poller"]["environment"]
-    patient = stack_template.patient(DESCRIBED, Settings.from_env(given))
-    assert given == {"RUNNER_DEBUG": "true"}
-    assert DEBUG["lambda"]["environment"]["AWS_LAMBDA_FUNCTION_TIMEOUT"] == str(patient.function_timeout_s) == "3600"
+def test_when_debugging_emulator_and_poller_have_the_same_timeout():
+    variables = DEBUG["poller"]["environment"]
+    template = stack_template.with_debug_timeout(DESCRIBED, Settings.from_env(variables))
+    assert variables == {"RUNNER_DEBUG": "true"}
+    assert DEBUG["lambda"]["environment"]["AWS_LAMBDA_FUNCTION_TIMEOUT"] == str(template.function_timeout_s) == "3600"
     assert DEBUG["lambda"]["scale"] == 1
 
 
-def test_under_the_debugger_the_lambda_is_the_one_that_ships_with_its_limits():
+def test_when_debugging_the_lambda_keeps_its_image_and_limits():
     assert DEBUG.keys() == {"debugger", "lambda", "poller"}
     assert DEBUG["lambda"].keys() == {"environment", "volumes", "ports", "scale", "depends_on"}
-    # PYTHONPATH would take /opt/python, where the packages are, off the search path.
+    # PYTHONPATH would remove /opt/python, which holds the packages, from the search path.
     assert DEBUG["lambda"]["environment"].keys() == {"AWS_LAMBDA_EXEC_WRAPPER", "AWS_LAMBDA_FUNCTION_TIMEOUT"}
     assert DEBUG["lambda"]["volumes"] == ["debugpy:/opt/debugpy:ro"]
     assert re.findall(r"^FROM .* AS ([\w-]+)$", Path("Dockerfile").read_text(), re.MULTILINE)[-1] == "lambda"
@@ -140,7 +140,7 @@ def test_under_the_debugger_the_lambda_is_the_one_that_ships_with_its_limits():
     assert "debug" not in shipped
 
 
-def test_the_debugger_is_brought_at_each_start_by_a_service_that_can_do_nothing_else():
+def test_debugger_is_copied_at_each_start_by_an_isolated_service():
     service = DEBUG["debugger"]
     assert service["network_mode"] == "none"
     assert service["read_only"]
@@ -149,7 +149,7 @@ def test_the_debugger_is_brought_at_each_start_by_a_service_that_can_do_nothing_
     assert DEBUG["lambda"]["depends_on"] == {"debugger": {"condition": "service_completed_successfully"}}
 
 
-def test_the_wrapper_puts_the_debugger_between_the_interpreter_and_the_rest():
+def test_wrapper_inserts_the_debugger_after_the_interpreter():
     done = subprocess.run(
         ["docker/debug-wrapper", "echo", "boot.py", "a b"], capture_output=True, text=True, check=True
     )

@@ -9,19 +9,19 @@ PLAIN = Settings.from_env({"LAMBDA_CONCURRENCY": "3"})
 DEBUG = Settings.from_env({"LAMBDA_CONCURRENCY": "3", "RUNNER_DEBUG": "true", "RUNNER_DEBUG_PORT": "5679"})
 
 
-def test_without_a_debugger_nothing_changes():
-    assert debugger.prepared(PLAIN) == PLAIN
-    assert stack_template.patient(DESCRIBED, PLAIN) == DESCRIBED
-    assert debugger.interpreter(PLAIN) == ["-m"]
+def test_without_debugging_nothing_changes():
+    assert debugger.with_one_lambda(PLAIN) == PLAIN
+    assert stack_template.with_debug_timeout(DESCRIBED, PLAIN) == DESCRIBED
+    assert debugger.python_arguments(PLAIN) == ["-m"]
     assert debugger.hint(PLAIN) == ""
 
 
-def test_with_one_there_is_one_lambda_and_time_for_it():
-    assert debugger.prepared(DEBUG).concurrency == 1
-    assert stack_template.patient(DESCRIBED, DEBUG).function_timeout_s == 3600
-    assert stack_template.patient(DESCRIBED, DEBUG).visibility_timeout_s == DESCRIBED.visibility_timeout_s
+def test_when_debugging_there_is_one_lambda_with_a_timeout_of_an_hour():
+    assert debugger.with_one_lambda(DEBUG).concurrency == 1
+    assert stack_template.with_debug_timeout(DESCRIBED, DEBUG).function_timeout_s == 3600
+    assert stack_template.with_debug_timeout(DESCRIBED, DEBUG).visibility_timeout_s == DESCRIBED.visibility_timeout_s
 
 
-def test_the_debugger_listens_on_this_machine_only_and_the_user_is_told_where():
-    assert debugger.interpreter(DEBUG)[-3:] == ["--listen", "127.0.0.1:5679", "-m"]
+def test_debugger_listens_on_loopback_and_the_hint_names_the_port():
+    assert debugger.python_arguments(DEBUG)[-3:] == ["--listen", "127.0.0.1:5679", "-m"]
     assert "127.0.0.1:5679" in debugger.hint(DEBUG)

@@ -1,4 +1,4 @@
-"""EventBridge's cron expressions, compared with their definition tried on every day and minute."""
+"""EventBridge's cron expressions, compared with a check of every single day."""
 
 from datetime import date, timedelta
 
@@ -18,7 +18,7 @@ def days(expression: str, first: date = DAYS[0], count: int = 5) -> list[str]:
 
 @st.composite
 def number_fields(draw: st.DrawFn, low: int, high: int) -> tuple[str, set[int]]:
-    """A field, and the numbers that it allows."""
+    """Draw a field, and the numbers that match it."""
     parts, allowed = [], set()
     for _ in range(draw(st.integers(1, 3))):
         begin, end = sorted((draw(st.integers(low, high)), draw(st.integers(low, high))))
@@ -38,7 +38,7 @@ def number_fields(draw: st.DrawFn, low: int, high: int) -> tuple[str, set[int]]:
 
 
 @given(number_fields(0, 59), number_fields(0, 23), number_fields(1, 12), number_fields(2020, 2030))
-def test_numbers(minutes, hours, months, years):
+def test_minutes_hours_months_and_years(minutes, hours, months, years):
     cron = Cron.parse(f"{minutes[0]} {hours[0]} * {months[0]} ? {years[0].replace('*', '2020-2030')}")
     assert (set(cron.minutes), set(cron.hours), set(cron.months)) == (minutes[1], hours[1], months[1])
     if "-" not in years[0] and "/" not in years[0]:
@@ -65,7 +65,7 @@ def month_of(day: date) -> list[date]:
 
 
 @pytest.mark.parametrize("number", range(1, 32))
-def test_the_weekday_nearest_to_a_day(number: int):
+def test_weekday_nearest_to_a_day(number: int):
     wanted = []
     for day in DAYS:
         month = month_of(day)
@@ -77,7 +77,7 @@ def test_the_weekday_nearest_to_a_day(number: int):
 
 
 @pytest.mark.parametrize("before", [0, 1, 5, 30])
-def test_the_last_days(before: int):
+def test_last_days_of_the_month(before: int):
     wanted = [day for day in DAYS if month_of(day)[-1].day - day.day == before]
     found = Cron.parse(f"0 0 {f'L-{before}' if before else 'L'} * ? *").dates(DAYS[0])
     assert [next(found) for _ in wanted] == wanted
@@ -113,7 +113,7 @@ def test_names_and_rare_days(expression: str, wanted: list[str]):
     assert days(expression) == wanted
 
 
-def test_what_never_comes_ends():
+def test_expression_without_a_future_date_has_no_dates():
     assert list(Cron.parse("0 0 30 2 ? *").dates(DAYS[0])) == []
     assert list(Cron.parse("0 0 1 1 ? 1970-2020").dates(DAYS[0])) == []
 
@@ -125,17 +125,18 @@ def test_what_never_comes_ends():
          "year."),
         ("0 2 * * * *", "cron(0 2 * * * *): write ? for either the day of the month or the day of the week, not both."),
         ("0 2 ? * ? *", "cron(0 2 ? * ? *): write ? for either the day of the month or the day of the week, not both."),
-        ("60 2 * * ? *", "'60' is no minutes. Write numbers from 0 to 59 as in 1,5-8 or 0/10, or *."),
-        ("0 2 * SUN ? *", "'SUN' is no month. Write numbers from 1 to 12 as in 1,5-8 or 0/10, or *."),
-        ("0 2 * * ? 1969", "'1969' is no year. Write numbers from 1970 to 2199 as in 1,5-8 or 0/10, or *."),
-        ("0 2 0 * ? *", "'0' is no day of month. Write numbers from 1 to 31 as in 1,5-8 or 0/10, or *."),
-        ("0 2 1,LW * ? *", "'1,LW' is no day of month. Write numbers from 1 to 31 as in 1,5-8 or 0/10, or *."),
-        ("0 2 ? * 8 *", "'8' is no day of week. Write numbers from 1 to 7 as in 1,5-8 or 0/10, or *."),
-        ("0 2 ? * 2#6 *", "'2#6' is no day of week. Write numbers from 1 to 7 as in 1,5-8 or 0/10, or *."),
-        ("0/0 2 * * ? *", "'0/0' is no minutes. Write numbers from 0 to 59 as in 1,5-8 or 0/10, or *."),
+        ("60 2 * * ? *", "'60' is not valid for minutes. Write numbers from 0 to 59 as in 1,5-8 or 0/10, or *."),
+        ("0 2 * SUN ? *", "'SUN' is not valid for month. Write numbers from 1 to 12 as in 1,5-8 or 0/10, or *."),
+        ("0 2 * * ? 1969", "'1969' is not valid for year. Write numbers from 1970 to 2199 as in 1,5-8 or 0/10, or *."),
+        ("0 2 0 * ? *", "'0' is not valid for day of month. Write numbers from 1 to 31 as in 1,5-8 or 0/10, or *."),
+        ("0 2 1,LW * ? *",
+         "'1,LW' is not valid for day of month. Write numbers from 1 to 31 as in 1,5-8 or 0/10, or *."),
+        ("0 2 ? * 8 *", "'8' is not valid for day of week. Write numbers from 1 to 7 as in 1,5-8 or 0/10, or *."),
+        ("0 2 ? * 2#6 *", "'2#6' is not valid for day of week. Write numbers from 1 to 7 as in 1,5-8 or 0/10, or *."),
+        ("0/0 2 * * ? *", "'0/0' is not valid for minutes. Write numbers from 0 to 59 as in 1,5-8 or 0/10, or *."),
     ],
 )  # fmt: skip
-def test_what_eventbridge_refuses(expression: str, text: str):
+def test_rejected_expression_names_its_field(expression: str, text: str):
     with pytest.raises(ValueError) as caught:
         Cron.parse(expression)
     assert str(caught.value) == text

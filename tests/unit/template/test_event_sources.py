@@ -1,4 +1,4 @@
-"""Whoever tells the queue of new files on AWS, the local stack knows the bucket and the prefix."""
+"""The local stack finds bucket and prefix for every trigger of the template."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ TRIGGERS = [
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 @pytest.mark.parametrize("prefix", ["", "a2e_buoy_ingest/"])
-def test_every_trigger_leads_to_the_same_local_path(trigger: dict[str, str], prefix: str) -> None:
+def test_every_trigger_results_in_the_same_local_stack(trigger: dict[str, str], prefix: str) -> None:
     described = load(TEMPLATE, {**trigger, "SourcePrefix": prefix, "SourceBucketName": "raw"})
     assert (described.source_bucket, described.filter_prefix) == ("raw", prefix or None)
     assert described.filter_suffix is None
@@ -31,7 +31,7 @@ def test_every_trigger_leads_to_the_same_local_path(trigger: dict[str, str], pre
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS[1:])
-def test_nothing_is_known_of_a_bucket_that_the_template_does_not_make(trigger: dict[str, str]) -> None:
+def test_bucket_outside_the_template_has_no_settings(trigger: dict[str, str]) -> None:
     described = load(TEMPLATE, trigger)
     assert described.bucket_settings["tsdat-pipeline-inputs"] == {}
     assert (
@@ -49,15 +49,13 @@ def test_nothing_is_known_of_a_bucket_that_the_template_does_not_make(trigger: d
          "TopicSubscription.Properties.FilterPolicy.Records.s3.bucket.name: ['a', 'b']"),
     ],
 )  # fmt: skip
-def test_the_bucket_has_to_be_known(
-    tmp_path: Path, parameters: dict[str, str], old: str, new: str, message: str
-) -> None:
+def test_bucket_name_is_required(tmp_path: Path, parameters: dict[str, str], old: str, new: str, message: str) -> None:
     assert TEXT.count(old) == 1
     path = tmp_path / "template.yaml"
     path.write_text(TEXT.replace(old, new))
     with pytest.raises(TemplateError) as caught:
         load(path, parameters)
     assert str(caught.value) == (
-        f"template.yaml: Resources.{message} must be a list of one bucket's name: the local stack has to make that "
-        "bucket."
+        f"template.yaml: Resources.{message} must be a list with the name of one bucket: the local stack creates "
+        "that bucket."
     )

@@ -1,4 +1,4 @@
-"""What every combination of the template's conditions must keep to, once SAM has expanded it."""
+"""Rules for every combination of the template's conditions after SAM has expanded it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENCRYPTED = {
     }),
     "AWS::SQS::Queue": ("SqsManagedSseEnabled", True),
 }  # fmt: skip
-# AWS encrypts logs and images itself; the rest holds no data. Alarms name no file.
+# AWS encrypts logs and images itself; the others hold no data. Alarms do not contain file names.
 HOLDS_NO_DATA = {
     "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping", "AWS::IAM::Role", "AWS::Logs::LogGroup",
     "AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy",
@@ -61,10 +61,10 @@ class Variant:
         return str(self.template.value({"Fn::GetAtt": [name, "Arn"]}, name))
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """All policy statements, each with the resource it stands in."""
+        """Yield all policy statements, each with the resource that contains it."""
         for name, resource in self.resources.items():
             if resource["Type"] == "AWS::SNS::TopicPolicy":
-                # Ref of a topic is an ARN that only AWS knows.
+                # Only AWS knows the ARN that Ref returns for a topic.
                 yield from ((name, one) for one in resource["Properties"]["PolicyDocument"]["Statement"])
             elif "PolicyDocument" in resource["Properties"]:
                 yield from ((name, one) for one in self.value(name, "PolicyDocument", "Statement"))
@@ -82,24 +82,24 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_messages_stay_hidden_as_long_as_aws_advises(variant: Variant):
+def test_visibility_timeout_is_six_times_the_function_timeout(variant: Variant):
     assert variant.value("IngestQueue", "VisibilityTimeout") >= 6 * variant.value("PipelineFunction", "Timeout")
 
 
-def test_the_mapping_is_what_lambda_takes_and_reports_what_failed(variant: Variant):
+def test_event_source_mapping_is_valid_and_reports_failed_items(variant: Variant):
     (name,) = variant.of_type("AWS::Lambda::EventSourceMapping")
     assert variant.value(name, "ScalingConfig", "MaximumConcurrency") >= 2
     assert variant.value(name, "FunctionResponseTypes") == ["ReportBatchItemFailures"]
     assert variant.value(name, "EventSourceArn") == variant.arn("IngestQueue")
 
 
-def test_what_fails_goes_to_the_dead_letter_queue_and_stays_there(variant: Variant):
+def test_failed_messages_are_kept_in_the_dead_letter_queue(variant: Variant):
     assert variant.value("IngestQueue", "RedrivePolicy")["deadLetterTargetArn"] == variant.arn("DeadLetterQueue")
     days = [variant.value(name, "MessageRetentionPeriod") / 86_400 for name in ("IngestQueue", "DeadLetterQueue")]
     assert days == [14, 14]
 
 
-def test_one_trigger_sends_and_the_queue_lets_it_and_nothing_else(variant: Variant):
+def test_only_the_chosen_trigger_may_send_to_the_queue(variant: Variant):
     source = variant.parameters
     triggers = {
         "new-bucket": ("SourceBucket", "s3", "arn:aws:s3:::tsdat-pipeline-inputs"),
@@ -118,17 +118,17 @@ def test_one_trigger_sends_and_the_queue_lets_it_and_nothing_else(variant: Varia
     assert allowed[0]["Condition"]["ArnEquals"] == {"aws:SourceArn": arn}
 
 
-def test_the_prefix_filters_in_every_trigger_and_in_the_role(variant: Variant):
+def test_prefix_applies_to_every_trigger_and_to_the_role(variant: Variant):
     prefix = variant.parameters.get("SourcePrefix", "")
     (name,) = {"SourceBucket", "NewFileRule", "TopicSubscription"} & variant.resources.keys()
-    said = json.dumps(variant.template.value(variant.resources[name]["Properties"], name))
-    assert ("prefix" in said.lower()) == bool(prefix)
-    assert prefix in said
+    trigger = json.dumps(variant.template.value(variant.resources[name]["Properties"], name))
+    assert ("prefix" in trigger.lower()) == bool(prefix)
+    assert prefix in trigger
     readable = [as_list(one["Resource"]) for policy, one in variant.statements() if policy == "PipelineRole"]
     assert [f"arn:aws:s3:::tsdat-pipeline-inputs/{prefix}*"] in readable
 
 
-def test_what_is_allowed_names_its_actions_and_resources(variant: Variant):
+def test_allow_statements_name_actions_and_resources(variant: Variant):
     allowed = [one for _, one in variant.statements() if one["Effect"] == "Allow"]
     assert len(allowed) >= 6
     for one in allowed:
@@ -152,7 +152,7 @@ def test_nothing_is_public(variant: Variant):
     assert not variant.of_type("AWS::Lambda::Url")
 
 
-def test_nothing_travels_without_tls(variant: Variant):
+def test_requests_without_tls_are_denied(variant: Variant):
     denied = [
         json.dumps(one["Resource"])
         for _, one in variant.statements()
@@ -165,17 +165,17 @@ def test_nothing_travels_without_tls(variant: Variant):
     assert len(denied) == len(guarded) + len(variant.of_type("AWS::SNS::Topic"))
 
 
-def test_nothing_lies_unencrypted(variant: Variant):
+def test_data_is_encrypted_at_rest(variant: Variant):
     for name, resource in variant.resources.items():
         kind = resource["Type"]
         if kind in ENCRYPTED:
             key, expected = ENCRYPTED[kind]
             assert variant.value(name, key) == expected
         else:
-            assert kind in HOLDS_NO_DATA, f"{kind} is new here: encrypt it, or say that it holds no data"
+            assert kind in HOLDS_NO_DATA, f"{kind} is new here: encrypt it, or add it to HOLDS_NO_DATA"
 
 
-def test_data_stays_when_the_stack_goes(variant: Variant):
+def test_buckets_are_retained_when_the_stack_is_deleted(variant: Variant):
     buckets = variant.of_type("AWS::S3::Bucket")
     assert len(buckets) == 1 + (variant.parameters["Trigger"] == "new-bucket")
     for bucket in buckets.values():
@@ -183,7 +183,7 @@ def test_data_stays_when_the_stack_goes(variant: Variant):
     assert variant.value("DestinationBucket", "VersioningConfiguration") == {"Status": "Enabled"}
 
 
-def test_alarms_reach_whoever_is_named(variant: Variant):
+def test_alarms_are_sent_to_the_given_recipients(variant: Variant):
     alarms = variant.of_type("AWS::CloudWatch::Alarm")
     queues = {name: [one["Value"] for one in variant.value(name, "Dimensions")] for name in alarms}
     assert queues == {
@@ -191,10 +191,10 @@ def test_alarms_reach_whoever_is_named(variant: Variant):
     }  # fmt: skip
     wanted = ("AlarmTopicArn" in variant.parameters) + ("AlarmEmail" in variant.parameters)
     for alarm in alarms.values():
-        # The mail's own topic has an ARN that only AWS knows.
+        # Only AWS knows the ARN of the topic for email.
         chosen = [action["Fn::If"] for action in alarm["Properties"]["AlarmActions"]]
-        told = [then for condition, then, _ in chosen if holds(variant, condition)]
-        assert len(told) == wanted
+        recipients = [then for condition, then, _ in chosen if holds(variant, condition)]
+        assert len(recipients) == wanted
     assert ("AlarmTopic" in variant.resources) == ("AlarmEmail" in variant.parameters)
 
 
@@ -202,8 +202,8 @@ def holds(variant: Variant, condition: str) -> bool:
     return bool(variant.template.value({"Fn::If": [condition, True, False]}, condition))
 
 
-def circle(variant: Variant) -> list[str]:
-    """Resources that wait for each other; empty if all can be made one after the other."""
+def dependency_cycle(variant: Variant) -> list[str]:
+    """Return resources that depend on each other in a cycle; empty if there are none."""
     graph = {name: set(references(one)) & variant.resources.keys() for name, one in variant.resources.items()}
     try:
         list(TopologicalSorter(graph).static_order())
@@ -212,15 +212,15 @@ def circle(variant: Variant) -> list[str]:
     return []
 
 
-def test_no_resource_waits_for_itself(variant: Variant):
-    assert circle(variant) == []
+def test_resources_have_no_dependency_cycle(variant: Variant):
+    assert dependency_cycle(variant) == []
 
 
-def test_the_circle_that_the_names_avoid_would_be_found(tmp_path: Path):
+def test_cycle_would_be_found_with_an_arn_instead_of_a_name(tmp_path: Path):
     by_name = '{"aws:SourceArn": !Sub "arn:${AWS::Partition}:s3:::${SourceBucketName}"}'
     text = TEMPLATE.read_text()
     assert by_name in text
     other = tmp_path / "template.yaml"
     other.write_text(text.replace(by_name, '{"aws:SourceArn": !GetAtt SourceBucket.Arn}'))
-    found = circle(Variant({"Trigger": "new-bucket"}, tmp_path, other))
+    found = dependency_cycle(Variant({"Trigger": "new-bucket"}, tmp_path, other))
     assert set(found) == {"SourceBucket", "QueuePolicy"}

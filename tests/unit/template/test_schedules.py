@@ -1,4 +1,4 @@
-"""When schedules are due, and what they ask for."""
+"""When schedules are due, and which runs they request."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -30,14 +30,14 @@ def due(
     return [iso(time) for time in islice(schedule.times(datetime.fromisoformat(after), since), count)]
 
 
-def test_cron_reads_the_clock_of_its_time_zone():
+def test_cron_uses_local_time_of_its_time_zone():
     assert due("cron(30 2 * * ? *)", "2026-01-01T02:30:00+00:00", 2) == ["2026-01-02T02:30:00Z", "2026-01-03T02:30:00Z"]
     assert due("cron(0 8 ? * MON *)", "2026-03-02T12:00:00+00:00", 3, "America/Los_Angeles") == [
-        "2026-03-02T16:00:00Z", "2026-03-09T15:00:00Z", "2026-03-16T15:00:00Z",  # summer time from the 8th
+        "2026-03-02T16:00:00Z", "2026-03-09T15:00:00Z", "2026-03-16T15:00:00Z",  # daylight saving time from the 8th
     ]  # fmt: skip
 
 
-def test_a_time_that_summer_time_leaves_out_is_skipped_and_one_that_comes_twice_is_due_once():
+def test_omitted_time_is_skipped_and_repeated_time_is_due_once_at_daylight_saving_changes():
     los_angeles = "America/Los_Angeles"
     assert due("cron(30 2 * * ? *)", "2026-03-07T00:00:00+00:00", 3, los_angeles) == [
         "2026-03-07T10:30:00Z", "2026-03-09T09:30:00Z", "2026-03-10T09:30:00Z",
@@ -47,7 +47,7 @@ def test_a_time_that_summer_time_leaves_out_is_skipped_and_one_that_comes_twice_
     ]  # fmt: skip
 
 
-def test_a_rate_counts_from_its_start_or_from_when_it_was_made():
+def test_rate_counts_from_its_start_or_from_creation():
     assert due("rate(5 minutes)", "2026-03-01T11:00:00+00:00", 2) == ["2026-03-01T12:00:00Z", "2026-03-01T12:05:00Z"]
     assert due("rate(1 hour)", "2026-03-01T12:00:00+00:00", 1) == ["2026-03-01T13:00:00Z"]
     start = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_a_rate_counts_from_its_start_or_from_when_it_was_made():
 
 
 @given(st.integers(1, 5000), st.integers(0, 10**7), st.integers(1, 60))
-def test_rates_are_even_and_none_is_left_out(minutes: int, passed_s: int, count: int):
+def test_rate_is_regular_and_omits_no_time(minutes: int, passed_s: int, count: int):
     after = NOON + timedelta(seconds=passed_s)
     times = list(
         islice(Schedule("s", f"rate({minutes} minutes)", "UTC", True, None, None, "").times(after, NOON), count)
@@ -81,15 +81,15 @@ def test_nothing_is_due_before_the_start_or_after_the_end():
     ]  # fmt: skip
 
 
-def test_the_shipped_schedule_asks_for_the_day_before():
+def test_shipped_schedule_requests_the_previous_day():
     (schedule,) = stack_template.load(Path("template.yaml")).schedules
-    asked = schedule.asks(datetime(2020, 12, 2, 2, 30, tzinfo=UTC))
-    assert str(asked.window) == "2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z"
-    assert (asked.schedule, asked.bucket, asked.prefix) == ("buoy-wind-hourly", None, "")
-    assert Path(asked.config).is_file()
+    requested = schedule.requested_run(datetime(2020, 12, 2, 2, 30, tzinfo=UTC))
+    assert str(requested.window) == "2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z"
+    assert (requested.schedule, requested.bucket, requested.prefix) == ("buoy-wind-hourly", None, "")
+    assert Path(requested.config).is_file()
 
 
-def test_the_keywords_are_replaced_as_eventbridge_does():
+def test_keywords_are_replaced_as_in_eventbridge():
     words = "aws.scheduler.schedule-arn aws.scheduler.scheduled-time aws.scheduler.attempt-number"
     text = Schedule("daily", "", "UTC", True, None, None, " ".join(f"<{w}>" for w in words.split())).message(NOON)
     assert text == "arn:aws:scheduler:us-west-2:000000000000:schedule/default/daily 2026-03-01T12:00:00Z 1"
@@ -102,7 +102,7 @@ def test_the_keywords_are_replaced_as_eventbridge_does():
 @given(
     st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)), st.sampled_from([0, 0.25, 1, 6, 24]), st.integers(1, 99)
 )
-def test_a_window_ends_at_a_whole_multiple_before_its_time(time: datetime, round_h: float, length_h: int):
+def test_window_ends_at_a_multiple_of_its_rounding(time: datetime, round_h: float, length_h: int):
     time = time.replace(microsecond=0, tzinfo=UTC)
     window = read(VAP | {"time": iso(time), "window": {"length_h": length_h, "round_h": round_h}}).window
     assert window.end - window.begin == timedelta(hours=length_h)
@@ -113,16 +113,16 @@ def test_a_window_ends_at_a_whole_multiple_before_its_time(time: datetime, round
         assert window.end == time
 
 
-def test_a_window_may_be_given_outright_and_goes_to_tsdat_in_its_own_form():
+def test_explicit_window_is_converted_to_tsdats_format():
     window = read(VAP | {"window": {"begin": "2020-12-01T02:00:00+02:00", "end": "2020-12-02"}}).window
     assert window == Window(datetime(2020, 12, 1, tzinfo=UTC), datetime(2020, 12, 2, tzinfo=UTC))
     assert window.for_tsdat() == ["20201201.000000", "20201202.000000"]
     assert window.as_json() == {"begin": "2020-12-01T00:00:00Z", "end": "2020-12-02T00:00:00Z"}
 
 
-def test_an_ingest_says_where_its_objects_are():
-    asked = read(VAP | {"bucket": "inputs", "prefix": ""})
-    assert (asked.bucket, asked.prefix) == ("inputs", "")
+def test_ingest_event_names_bucket_and_prefix():
+    requested = read(VAP | {"bucket": "inputs", "prefix": ""})
+    assert (requested.bucket, requested.prefix) == ("inputs", "")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_ingest_says_where_its_objects_are():
         ({"pipeline": "x"}, "unknown pipeline. Known: bucket, config, prefix, schedule, source, time, window"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_an_event_is_said(change: dict[str, object], text: str):
+def test_event_error_names_the_problem(change: dict[str, object], text: str):
     with pytest.raises(EventError) as caught:
         read(VAP | change)
     assert str(caught.value) == f"A schedule's event ('daily'): {text}. Correct its Input in template.yaml."
@@ -153,13 +153,14 @@ def test_what_is_wrong_with_an_event_is_said(change: dict[str, object], text: st
     ("old", "new", "text"),
     [
         ('Mode: "OFF"', "Mode: FLEXIBLE",
-         f'{AT}.FlexibleTimeWindow.Mode: must be "OFF": here schedules are due at their time.'),
+         f'{AT}.FlexibleTimeWindow.Mode: must be "OFF": the local stack runs schedules at their exact time.'),
         ("cron(30 2 * * ? *)", "daily",
-         f"{AT}.ScheduleExpression: 'daily' is no schedule. Write rate(5 minutes), cron(30 2 * * ? *) or "
+         f"{AT}.ScheduleExpression: 'daily' is not a schedule expression. Write rate(5 minutes), cron(30 2 * * ? *) or "
          "at(2026-12-01T02:30:00)."),
         ("cron(30 2 * * ? *)", "cron(30 25 * * ? *)",
-         f"{AT}: '25' is no hours. Write numbers from 0 to 23 as in 1,5-8 or 0/10, or *."),
-        ("cron(30 2 * * ? *)", "rate(0 days)", f"{AT}: rate(0 days): write a whole number and minutes, hours or days."),
+         f"{AT}: '25' is not valid for hours. Write numbers from 0 to 23 as in 1,5-8 or 0/10, or *."),
+        ("cron(30 2 * * ? *)", "rate(0 days)",
+         f"{AT}: rate(0 days): write a positive integer and minutes, hours or days."),
         ("cron(30 2 * * ? *)", "at(tomorrow)", f"{AT}: Invalid isoformat string: 'tomorrow'"),
         ("Timezone: UTC", "Timezone: Mars/Olympus", f"{AT}: 'No time zone found with key Mars/Olympus'"),
         ('"config": ', '"confg": ',
@@ -169,7 +170,7 @@ def test_what_is_wrong_with_an_event_is_said(change: dict[str, object], text: st
          '{"name": "b"}, "object": {"key": "k"}}, ', f"{AT}: Its Input must be one JSON object with source "),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_schedule_shows_at_the_start(tmp_path: Path, old: str, new: str, text: str):
+def test_schedule_error_is_raised_when_the_template_is_loaded(tmp_path: Path, old: str, new: str, text: str):
     assert old in TEXT
     (tmp_path / "template.yaml").write_text(TEXT.replace(old, new))
     with pytest.raises(TemplateError) as caught:
@@ -177,7 +178,7 @@ def test_what_is_wrong_with_a_schedule_shows_at_the_start(tmp_path: Path, old: s
     assert str(caught.value).startswith(f"template.yaml: {text}")
 
 
-def test_a_schedule_for_another_queue_is_not_ours(tmp_path: Path):
+def test_schedule_for_another_queue_is_not_included(tmp_path: Path):
     changed = TEXT.replace(
         "      Target:\n        Arn: !GetAtt IngestQueue.Arn", "      Target:\n        Arn: arn:aws:sqs:x"
     )
@@ -186,7 +187,7 @@ def test_a_schedule_for_another_queue_is_not_ours(tmp_path: Path):
     assert stack_template.load(tmp_path / "template.yaml").schedules == ()
 
 
-def test_the_state_comes_from_the_parameter():
+def test_state_is_set_by_the_parameter():
     (schedule,) = stack_template.load(Path("template.yaml"), {"ScheduleState": "ENABLED"}).schedules
     assert schedule.enabled
     assert json.loads(schedule.input)["schedule"] == schedule.name == "buoy-wind-hourly"

@@ -20,8 +20,8 @@ FUNCTION = "Resources.PipelineFunction.Properties"
 ENVIRONMENT = f"{FUNCTION}.Environment.Variables"
 EVENT = f"{FUNCTION}.Events.NewFile.Properties"
 ONE_SOURCE = (
-    "one AWS::S3::Bucket, with one filter, must send QueueConfigurations to this queue, or one AWS::Events::Rule or "
-    "AWS::SNS::Subscription"
+    "exactly one AWS::S3::Bucket with one filter must send QueueConfigurations to this queue, or one "
+    "AWS::Events::Rule or AWS::SNS::Subscription, but"
 )
 
 BUOY_WIND = Schedule(
@@ -48,13 +48,13 @@ def failure(path: Path, parameters: dict[str, str] | None = None) -> str:
     return str(caught.value)
 
 
-def settings_apart(described: StackTemplate) -> StackTemplate:
-    """Without what is only handed on to the local S3 and SQS."""
+def without_settings(described: StackTemplate) -> StackTemplate:
+    """Return it without the settings that are only passed on to the emulator."""
     return replace(described, queue_attributes={}, bucket_settings={})
 
 
-def test_the_template_as_it_is() -> None:
-    assert settings_apart(load(TEMPLATE)) == StackTemplate(
+def test_shipped_template() -> None:
+    assert without_settings(load(TEMPLATE)) == StackTemplate(
         source_bucket="tsdat-pipeline-inputs",
         destination_bucket="tsdat-pipeline-outputs",
         function_name="tsdat-pipeline-lambda",
@@ -90,12 +90,12 @@ def test_the_template_as_it_is() -> None:
     )
 
 
-def test_cfn_lint_finds_nothing() -> None:
+def test_cfn_lint_reports_nothing() -> None:
     done = subprocess.run([Path(sys.executable).parent / "cfn-lint", TEMPLATE], capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("", 0)
 
 
-def test_the_visibility_timeout_is_what_aws_advises() -> None:
+def test_visibility_timeout_is_at_least_six_times_the_function_timeout() -> None:
     described = load(TEMPLATE)
     assert described.visibility_timeout_s >= 6 * described.function_timeout_s
 
@@ -126,11 +126,11 @@ def test_the_visibility_timeout_is_what_aws_advises() -> None:
         ("Timeout: 120", 'Timeout: "120"', {}),
     ],
 )  # fmt: skip
-def test_a_change_in_the_template_is_a_change_here(tmp_path: Path, old: str, new: str, what: dict[str, Any]) -> None:
-    assert settings_apart(load(changed(tmp_path, old, new))) == replace(settings_apart(load(TEMPLATE)), **what)
+def test_change_in_the_template_changes_the_result(tmp_path: Path, old: str, new: str, what: dict[str, Any]) -> None:
+    assert without_settings(load(changed(tmp_path, old, new))) == replace(without_settings(load(TEMPLATE)), **what)
 
 
-def test_parameters_go_everywhere() -> None:
+def test_parameters_replace_defaults_everywhere() -> None:
     described = load(TEMPLATE, {"DestinationBucketName": "lab", "LambdaFunctionName": "tide", "LoggingLevel": "DEBUG"})
     assert described.destination_bucket == described.environment["TSDAT_S3_BUCKET_NAME"] == "lab"
     names = (described.function_name, described.queue_name, described.dead_letter_queue_name)
@@ -150,11 +150,11 @@ def test_filters_and_several_events(tmp_path: Path) -> None:
     assert described.notification_events == ("s3:ObjectCreated:Put", "s3:ObjectCreated:Copy")
     assert (described.filter_prefix, described.filter_suffix) == ("a2e/", ".zip")
     assert failure(changed(tmp_path, old, both.replace(".zip", ".csv", 1))) == (
-        f"template.yaml: {EVENT}: {ONE_SOURCE}; 2 do."
+        f"template.yaml: {EVENT}: {ONE_SOURCE} 2 do."
     )
 
 
-def test_globals_are_merged_as_sam_does_it(tmp_path: Path) -> None:
+def test_globals_are_merged_as_in_sam(tmp_path: Path) -> None:
     shared = "Globals: {Function: {Timeout: 30, MemorySize: 999, Environment: {Variables: {HOME: /no, TZ: UTC}}}}\n"
     described = load(write(tmp_path, shared + TEXT.replace("      Timeout: 120\n", "")))
     assert (described.function_timeout_s, described.memory_mb) == (30, 1769)
@@ -174,14 +174,14 @@ def test_aws_defaults(tmp_path: Path) -> None:
     assert described.architecture == "x86_64"
 
 
-def test_environment_values_are_texts_as_cloudformation_writes_them(tmp_path: Path) -> None:
+def test_environment_values_are_converted_to_strings_as_in_cloudformation(tmp_path: Path) -> None:
     described = load(
         changed(tmp_path, "LOG_LEVEL: !Ref LoggingLevel", 'A: true\n          B: 5\n          C: ""\n          D: 1.5')
     )
     assert {name: described.environment[name] for name in "ABCD"} == {"A": "true", "B": "5", "C": "", "D": "1.5"}
 
 
-def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> None:
+def test_resource_with_a_false_condition_is_ignored(tmp_path: Path) -> None:
     spare = PIPELINE_FUNCTION.replace("PipelineFunction:", "Spare:")
     spare = spare.replace("    Type: AWS::Serverless", "    Condition: Never\n    Type: AWS::Serverless")
     never = "Conditions:\n  Never: !Equals [!Ref LoggingLevel, nothing]\n"
@@ -192,47 +192,47 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("BatchSize: 1", "BatchSize: 0", f"{EVENT}.BatchSize: 0 must be a whole number from 1 to 10000."),
-        ("BatchSize: 1", "BatchSize: few", f"{EVENT}.BatchSize: 'few' must be a whole number from 1 to 10000."),
+        ("BatchSize: 1", "BatchSize: 0", f"{EVENT}.BatchSize: 0 must be an integer from 1 to 10000."),
+        ("BatchSize: 1", "BatchSize: few", f"{EVENT}.BatchSize: 'few' must be an integer from 1 to 10000."),
         ("BatchSize: 1", "BatchSize: 20",
-         f"{EVENT}.BatchSize: 20 is more than 10. Set MaximumBatchingWindowInSeconds too, as Lambda asks."),
-        ("Timeout: 120", "Timeout: 901", f"{FUNCTION}.Timeout: 901 must be a whole number from 1 to 900."),
-        ("Default: 1769", "Default: 64", f"{FUNCTION}.MemorySize: 64 must be a whole number from 128 to 10240."),
+         f"{EVENT}.BatchSize: 20 is more than 10. Set MaximumBatchingWindowInSeconds too, as Lambda requires."),
+        ("Timeout: 120", "Timeout: 901", f"{FUNCTION}.Timeout: 901 must be an integer from 1 to 900."),
+        ("Default: 1769", "Default: 64", f"{FUNCTION}.MemorySize: 64 must be an integer from 128 to 10240."),
         ("{Size: 1024}", "big", f"{FUNCTION}.EphemeralStorage: 'big' must be a mapping of names to values."),
         ("{MaximumConcurrency: !Ref MaximumConcurrency}", "{MaximumConcurrency: 1}",
-         f"{EVENT}.ScalingConfig.MaximumConcurrency: 1 must be a whole number from 2 to 1000."),
+         f"{EVENT}.ScalingConfig.MaximumConcurrency: 1 must be an integer from 2 to 1000."),
         ("VisibilityTimeout: 720", "VisibilityTimeout: 100",
-         "Resources.IngestQueue.Properties.VisibilityTimeout: 100 s is less than the function's Timeout of 120 s, and "
-         "Lambda refuses that. Use 720, six times as much, as AWS advises."),
+         "Resources.IngestQueue.Properties.VisibilityTimeout: 100 s is less than the function's Timeout of 120 s, "
+         "which Lambda rejects. Use 720, six times as much, as AWS recommends."),
         ("            FunctionResponseTypes: [ReportBatchItemFailures]\n", "",
-         f"{EVENT}.FunctionResponseTypes: add ReportBatchItemFailures. Without it AWS takes failed messages for "
+         f"{EVENT}.FunctionResponseTypes: add ReportBatchItemFailures. Without it AWS counts failed messages as "
          "processed and deletes them."),
         ("        maxReceiveCount: 3\n", "",
-         "Resources.IngestQueue.Properties.RedrivePolicy.maxReceiveCount: None must be a whole number from 1 to 1000."),
+         "Resources.IngestQueue.Properties.RedrivePolicy.maxReceiveCount: None must be an integer from 1 to 1000."),
         ("        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n", "",
          "Resources.IngestQueue.Properties.RedrivePolicy.deadLetterTargetArn: is missing. Add a dead-letter queue: it "
          "keeps what cannot be processed."),
         ("!GetAtt DeadLetterQueue.Arn", "arn:aws:sqs:us-west-2:000000000000:other",
          "Resources.IngestQueue.Properties.RedrivePolicy: no AWS::SQS::Queue of this template has the ARN "
-         "arn:aws:sqs:us-west-2:000000000000:other. Point at one with !GetAtt TheQueue.Arn."),
+         "arn:aws:sqs:us-west-2:000000000000:other. Refer to one with !GetAtt TheQueue.Arn."),
         ("          TSDAT_S3_BUCKET_NAME: !Ref DestinationBucketName\n", "",
-         f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: is missing. tsdat stores there: !Ref the destination "
+         f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: is missing. tsdat stores outputs there: !Ref the destination "
          "bucket."),
         ("Default: tsdat-pipeline-outputs", "Default: tsdat-pipeline-inputs",
-         f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: 'tsdat-pipeline-inputs' is the source bucket too. Use "
+         f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: 'tsdat-pipeline-inputs' is also the source bucket. Use "
          "another: each output would start a run."),
-        ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: [a]", f"{ENVIRONMENT}.LOG_LEVEL: is ['a']. Write a text."),
+        ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: [a]", f"{ENVIRONMENT}.LOG_LEVEL: is ['a']. Set a string."),
         ("Architectures: [!Ref Architecture]", "Architectures: [x86_64, arm64]",
          f"{FUNCTION}.Architectures: ['x86_64', 'arm64'] must be [x86_64] or [arm64]."),
         ("Type: SQS", "Type: S3",
-         "Resources: there must be one AWS::Serverless::Function with one event of Type SQS, and there are 0."),
+         "Resources: there must be exactly one AWS::Serverless::Function with one event of Type SQS, but there are 0."),
         ("      NotificationConfiguration:\n        Queue", "      NotificationConfiguration:\n        Topic",
-         f"{EVENT}: {ONE_SOURCE}; 0 do."),
+         f"{EVENT}: {ONE_SOURCE} 0 do."),
         ("      QueueName: !Sub ${LambdaFunctionName}-queue\n", "",
-         "Resources.IngestQueue.Properties.QueueName: is None. Write a name: AWS would make one up that is not known "
+         "Resources.IngestQueue.Properties.QueueName: is None. Set a name: the one that AWS generates is not known "
          "here."),
         ("    Default: tsdat-pipeline-inputs\n", "",
-         "Parameters.SourceBucketName: it has no Default, and no value was given. Add a Default."),
+         "Parameters.SourceBucketName: it has no Default and no value. Add a Default."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !ImportValue other-home",
          f"{ENVIRONMENT}.LOG_LEVEL: Fn::ImportValue has a value only on AWS. Use a parameter with a "
          "Default or a plain value here."),
@@ -248,15 +248,15 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
          f"{ENVIRONMENT}.LOG_LEVEL: DomainName of SourceBucket (AWS::S3::Bucket) has a value only on AWS. "
          "Use a parameter with a Default or a plain value here."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !Join [x]",
-         f"{ENVIRONMENT}.LOG_LEVEL: Fn::Join cannot work with ['x']. See its page in AWS's template "
+         f"{ENVIRONMENT}.LOG_LEVEL: Fn::Join does not accept ['x']. See its page in AWS's template "
          "reference."),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_path_and_value(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_error_names_location_and_value(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert failure(changed(tmp_path, old, new)) == f"template.yaml: {message}"
 
 
-def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
+def test_unknown_parameter_and_invalid_value() -> None:
     known = (
         "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel, ScheduleState, Trigger, "
         "SourcePrefix, SourceTopicArn, SourceTopicRawDelivery, AlarmEmail, AlarmTopicArn, MemorySizeMB, "
@@ -275,16 +275,16 @@ def test_a_parameter_that_is_not_there_or_not_allowed() -> None:
     )
 
 
-def test_a_second_function_with_a_queue_is_named(tmp_path: Path) -> None:
+def test_second_function_with_a_queue_is_named(tmp_path: Path) -> None:
     second = PIPELINE_FUNCTION.replace("PipelineFunction:", "Second:")
     assert failure(write(tmp_path, TEXT.replace("Outputs:", second + "Outputs:"))) == (
-        "template.yaml: Resources: there must be one AWS::Serverless::Function with one event of Type SQS, and there "
-        f"are 2. Look at {EVENT}. Look at Resources.Second.Properties.Events.NewFile.Properties."
+        "template.yaml: Resources: there must be exactly one AWS::Serverless::Function with one event of Type SQS, but "
+        f"there are 2. See {EVENT}. See Resources.Second.Properties.Events.NewFile.Properties."
     )
 
 
-def test_a_file_that_is_no_template(tmp_path: Path) -> None:
-    path, advice = tmp_path / "template.yaml", "\nMend it, or run in a folder that has one."
+def test_file_that_is_not_a_template(tmp_path: Path) -> None:
+    path, advice = tmp_path / "template.yaml", "\nFix it, or change to a folder that has a template.yaml."
     assert failure(path) == f"{path} cannot be read: [Errno 2] No such file or directory: '{path}'{advice}"
     broken = failure(write(tmp_path, "Resources: ["))
     assert broken.startswith(f"{path} cannot be read: while parsing a flow node")
@@ -292,13 +292,13 @@ def test_a_file_that_is_no_template(tmp_path: Path) -> None:
     assert failure(write(tmp_path, "a: b")) == f"{path} is not a CloudFormation template: it has no Resources."
 
 
-def test_a_circle_is_no_crash(tmp_path: Path) -> None:
+def test_cycle_is_reported(tmp_path: Path) -> None:
     assert failure(
         changed(tmp_path, "      BucketName: !Ref SourceBucketName", "      BucketName: !Ref SourceBucket")
-    ) == ("template.yaml: Ref, Fn::GetAtt, Fn::Sub or Conditions go round in a circle.")
+    ) == ("template.yaml: Ref, Fn::GetAtt, Fn::Sub or Conditions form a cycle. Remove one of the references.")
 
 
-def test_what_the_queues_are_given_is_what_create_queue_takes() -> None:
+def test_queue_attributes_are_in_the_form_of_create_queue() -> None:
     described = load(TEMPLATE)
     queue, dead = (described.queue_attributes[f"tsdat-pipeline-lambda-{name}"] for name in ("queue", "dlq"))
     arn = "arn:aws:sqs:us-west-2:000000000000:tsdat-pipeline-lambda"
@@ -310,7 +310,7 @@ def test_what_the_queues_are_given_is_what_create_queue_takes() -> None:
     assert queue == dead | {"VisibilityTimeout": "720"}
 
 
-def test_what_the_buckets_are_given_is_what_the_template_says(tmp_path: Path) -> None:
+def test_bucket_settings_are_those_of_the_template(tmp_path: Path) -> None:
     tagged = "BucketName: !Ref DestinationBucketName\n      Tags: [{Key: project, Value: !Ref LambdaFunctionName}]"
     described = load(changed(tmp_path, "BucketName: !Ref DestinationBucketName", tagged))
     settings = described.bucket_settings["tsdat-pipeline-outputs"]
@@ -373,7 +373,7 @@ def value(folder: Path, expression: str) -> Any:
         ("!Select [1, !Split ['-', !Ref Bucket]]", "b"),
         ("!Select ['0', [a, b]]", "a"),
         ("!FindInMap [Sizes, !Ref Stage, Memory]", 128),
-        ("!If [IsTest, yes please, !ImportValue never-looked-at]", "yes please"),
+        ("!If [IsTest, yes please, !ImportValue not-evaluated]", "yes please"),
         ("!If [IsLive, a, b]", "b"),
         ("!If [Both, a, b]", "b"),
         ("!If [One, a, b]", "a"),
@@ -387,16 +387,19 @@ def test_intrinsic(tmp_path: Path, expression: str, expected: object) -> None:
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("!Ref Nobody", "Value: there is no 'Nobody' in Resources. Known: Queue, Bucket, Function."),
+        ("!Ref Missing", "Value: there is no 'Missing' in Resources. Known: Queue, Bucket, Function."),
         (
             "!Ref Secret",
             "Parameters.Secret: a value of type AWS::SSM::Parameter::Value<String> has a value only on AWS.",
         ),
-        ("!If [Nobody, a, b]", "Value: there is no 'Nobody' in Conditions. Known: IsLive, IsTest, Both, One, Odd."),
-        ("!If [Odd, a, b]", "Conditions.Odd: 'test' is not true or false. Use Fn::Equals and the like."),
-        ("!FindInMap [Nobody, a, b]", "Value: there is no 'Nobody' in Mappings. Known: Sizes."),
-        ("!FindInMap [Sizes, test, Disk]", "Value: Fn::FindInMap cannot work with ['Sizes', 'test', 'Disk']."),
-        ("!Select [2, [a, b]]", "Value: Fn::Select cannot work with [2, ['a', 'b']]."),
+        ("!If [Missing, a, b]", "Value: there is no 'Missing' in Conditions. Known: IsLive, IsTest, Both, One, Odd."),
+        (
+            "!If [Odd, a, b]",
+            "Conditions.Odd: 'test' is neither true nor false. Use a condition function such as Fn::Equals.",
+        ),
+        ("!FindInMap [Missing, a, b]", "Value: there is no 'Missing' in Mappings. Known: Sizes."),
+        ("!FindInMap [Sizes, test, Disk]", "Value: Fn::FindInMap does not accept ['Sizes', 'test', 'Disk']."),
+        ("!Select [2, [a, b]]", "Value: Fn::Select does not accept [2, ['a', 'b']]."),
         ("{A: [!Cidr [a, b]]}", "Value.A[0]: Fn::Cidr has a value only on AWS."),
         ("{'Fn::Transform': {Name: X}}", "Value: Fn::Transform has a value only on AWS."),
         (
@@ -405,20 +408,20 @@ def test_intrinsic(tmp_path: Path, expression: str, expected: object) -> None:
         ),
     ],
 )
-def test_intrinsic_that_cannot_be(tmp_path: Path, expression: str, message: str) -> None:
+def test_intrinsic_without_a_local_value(tmp_path: Path, expression: str, message: str) -> None:
     with pytest.raises(TemplateError) as caught:
         value(tmp_path, expression)
     assert str(caught.value).startswith(f"template.yaml: {message}")
 
 
-def test_the_tree_is_what_cfn_lint_reads() -> None:
+def test_content_equals_that_of_cfn_lint() -> None:
     decode = pytest.importorskip("cfnlint.decode.cfn_yaml")
     template = Template(TEMPLATE, {}, "us-west-2")
-    theirs = decode.load(str(TEMPLATE))
+    reference = decode.load(str(TEMPLATE))
     for name in ("Parameters", "Conditions", "Rules", "Resources", "Outputs"):
-        assert template.section(name) == theirs[name]
+        assert template.section(name) == reference[name]
 
 
-def test_other_users_of_yaml_do_not_learn_the_short_forms() -> None:
+def test_short_forms_are_unknown_to_other_yaml_loaders() -> None:
     with pytest.raises(yaml.constructor.ConstructorError):
         yaml.safe_load("!Ref X")

@@ -1,4 +1,4 @@
-"""assert_datasets_match sees every kind of difference; `pytest --stack` works for a user's own tests."""
+"""assert_datasets_match reports every kind of difference; `pytest --stack` works for a user's own tests."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def make() -> xr.Dataset:
     return xr.Dataset(data, coords={"time": times}, attrs={"title": "Buoy", "history": "today"})
 
 
-def test_the_same_matches_also_where_values_are_missing():
+def test_equal_datasets_match_including_missing_values():
     assert_datasets_match(make(), make().assign_attrs(history="yesterday"))
 
 
@@ -36,15 +36,15 @@ def test_the_same_matches_also_where_values_are_missing():
         (lambda d: d.__setitem__("more", 1), "more: not expected"),
     ],
 )
-def test_each_difference_is_told(change: Callable[[xr.Dataset], object], text: str):
+def test_each_difference_is_reported(change: Callable[[xr.Dataset], object], text: str):
     changed = make()
     change(changed)
-    with pytest.raises(AssertionError) as told:
+    with pytest.raises(AssertionError) as caught:
         assert_datasets_match(changed, make())
-    assert text in str(told.value)
+    assert text in str(caught.value)
 
 
-def test_files_are_compared_with_their_fill_values_and_types_on_disk(tmp_path: Path):
+def test_files_are_compared_including_fill_values_and_types_on_disk(tmp_path: Path):
     for name, fill in (("a", -9999.0), ("b", -1.0)):
         make().to_netcdf(tmp_path / f"{name}.nc", encoding={"speed": {"_FillValue": np.float32(fill)}})
     assert_datasets_match(tmp_path / "a.nc", str(tmp_path / "a.nc"))
@@ -52,14 +52,14 @@ def test_files_are_compared_with_their_fill_values_and_types_on_disk(tmp_path: P
         assert_datasets_match(tmp_path / "a.nc", tmp_path / "b.nc")
 
 
-def test_docker_asked_for_and_not_there_is_skipped_here_and_fails_on_ci(tmp_path: Path):
+def test_missing_docker_skips_locally_and_fails_on_ci(tmp_path: Path):
     (tmp_path / "test_mine.py").write_text("def test_mine(drop): drop('x')\n")
-    python, nothing = sys.executable, str(tmp_path)
+    python, empty_path = sys.executable, str(tmp_path)
     command = [python, "-m", "pytest", "-p", "runner.testing", "--stack", "docker", "-rs", str(tmp_path)]
-    here = environment(PATH=nothing)
+    here = environment(PATH=empty_path)
     done = subprocess.run(command, capture_output=True, text=True, env=here, cwd=tmp_path, check=False)
     assert "1 skipped" in done.stdout
     assert "needs Docker: docker is not installed" in done.stdout
     done = subprocess.run(command, capture_output=True, text=True, env=here | {"CI": "1"}, cwd=tmp_path, check=False)
-    assert "CI has to run the Docker tests, but docker is not installed" in done.stdout
+    assert "CI must run the Docker tests, but docker is not installed" in done.stdout
     assert done.returncode == 1

@@ -1,0 +1,65 @@
+"""The Lambdas and services of the embedded backend as child processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+from runner.aws import clients
+from runner.settings import CHECKOUT, Settings
+from runner.stack import debugger, lambda_process
+from runner.stack.child import Child
+from runner.template.stack_template import StackTemplate
+
+_RUNNER = (sys.executable, "-m", "runner")
+
+
+def lambdas(
+    settings: Settings, endpoint_url: str, template: StackTemplate, lambda_ports: Sequence[int]
+) -> Iterator[Child]:
+    """Yield one Lambda for each port."""
+    arguments = debugger.python_arguments(settings)
+    for number, port in enumerate(lambda_ports, start=1):
+        yield lambda_process.child(
+            number, port, settings.root, settings.state, template, endpoint_url, python_arguments=arguments
+        )
+
+
+def services(
+    settings: Settings,
+    endpoint_url: str,
+    lambda_ports: Sequence[int],
+    ready_fd: int,
+    *,
+    quiet: bool,
+    watch: bool,
+) -> Iterator[Child]:
+    """Yield the poller and the watcher.
+
+    Args:
+        ready_fd: the poller writes to this file descriptor when all Lambdas are warm.
+        quiet: send their output to log files, not to the terminal.
+        watch: include the watcher.
+    """
+    logs, env = settings.state / "logs", _environment(settings, endpoint_url)
+    log = logs / "poller.log" if quiet else None
+    urls = [f"--lambda-url=http://127.0.0.1:{port}" for port in lambda_ports]
+    poll = [*_RUNNER, "poll", f"--ready-file=/dev/fd/{ready_fd}", *urls]
+    yield Child("poller", poll, env, log=log, cwd=settings.root, pass_fds=(ready_fd,))
+    if watch:
+        log = logs / "watcher.log" if quiet else None
+        yield Child("watcher", [*_RUNNER, "watch"], env, log=log, cwd=settings.root)
+
+
+def _environment(settings: Settings, endpoint_url: str) -> dict[str, str]:
+    terminal = {name: os.environ[name] for name in ("TERM", "NO_COLOR", "FORCE_COLOR") if name in os.environ}
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(CHECKOUT),
+        **terminal,
+        **clients.local_environment(endpoint_url),
+        **settings.to_env(),
+    }

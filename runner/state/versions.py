@@ -1,0 +1,158 @@
+"""The outcome of each object version: one row for a key and an ETag, however often it ran.
+
+A message that names no object, such as a schedule's, has the key "" and the MD5 of its body.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from runner.messages.run_record import FINAL, Outcome, Version
+
+
+@dataclass(frozen=True)
+class KnownVersion:
+    """A version with its outcome. `reason` is why it has no outputs; `run_id` is its latest run, if any."""
+
+    key: str
+    etag: str
+    change: int
+    """A number that grows with each change of any version: the newest change has the highest."""
+    outcome: Outcome
+    reason: str
+    failures: int
+    """How many of its runs failed."""
+    pipeline: str | None
+    run_id: int | None
+
+    @property
+    def version(self) -> Version:
+        """Key and ETag."""
+        return self.key, self.etag
+
+
+_ONLY_CURRENT = "NOT EXISTS (SELECT 1 FROM versions n WHERE n.key = v.key AND n.key != '' AND n.change > v.change)"
+
+
+class Versions:
+    """All versions that were uploaded or ran."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def get(self, version: Version) -> KnownVersion | None:
+        """Return one version; None if it was neither uploaded nor ran."""
+        row = self._db.execute("SELECT * FROM versions WHERE key = ? AND etag = ?", version).fetchone()
+        return KnownVersion(**row) if row else None
+
+    def outcome(self, version: Version) -> Outcome | None:
+        """Return the latest outcome of a version; None if it is unknown."""
+        found = self.get(version)
+        return found.outcome if found else None
+
+    def current(self, key: str) -> KnownVersion | None:
+        """Return the version of a key that changed last."""
+        query = "SELECT * FROM versions WHERE key = ? ORDER BY change DESC LIMIT 1"
+        row = self._db.execute(query, (key,)).fetchone()
+        return KnownVersion(**row) if row else None
+
+    def add_uploaded(self, version: Version) -> None:
+        """Record that a version was uploaded, unless it is known."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO versions (key, etag, change, outcome, reason, failures) "
+            "VALUES (?, ?, (SELECT coalesce(max(change), 0) + 1 FROM versions), 'uploaded', '', 0)",
+            version,
+        )
+
+    def set_outcome(
+        self, version: Version, outcome: Outcome, reason: str, run_id: int | None = None, pipeline: str | None = None
+    ) -> None:
+        """Record an outcome of a version; what else is known of it stays unless it is given."""
+        self._db.execute(
+            "INSERT INTO versions (key, etag, change, outcome, reason, failures, pipeline, run_id) "
+            "VALUES (:key, :etag, (SELECT coalesce(max(change), 0) + 1 FROM versions), "
+            ":outcome, :reason, :failed, :pipeline, :run_id) "
+            "ON CONFLICT (key, etag) DO UPDATE SET change = excluded.change, outcome = excluded.outcome, "
+            "reason = excluded.reason, failures = failures + :failed, "
+            "pipeline = coalesce(excluded.pipeline, pipeline), run_id = coalesce(excluded.run_id, run_id)",
+            {
+                "key": version[0], "etag": version[1], "outcome": outcome, "reason": reason, "run_id": run_id,
+                "pipeline": pipeline, "failed": int(run_id is not None and outcome in ("failed", "dead-lettered")),
+            },
+        )  # fmt: skip
+        self._db.execute("DELETE FROM unaccounted WHERE key = ? AND etag = ?", version)
+
+    def each(self) -> Iterator[tuple[KnownVersion, list[str]]]:
+        """Return all versions in the order of their keys, one at a time, each with its latest run's output keys."""
+        rows = self._db.execute(
+            "SELECT v.*, (SELECT json_group_array(json_extract(output.value, '$.key')) "
+            "FROM json_each(r.record, '$.outputs') output) AS outputs "
+            "FROM versions v LEFT JOIN runs r ON r.id = v.run_id ORDER BY v.key, v.etag"
+        )
+        for row in rows:
+            known = dict(row)
+            outputs = json.loads(known.pop("outputs") or "[]")
+            yield KnownVersion(**known), outputs
+
+    def with_outcome(self, *outcomes: Outcome) -> list[KnownVersion]:
+        """Return all versions with one of some outcomes, oldest change first."""
+        marks = ", ".join("?" * len(outcomes))
+        query = f"SELECT * FROM versions WHERE outcome IN ({marks}) ORDER BY change"  # noqa: S608  question marks only
+        return [KnownVersion(**row) for row in self._db.execute(query, outcomes)]
+
+    def changed_since(self, change: int) -> list[KnownVersion]:
+        """Return the versions that changed after a change, oldest first."""
+        rows = self._db.execute("SELECT * FROM versions WHERE change > ? ORDER BY change", (change,))
+        return [KnownVersion(**row) for row in rows]
+
+    def not_final(self) -> list[KnownVersion]:
+        """Return the versions that were uploaded or failed and have no final outcome yet."""
+        return self.with_outcome("uploaded", "failed", "retried")
+
+    def newest(
+        self, count: int, before: int | None = None, outcomes: Iterable[str] = (), pipeline: str | None = None,
+        name: str = "",
+    ) -> Iterator[KnownVersion]:  # fmt: skip
+        """Return the current version of each key, latest change first.
+
+        Args:
+            count: how many at most; -1 for all.
+            before: only those with a smaller `change`: the next page.
+            outcomes: only these; all if empty.
+            pipeline: only those of this pipeline.
+            name: only keys that contain this.
+        """
+        wanted = list(outcomes)
+        conditions = [_ONLY_CURRENT, *(["v.change < :before"] if before is not None else [])]
+        conditions += ["v.outcome IN (SELECT value FROM json_each(:outcomes))"] if wanted else []
+        conditions += ["v.pipeline = :pipeline"] if pipeline else []
+        conditions += ["instr(v.key, :name)"] if name else []
+        query = f"SELECT v.* FROM versions v WHERE {' AND '.join(conditions)} ORDER BY v.change DESC LIMIT :count"  # noqa: S608
+        parameters = {
+            "before": before, "outcomes": json.dumps(wanted), "pipeline": pipeline, "name": name, "count": count,
+        }  # fmt: skip
+        return (KnownVersion(**row) for row in self._db.execute(query, parameters))
+
+    def counts(self) -> dict[Outcome, int]:
+        """Return how many versions have each outcome."""
+        rows = self._db.execute("SELECT outcome, count(*) AS count FROM versions GROUP BY outcome")
+        return {row["outcome"]: row["count"] for row in rows}
+
+    def is_final(self, version: Version) -> bool:
+        """Return whether a version has an outcome that only a person changes."""
+        return self.outcome(version) in FINAL
+
+    def set_unaccounted(self, problems: Mapping[Version, str]) -> None:
+        """Record which versions the reconciler could not account for, in place of those it recorded before."""
+        self._db.execute("BEGIN")
+        self._db.execute("DELETE FROM unaccounted")
+        rows = [(*version, problem) for version, problem in problems.items()]
+        self._db.executemany("INSERT INTO unaccounted (key, etag, problem) VALUES (?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    def unaccounted(self) -> dict[Version, str]:
+        """Return the problems that the reconciler recorded last."""
+        return {(row["key"], row["etag"]): row["problem"] for row in self._db.execute("SELECT * FROM unaccounted")}
