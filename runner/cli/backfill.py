@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ import typer
 
 from runner.aws import clients
 from runner.aws.s3 import Listed, bucket_epoch
-from runner.cli.backfill_request import Request, send
+from runner.cli.backfill_request import Checkpoint, Request, send
 from runner.cli.deploy import account
 from runner.cli.interrupt import INTERRUPTED, stop_on_signals
 from runner.cli.options import AsJson, Data, Time, chosen
@@ -125,22 +124,27 @@ def backfill_on_aws(settings: Settings, options: Options, bucket: str | None, qu
 def _backfill(settings: Settings, options: Options, request: Request, target: Target, *, ask: bool) -> int:
     is_url = target.queue.startswith("http")
     url = target.queue if is_url else target.sqs.get_queue_url(QueueName=target.queue)["QueueUrl"]
-    # The same request to another account, or after the emulator lost its objects, is a different one.
-    name = f"{target.where} {request}"
     found = request.find(target.s3)
     with closing(State(settings.state)) as state:
-        last_key = state.backfills.last_key(name)
-        unsent = [item for item in found if last_key is None or item.key > last_key]
-        earlier = len(found) - len(unsent)
-        say(f"{len(found)} objects" + (f", {earlier} of them sent before" if earlier else ""))
-        if ask and unsent and not _confirm(f"Send {len(unsent)} events to this queue on AWS?"):
-            return 1
-        try:
-            _send(target.sqs, url, request.bucket, unsent, options.rate_per_s, partial(state.backfills.record, name))
-        except StoppedError:
-            say("stopped; run the same command again to resume")
-            return INTERRUPTED
-        state.backfills.finish(name)
+        checkpoint = Checkpoint(state.backfills, target.where, request)
+        return _send_unsent(options, request, target, url, found, checkpoint, ask=ask)
+
+
+def _send_unsent(
+    options: Options, request: Request, target: Target, url: str, found: Sequence[Listed], checkpoint: Checkpoint, *,
+    ask: bool,
+) -> int:  # fmt: skip
+    unsent = checkpoint.unsent(found)
+    earlier = len(found) - len(unsent)
+    say(f"{len(found)} objects" + (f", {earlier} of them sent before" if earlier else ""))
+    if ask and unsent and not _confirm(f"Send {len(unsent)} events to this queue on AWS?"):
+        return 1
+    try:
+        _send_with_progress_bar(target.sqs, url, request.bucket, unsent, options.rate_per_s, checkpoint)
+    except StoppedError:
+        say("stopped; run the same command again to resume")
+        return INTERRUPTED
+    checkpoint.finish()
     if options.as_json:
         print_json({"bucket": request.bucket, "objects": len(found), "sent_before": earlier, "sent": len(unsent)})
     else:
@@ -156,18 +160,17 @@ def _confirm(question: str) -> bool:
         return False
 
 
-def _send(
-    sqs: SQSClient, url: str, bucket: str, items: Sequence[Listed], rate_per_s: float, record: Callable[[str], object]
+def _send_with_progress_bar(
+    sqs: SQSClient, url: str, bucket: str, items: Sequence[Listed], rate_per_s: float, checkpoint: Checkpoint
 ) -> None:
-    """Send events with a progress bar, and record the last key of each batch that is sent."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     stop = stop_on_signals()
     with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=progress, transient=True) as bar:
         task = bar.add_task("", total=len(items))
 
-        def sent(batch: Sequence[Listed]) -> None:
-            record(batch[-1].key)
+        def record(batch: Sequence[Listed]) -> None:
+            checkpoint.reach(batch[-1].key)
             bar.advance(task, len(batch))
 
-        send(sqs, url, bucket, items, rate_per_s, sent, stop.pause)
+        send(sqs, url, bucket, items, rate_per_s, record, stop.pause)

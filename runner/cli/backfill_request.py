@@ -1,11 +1,11 @@
-"""What `runner backfill` sends: which objects, and events at a steady rate."""
+"""What `runner backfill` sends: which objects, how far an earlier try has come, and events at a steady rate."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runner.aws.s3 import Listed, listed
 from runner.errors import StackError
 from runner.messages.s3_events import object_created
+from runner.state.backfills import Backfills
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -39,6 +40,32 @@ class Request:
                 if prefix in self.prefixes or item.key == prefix:
                     found[item.key] = item
         return [found[key] for key in sorted(found)]
+
+
+class Checkpoint:
+    """The last key that was sent for a request: the same request resumes after it.
+
+    Args:
+        backfills: where it is recorded.
+        where: distinguishes the same request in another account, or after the emulator lost its objects.
+        request: that is resumed.
+    """
+
+    def __init__(self, backfills: Backfills, where: str, request: Request) -> None:
+        self._backfills, self._name = backfills, f"{where} {request}"
+
+    def unsent(self, found: Iterable[Listed]) -> list[Listed]:
+        """Return the objects that are not sent yet."""
+        last = self._backfills.last_key(self._name)
+        return [item for item in found if last is None or item.key > last]
+
+    def reach(self, key: str) -> None:
+        """Record that all objects up to this key are sent."""
+        self._backfills.record(self._name, key)
+
+    def finish(self) -> None:
+        """Record that the request is complete; the same request then starts from the beginning."""
+        self._backfills.finish(self._name)
 
 
 def send(

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from runner.state.outputs import RESTORED
 
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG
 from runner.services.output_mirror import Mirror
 from runner.stack import ports
-from runner.state.outputs import RESTORED
 from runner.testing.stacks import Stack, eventually
 
 if TYPE_CHECKING:

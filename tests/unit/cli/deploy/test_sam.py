@@ -7,7 +7,7 @@ import pytest
 from runner.aws import clients
 from runner.cli.deploy import sam
 from runner.errors import StackError, TemplateError
-from runner.template import cfn_yaml
+from runner.template.cfn_yaml import load
 
 TEMPLATE = Path("template.yaml")
 FUNCTION = "PipelineFunction"
@@ -16,9 +16,9 @@ LOCAL = clients.local_environment("http://localstack:4566")
 
 def test_sam_build_gets_the_names_of_the_variables_in_env_and_no_value():
     known = {"LAMBDA_BASE": "own/base:1", "PIP_INDEX_URL": "https://name:secret@mirror.example.org", "IMAGE_TAG": "b2"}
-    template = sam.with_build_arguments(cfn_yaml.load(TEMPLATE), known, ca="ca.pem")
+    template = sam.with_build_arguments(load(TEMPLATE), known, ca="ca.pem")
     changed = template["Resources"][FUNCTION]["Metadata"]
-    original = cfn_yaml.load(TEMPLATE)["Resources"][FUNCTION]["Metadata"]
+    original = load(TEMPLATE)["Resources"][FUNCTION]["Metadata"]
     assert changed == original | {
         "DockerBuildExtraParams": [
             "--secret", "id=ca,src=ca.pem", "--build-arg", "LAMBDA_BASE", "--build-arg", "PIP_INDEX_URL"
@@ -26,20 +26,20 @@ def test_sam_build_gets_the_names_of_the_variables_in_env_and_no_value():
         "DockerImage": "pipelinefunction-b2",
     }  # fmt: skip
     template["Resources"][FUNCTION]["Metadata"] = original
-    assert template == cfn_yaml.load(TEMPLATE)
+    assert template == load(TEMPLATE)
 
 
 def test_without_env_sam_builds_as_the_template_says():
-    template = sam.with_build_arguments(cfn_yaml.load(TEMPLATE), {}, ca="ca.pem")
+    template = sam.with_build_arguments(load(TEMPLATE), {}, ca="ca.pem")
     metadata = template["Resources"][FUNCTION]["Metadata"]
     assert metadata.pop("DockerBuildExtraParams") == ["--secret", "id=ca,src=ca.pem"]
-    assert template == cfn_yaml.load(TEMPLATE)
+    assert template == load(TEMPLATE)
 
 
 def test_sam_local_gets_the_local_endpoint_with_fake_credentials():
-    template = sam.with_local_s3(cfn_yaml.load(TEMPLATE), LOCAL)
+    template = sam.with_local_s3(load(TEMPLATE), LOCAL)
     variables = template["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"]
-    assert variables == cfn_yaml.load(TEMPLATE)["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"] | LOCAL
+    assert variables == load(TEMPLATE)["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"] | LOCAL
 
 
 def test_a_template_without_an_image_function_is_refused():
