@@ -31,7 +31,7 @@ RUN mv /packages /opt/python && python3 /prune.py /opt/python
 # A separate stage, so that the final image has the project's code and its bytecode in one layer.
 FROM ${LAMBDA_BASE} AS lambda-code
 WORKDIR /code
-# What ships is these four, and nothing else; a test holds the handler to them.
+# These four are all that ships of the runner. A test runs the handler with only them.
 COPY runner/__init__.py runner/errors.py runner/
 COPY runner/messages runner/messages
 COPY runner/aws runner/aws
@@ -40,8 +40,10 @@ COPY pipelines pipelines
 # The brackets make these patterns, which may match nothing: a project need not have these folders.
 COPY share[d] shared
 COPY util[s] utils
-# Validated by hash, because image layers may not preserve file times. The user's modules are always compiled from source.
-RUN python3 -m compileall -q --invalidation-mode checked-hash runner
+# Validated by hash, because image layers may not preserve file times. A user's file that does not compile fails when it is
+# imported, not here.
+RUN python3 -m compileall -q --invalidation-mode checked-hash runner \
+    && { python3 -m compileall -qq --invalidation-mode checked-hash pipelines shared utils || true; }
 
 # For compose.debug.yaml only: copies the debugger to a volume, so that the image that ships does not contain it.
 FROM ${PYTHON_BASE} AS debugger

@@ -2,6 +2,7 @@
 
 scripts/bench                 run all measurements, about four minutes
 scripts/bench --docker        measure the Docker stack as well as the embedded one
+scripts/bench --scale 100000  measure only what many files and as many runs cost; builds them in a temporary folder
 scripts/bench --json FILE     also write the results as JSON
 """
 
@@ -16,9 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import scale
 from measured_stack import MeasuredStack
 
 from runner.aws import clients
@@ -158,7 +160,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
     parser.add_argument("--quick", action="store_true", help="run a quarter of the repetitions")
     parser.add_argument("--docker", action="store_true", help="measure the Docker stack as well as the embedded one")
+    parser.add_argument("--scale", type=int, metavar="N", help="measure only a data folder with N files and N runs")
     arguments = parser.parse_args()
+    if arguments.scale:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            figures = scale.measure(Path(folder), arguments.scale, log_progress)
+        print_table({"embedded": figures}, arguments.json)
+        return
     share = 4 if arguments.quick else 1
     backends = ["embedded", "docker"] if arguments.docker else ["embedded"]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -166,11 +174,16 @@ def main() -> None:
         run = warm_pipeline(work / "warm")
         fresh_s = process_per_file(work, count=4)
         table = {backend: measure(run, work / backend, backend, fresh_s, share) for backend in backends}
-    print(" " * 24, *(f"{backend:10}" for backend in backends))
+    print_table(table, arguments.json)
+
+
+def print_table(table: Mapping[str, Mapping[str, object]], json_file: Path | None) -> None:
+    """Print a column for each backend, and write JSON if a file is given."""
+    print(" " * 24, *(f"{backend:10}" for backend in table))
     for name in table["embedded"]:
         print(f"{name:24}", *(f"{figures[name]!s:10}" for figures in table.values()))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(table, indent=2) + "\n")
+    if json_file:
+        json_file.write_text(json.dumps(table, indent=2) + "\n")
 
 
 def measure(run: Callable[[Path], None], work: Path, backend: str, fresh_s: float, share: int) -> dict[str, object]:

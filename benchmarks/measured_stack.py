@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from runner.messages.run_record import FINAL
-from runner.state.outputs import is_mirrored
-from runner.state.runs import History, Run
-from runner.state.uploads import Ledger
+from runner.state.database import State
+from runner.state.runs import Run
 
 _TIMEOUT_S = 300.0
 
@@ -31,12 +31,13 @@ class MeasuredStack:
     def __enter__(self) -> MeasuredStack:
         self._start()
         self._wait(lambda: (self._data / "state" / "stack.json").exists())
-        self._history = History(self._data / "state")
+        self._state = State(self._data / "state")
         self._runs: list[Run] = []
+        self._last_id = self._state.runs.last_id()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._history.close()
+        self._state.close()
         self._stop()
 
     def _start(self) -> None:
@@ -70,8 +71,9 @@ class MeasuredStack:
 
     def _finished(self, folder: str) -> list[Run]:
         """Return the finished runs of a folder's files. Read only new runs, so that polling does not slow the stack."""
-        new = self._history.runs(after_id=self._runs[-1].id if self._runs else 0, outcomes=FINAL)
-        self._runs += new
+        new = self._state.runs.after(self._last_id)
+        self._last_id = new[-1].id if new else self._last_id
+        self._runs += [run for run in new if run.outcome in FINAL]
         return [run for run in self._runs if run.record["inputs"] and f"/{folder}/" in run.record["inputs"][0]["key"]]
 
     def seconds_from_drop_to_output(self, source: Path, folder: str) -> float:
@@ -84,7 +86,6 @@ class MeasuredStack:
         self._wait(lambda: self._finished(folder))
         (run,) = self._finished(folder)
         assert run.outcome == "succeeded", run.record["error"]
-        self._wait(lambda: is_mirrored(run, self._data / "outputs"))
         return time.perf_counter() - began
 
     def seconds_for_many(self, source: Path, count: int, folder: str) -> float:
@@ -107,15 +108,15 @@ class MeasuredStack:
         target = self._data / "inbox" / key
         target.parent.mkdir(parents=True)
         shutil.copyfile(source, target)
-        ledger = Ledger(self._data / "state")
+        state = State(self._data / "state")
         began = time.perf_counter()
         self._start()
         try:
-            self._wait(lambda: ledger.get(key))
+            self._wait(lambda: state.uploads.get(key))
             return time.perf_counter() - began
         finally:
             self._wait(lambda: (self._data / "state" / "stack.json").exists(), pause_s=0.05)
-            ledger.close()
+            state.close()
             self._stop()
 
     def peak_rss_mb(self) -> dict[str, int]:
@@ -151,6 +152,26 @@ class MeasuredStack:
             size = len(tree)
             tree |= {pid for pid, parent in pairs if parent in tree}
         return tree | (self._container_processes() if self._backend == "docker" else set())
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of all processes of the stack so far."""
+        ticks = 0
+        for pid in self._process_tree():
+            with suppress(OSError):  # it has just exited
+                fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def seconds_from_drop_to_upload(self, content: bytes, folder: str) -> float:
+        """Return the time from the rename of a file into an inbox folder until its object is in the source bucket."""
+        target = self._data / "inbox" / folder / f"dropped.{time.monotonic_ns()}.txt"
+        partial = target.with_suffix(".part")
+        partial.write_bytes(content)
+        began = time.perf_counter()
+        partial.rename(target)
+        key = target.relative_to(self._data / "inbox").as_posix()
+        self._wait(lambda: self._state.uploads.get(key))
+        return time.perf_counter() - began
 
     def _container_processes(self) -> set[int]:
         def docker(*arguments: str) -> str:

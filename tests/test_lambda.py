@@ -1,4 +1,4 @@
-"""The handler with the events that AWS sends, in this process: where to set a breakpoint. Copy a test for yours."""
+"""The handler with AWS's events, in this process, where breakpoints work. Copy a test for your pipeline."""
 
 
 def test_a2e_buoy_ingest_humboldt(invoke):

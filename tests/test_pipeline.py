@@ -1,4 +1,4 @@
-"""Each pipeline on the file system alone: no S3, no queue, no Lambda. Copy a test and edit it for yours."""
+"""Each pipeline on the file system alone: no S3, no queue, no Lambda. Copy a test for your pipeline."""
 
 from collections import Counter
 

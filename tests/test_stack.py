@@ -1,4 +1,4 @@
-"""Each pipeline through the whole path; `--stack docker` runs them in the image that is deployed. Copy a test."""
+"""Each pipeline on the complete path; `--stack docker` uses the deployed image. Copy a test for your pipeline."""
 
 from runner.testing import assert_datasets_match
 

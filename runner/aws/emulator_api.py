@@ -1,4 +1,4 @@
-"""What only an emulator of AWS offers: its health, and a look into a queue that receives nothing."""
+"""What an emulator offers beyond AWS: its health, and the contents of a queue without receiving them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def is_healthy(endpoint_url: str) -> bool:
-    """Whether it answers that it is ready to serve."""
+    """Return whether the emulator reports that it is ready."""
     connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=2)
     try:
         connection.request("GET", "/_localstack/health")
@@ -27,9 +27,9 @@ def is_healthy(endpoint_url: str) -> bool:
 
 
 def messages(endpoint_url: str, queue_url: str) -> list[dict[str, Any]]:
-    """All messages of a queue, also those in flight, without receiving them: a look changes nothing.
+    """Return all messages of a queue, including those in flight, without receiving them.
 
-    SQS has nothing like it; LocalStack's developer endpoint for SQS does.
+    SQS has no such operation. This is LocalStack's developer endpoint for SQS.
 
     Raises:
         StackError: it does not answer.
@@ -41,7 +41,9 @@ def messages(endpoint_url: str, queue_url: str) -> list[dict[str, Any]]:
         answer = json.load(connection.getresponse())
         result = answer["ReceiveMessageResponse"]["ReceiveMessageResult"] or {}
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-        raise StackError(f"LocalStack at {endpoint_url} does not tell what is in {queue_url}: {error!r}") from error
+        raise StackError(
+            f"LocalStack at {endpoint_url} does not list the messages in {queue_url}: {error!r}"
+        ) from error
     finally:
         connection.close()
     found = result.get("Message") or []
@@ -49,7 +51,7 @@ def messages(endpoint_url: str, queue_url: str) -> list[dict[str, Any]]:
 
 
 def answers(client: S3Client) -> bool:
-    """Whether anything listens at a client's endpoint; asked by connecting, because retries would take seconds."""
+    """Return whether something listens at a client's endpoint, without a request, whose retries would take seconds."""
     parts = urlsplit(client.meta.endpoint_url)
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=1):

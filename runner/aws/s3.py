@@ -1,4 +1,4 @@
-"""Puts files into a bucket, and tells by their content whether they are there."""
+"""Uploads files, lists objects, and compares objects with files by their content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MULTIPART_BYTES = 16 * 1024 * 1024
 
 
 def sha256_of(path: Path) -> str:
-    """The checksum by which contents are told apart."""
+    """Return the checksum of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -32,7 +32,7 @@ def upload(
     sha256: str,
     on_bytes: Callable[[int], object] = lambda count: None,
 ) -> str:
-    """Put a file into a bucket, a large one in parts; gives the object's ETag.
+    """Upload a file, a large one in parts, and return the object's ETag.
 
     Args:
         client: S3.
@@ -40,11 +40,11 @@ def upload(
         key: the object's key.
         path: the file.
         sha256: of its content.
-        on_bytes: told of a large file, from several threads, how many more bytes are through.
+        on_bytes: called for a large file, from several threads, with the number of bytes just uploaded.
 
     Raises:
-        StackError: S3 did not take a part of a large file.
-        botocore.exceptions.ClientError: S3 did not take the file.
+        StackError: S3 refused a part of a large file.
+        botocore.exceptions.ClientError: S3 refused the file.
     """
     metadata = {"sha256": sha256}
     if path.stat().st_size < _MULTIPART_BYTES:
@@ -53,9 +53,9 @@ def upload(
     from boto3.exceptions import S3UploadFailedError
     from boto3.s3.transfer import TransferConfig
 
-    for begun in client.list_multipart_uploads(Bucket=bucket_name, Prefix=key).get("Uploads", []):
-        if begun["Key"] == key:  # by a process that was killed; its parts would stay in the bucket
-            client.abort_multipart_upload(Bucket=bucket_name, Key=key, UploadId=begun["UploadId"])
+    for unfinished in client.list_multipart_uploads(Bucket=bucket_name, Prefix=key).get("Uploads", []):
+        if unfinished["Key"] == key:  # left by a killed process; its parts would stay in the bucket
+            client.abort_multipart_upload(Bucket=bucket_name, Key=key, UploadId=unfinished["UploadId"])
     config = TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
     extra = {"Metadata": metadata}
     try:
@@ -66,7 +66,7 @@ def upload(
 
 
 def etag_of(client: S3Client, bucket_name: str, key: str, sha256: str) -> str | None:
-    """The ETag of an object if it was uploaded with this content, else None."""
+    """Return the ETag of an object if it was uploaded with this content, else None."""
     from botocore.exceptions import ClientError
 
     try:
@@ -77,8 +77,8 @@ def etag_of(client: S3Client, bucket_name: str, key: str, sha256: str) -> str | 
 
 
 @dataclass(frozen=True)
-class Listed:
-    """An object as a bucket lists it."""
+class ListedObject:
+    """An object in the list of a bucket; `size` in bytes."""
 
     key: str
     size: int
@@ -86,24 +86,24 @@ class Listed:
     modified: datetime
 
 
-def listed(
+def list_objects(
     client: S3Client, bucket_name: str, prefix: str, begin: datetime | None = None, end: datetime | None = None
-) -> Iterator[Listed]:
-    """The objects below a prefix, in the order of their keys, that came from `begin` on and before `end`."""
+) -> Iterator[ListedObject]:
+    """Yield the objects below a prefix, ordered by key, last modified at or after `begin` and before `end`."""
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix=prefix):
         for item in page.get("Contents", []):
             modified = item["LastModified"]
             is_folder = item["Key"].endswith("/") and item["Size"] == 0
             if not is_folder and (begin is None or begin <= modified) and (end is None or modified < end):
-                yield Listed(item["Key"], item["Size"], item["ETag"].strip('"'), modified)
+                yield ListedObject(item["Key"], item["Size"], item["ETag"].strip('"'), modified)
 
 
-# A tag on the source bucket that names its life: LocalStack forgets everything, and a new bucket gets a new epoch.
+# A tag on the source bucket with a random value. It differs after a restart of the emulator, which loses all buckets.
 EPOCH_TAG = "epoch"
 
 
 def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
-    """The life of a local bucket, or None when it is not there or not yet complete."""
+    """Return the value of a local bucket's epoch tag; None if the bucket is missing or not yet complete."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -114,18 +114,18 @@ def bucket_epoch(client: S3Client, bucket_name: str) -> str | None:
 
 
 def object_etag(client: S3Client, bucket_name: str, key: str) -> str | None:
-    """The ETag of an object; None when there is none."""
+    """Return the ETag of an object; None if there is no such object."""
     found = head(client, bucket_name, key)
     return found["ETag"].strip('"') if found else None
 
 
 def head(client: S3Client, bucket_name: str, key: str) -> HeadObjectOutputTypeDef | None:
-    """What S3 tells of an object without its content; None when there is none."""
+    """Return the metadata of an object; None if there is no such object."""
     from botocore.exceptions import ClientError
 
     try:
         return client.head_object(Bucket=bucket_name, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "403"):  # without the right to list, a missing object gives 403
+        if error.response["Error"]["Code"] in ("404", "403"):  # 403: missing, if the role may not list
             return None
         raise

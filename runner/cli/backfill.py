@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.aws import clients
-from runner.aws.s3 import Listed, bucket_epoch
+from runner.aws.s3 import ListedObject, bucket_epoch
 from runner.cli.backfill_request import Checkpoint, Request, send
 from runner.cli.deploy import account
 from runner.cli.interrupt import INTERRUPTED, stop_on_signals
@@ -131,8 +131,8 @@ def _backfill(settings: Settings, options: Options, request: Request, target: Ta
 
 
 def _send_unsent(
-    options: Options, request: Request, target: Target, url: str, found: Sequence[Listed], checkpoint: Checkpoint, *,
-    ask: bool,
+    options: Options, request: Request, target: Target, url: str, found: Sequence[ListedObject],
+    checkpoint: Checkpoint, *, ask: bool,
 ) -> int:  # fmt: skip
     unsent = checkpoint.unsent(found)
     earlier = len(found) - len(unsent)
@@ -161,7 +161,7 @@ def _confirm(question: str) -> bool:
 
 
 def _send_with_progress_bar(
-    sqs: SQSClient, url: str, bucket: str, items: Sequence[Listed], rate_per_s: float, checkpoint: Checkpoint
+    sqs: SQSClient, url: str, bucket: str, items: Sequence[ListedObject], rate_per_s: float, checkpoint: Checkpoint
 ) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -169,7 +169,7 @@ def _send_with_progress_bar(
     with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=progress, transient=True) as bar:
         task = bar.add_task("", total=len(items))
 
-        def record(batch: Sequence[Listed]) -> None:
+        def record(batch: Sequence[ListedObject]) -> None:
             checkpoint.reach(batch[-1].key)
             bar.advance(task, len(batch))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from runner.aws.s3 import Listed, listed
+from runner.aws.s3 import ListedObject, list_objects
 from runner.errors import StackError
 from runner.messages.s3_events import object_created
 from runner.state.backfills import Backfills
@@ -32,11 +32,11 @@ class Request:
     since: datetime | None
     until: datetime | None
 
-    def find(self, s3: S3Client) -> list[Listed]:
+    def find(self, s3: S3Client) -> list[ListedObject]:
         """Return the objects, sorted by key."""
-        found: dict[str, Listed] = {}
+        found: dict[str, ListedObject] = {}
         for prefix in (*self.prefixes, *self.keys):
-            for item in listed(s3, self.bucket, prefix, self.since, self.until):
+            for item in list_objects(s3, self.bucket, prefix, self.since, self.until):
                 if prefix in self.prefixes or item.key == prefix:
                     found[item.key] = item
         return [found[key] for key in sorted(found)]
@@ -54,7 +54,7 @@ class Checkpoint:
     def __init__(self, backfills: Backfills, where: str, request: Request) -> None:
         self._backfills, self._name = backfills, f"{where} {request}"
 
-    def unsent(self, found: Iterable[Listed]) -> list[Listed]:
+    def unsent(self, found: Iterable[ListedObject]) -> list[ListedObject]:
         """Return the objects that are not sent yet."""
         last = self._backfills.last_key(self._name)
         return [item for item in found if last is None or item.key > last]
@@ -69,8 +69,8 @@ class Checkpoint:
 
 
 def send(
-    sqs: SQSClient, queue_url: str, bucket: str, items: Sequence[Listed], rate_per_s: float,
-    sent: Callable[[Sequence[Listed]], None], pause: Callable[[float], None],
+    sqs: SQSClient, queue_url: str, bucket: str, items: Sequence[ListedObject], rate_per_s: float,
+    sent: Callable[[Sequence[ListedObject]], None], pause: Callable[[float], None],
 ) -> None:  # fmt: skip
     """Send events at a rate, in batches, and call `sent` with each batch that is in the queue.
 
@@ -96,6 +96,6 @@ def send(
         count += len(batch)
 
 
-def _batches(items: Sequence[Listed], size: int) -> Iterator[Sequence[Listed]]:
+def _batches(items: Sequence[ListedObject], size: int) -> Iterator[Sequence[ListedObject]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -17,7 +17,7 @@ from runner.cli.output import MARKS, print_json, results
 from runner.errors import EventError, SettingsError
 from runner.messages import s3_events
 from runner.messages.object_keys import printable
-from runner.messages.redaction import redacted
+from runner.messages.redaction import redact
 from runner.settings import Settings
 from runner.state.database import State
 from runner.state.received_events import ReceivedEvent
@@ -69,7 +69,7 @@ def summary(body: str | None) -> str:
     try:
         parsed = s3_events.parse(body)
     except EventError as error:
-        return redacted(str(error)).splitlines()[0]
+        return redact(str(error)).splitlines()[0]
     found = [printable(item.key) for item in parsed.objects]
     found += [f"{item.schedule} {item.window}" for item in parsed.scheduled]
     return ", ".join(found + [f"{skip.event_name} (nothing to run)" for skip in parsed.skips])

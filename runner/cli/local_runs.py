@@ -11,10 +11,10 @@ from runner.cli.output import only_json, print_json, results
 from runner.errors import RoutingError, UnroutableError
 from runner.function import archives, pipeline, routing
 from runner.function.archive_limits import ArchiveLimits
-from runner.function.isolation import contained
+from runner.function.isolation import isolated
 from runner.function.lambda_limits import failure_of
 from runner.messages import run_summary
-from runner.messages.redaction import cleaned, redacted, secrets_of
+from runner.messages.redaction import redact, redact_failure, secrets_in
 from runner.messages.run_record import Failure
 from runner.messages.schedule_events import Window
 from runner.settings import Settings
@@ -142,14 +142,14 @@ def _run_config(
     phase = "inspect"
     try:
         inspect()
-        with contained(warnings):
+        with isolated(warnings):
             phase = "load"
             loaded = PipelineConfig.from_yaml(config).instantiate_pipeline()
             phase = "process"
             loaded.run(arguments)
     except Exception as error:  # the failure of one file must not prevent the next run
-        result.status, result.error = "failed", cleaned(failure_of(error, phase), secrets_of(os.environ))
-    result.warnings = [redacted(warning, secrets_of(os.environ)) for warning in warnings]
+        result.status, result.error = "failed", redact_failure(failure_of(error, phase), secrets_in(os.environ))
+    result.warnings = [redact(warning, secrets_in(os.environ)) for warning in warnings]
     return result
 
 
@@ -160,7 +160,7 @@ def _print(result: Result) -> None:
     mark, style = {"succeeded": ("✔", "green"), "skipped": ("–", "yellow"), "failed": ("✗", "red")}[result.status]
     results.print(f"{mark} {result.reason or _names(result)}", markup=False, style=style)
     if result.error:
-        for line in [*run_summary.told(result.error), "next: fix it, then run this command again"]:
+        for line in [*run_summary.error_lines(result.error), "next: fix it, then run this command again"]:
             results.print(f"    {line}", markup=False)
 
 

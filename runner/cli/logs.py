@@ -105,7 +105,7 @@ class _Printer:
         error, name = run.record["error"], run_summary.title(run.record)
         if error is None:
             return
-        lines = run_summary.told(error)
+        lines = run_summary.error_lines(error)
         shown = ["the same error as before"] if self._last_error.get(name) == lines else lines
         self._last_error[name] = lines
         for line in [*shown, *([run_summary.next_step(error)] if run.outcome == "dead-lettered" else [])]:

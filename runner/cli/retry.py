@@ -20,7 +20,7 @@ from runner.cli.output import results, say
 from runner.errors import SettingsError, StackError
 from runner.messages.object_keys import printable
 from runner.messages.run_record import FINAL, Outcome, Version, new_record
-from runner.messages.run_summary import title
+from runner.messages.run_summary import title, why
 from runner.services.progress import Ticker
 from runner.services.reconciler.classify import classify
 from runner.services.reconciler.repair import Reconciler, opened
@@ -31,6 +31,7 @@ from runner.template import stack_template
 
 # A message without an attempt left moves to the dead-letter queue when it is received the next time.
 _MOVE_DELAY_S = 5.0
+_RETRIED = "retried by a person"
 
 Ids = Annotated[list[str], typer.Argument(help="IDs as `runner failures` shows them.", show_default=False)]
 SomeIds = Annotated[
@@ -63,14 +64,13 @@ def retry(
 def _retry(reconciler: Reconciler, failures: list[Failure]) -> int:
     """Re-queue failures; return the exit code, 0 if all are in the queue again."""
     _await_dead_letters(reconciler, failures)
-    for failure in failures:  # before the messages move: a quick run could be recorded before this is
-        _set_outcome(reconciler, failure, "retried", "retried by a person")
     moved = _move_messages(reconciler, failures)
     without_message = [failure for failure in failures if moved.isdisjoint(failure.versions)]
     lost = _requeue(reconciler, without_message)
     for failure in failures:
         if failure in lost:
-            _set_outcome(reconciler, failure, failure.run.outcome, failure.run.record["reason"] or "")
+            record = failure.run.record
+            _set_outcome(reconciler, failure, failure.run.outcome, record["reason"] or why(record))
             results.print(f"✗ {_name(failure)}: {_why_not(reconciler, failure)}", markup=False, style="red")
         else:
             how = "uploaded or queued again" if failure in without_message else "in the queue again"
@@ -150,11 +150,14 @@ def _await_dead_letters(reconciler: Reconciler, failures: list[Failure]) -> None
 
 def _move_messages(reconciler: Reconciler, failures: list[Failure]) -> set[Version]:
     """Move messages from the dead-letter queue to the queue; return the versions that they are about."""
-    wanted = {version for failure in failures for version in failure.versions}
+    wanted = {version: failure for failure in failures for version in failure.versions}
     moved: set[Version] = set()
     ticker = Ticker(say)
 
     def send(message: Message) -> bool:
+        for version in message.versions:  # first, because a quick run could be recorded before this is
+            if version in wanted:
+                _set_outcome(reconciler, wanted[version], "retried", _RETRIED)
         if reconciler.backend:
             reconciler.backend.queues.send(message.body)
         moved.update(message.versions)
@@ -162,7 +165,7 @@ def _move_messages(reconciler: Reconciler, failures: list[Failure]) -> set[Versi
         return True
 
     if reconciler.backend:
-        reconciler.backend.queues.take_dead(lambda message: not wanted.isdisjoint(message.versions), send)
+        reconciler.backend.queues.take_dead(lambda message: not wanted.keys().isdisjoint(message.versions), send)
     return moved
 
 
@@ -170,6 +173,7 @@ def _requeue(reconciler: Reconciler, failures: list[Failure]) -> list[Failure]:
     """Re-queue failures whose messages the emulator lost; return those that cannot be."""
     lost, ticker = [], Ticker(say)
     for number, failure in enumerate(failures, 1):
+        _set_outcome(reconciler, failure, "retried", _RETRIED)
         requeued = [reconciler.requeue(version) for version in failure.versions]
         if not any(requeued):
             lost.append(failure)

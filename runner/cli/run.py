@@ -91,5 +91,5 @@ def _print_errors(runs: Iterable[Run]) -> None:
         if error := run.record["error"]:
             heading = f"\n✗ {run_summary.keys(run.record)}{run_summary.where(run.record)}"
             results.print(heading, markup=False, style="red")
-            for line in [*run_summary.told(error)[1:], run_summary.next_step(error)]:
+            for line in [*run_summary.error_lines(error)[1:], run_summary.next_step(error)]:
                 results.print(f"    {line}", markup=False)

@@ -1,4 +1,4 @@
-"""What an archive may hold: limits from the function's environment, and the account kept of one archive. Pure."""
+"""Limits on the contents of an archive, and a check of its entries against them. Pure."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from runner.errors import ArchiveError, SettingsError
 
 _MIB = 1 << 20
-# Whatever its ratio, what unpacks to less than this does no harm.
+# Below this unpacked size no ratio is harmful.
 _HARMLESS_BYTES = 64 * _MIB
-_LONGEST_NAME = 100
+_MAX_NAME_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What an archive may hold; the function's environment in template.yaml says it."""
+    """What an archive may contain; set by the function's environment in template.yaml."""
 
     entries: int = 10_000
     """Files and folders."""
     size_mb: int = 4096
-    """Everything unpacked, in MiB."""
+    """Total unpacked size, in MiB."""
     ratio: int = 200
-    """How many times its own size an archive may unpack to, looked at from 64 MiB on."""
+    """Unpacked size divided by packed size; checked from 64 MiB on."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> ArchiveLimits:
-        """Read the limits that are set.
+        """Return the limits in environment variables; defaults for those that are not set.
 
         Raises:
-            SettingsError: one is not a whole number above 0.
+            SettingsError: a value is not a whole number above 0.
         """
         names = {"ARCHIVE_MAX_ENTRIES": "entries", "ARCHIVE_MAX_MB": "size_mb", "ARCHIVE_MAX_RATIO": "ratio"}
         values = {}
@@ -43,28 +43,31 @@ class ArchiveLimits:
         return cls(**values)
 
 
-class Tally:
-    """Adds up what an archive holds, and raises as soon as that is too much or unsafe."""
+class ArchiveCheck:
+    """Checks the entries of one archive as they are listed, and raises as soon as one is too many or unsafe."""
 
     def __init__(self, name: str, packed_bytes: int, limits: ArchiveLimits) -> None:
         self.name, self.limits = name, limits
         self._packed, self._entries, self._sum = packed_bytes, 0, 0
 
-    def entry(self, name: str, size: int, *, mode: int, encrypted: bool = False) -> None:
-        """Count an entry.
+    def add_entry(self, name: str, size: int, *, mode: int, encrypted: bool = False) -> None:
+        """Check an entry.
 
         Args:
-            mode: what it is, as in stat; 0 if the archive does not say.
+            name: its path in the archive.
+            size: its unpacked size in bytes.
+            mode: its type as in `stat.st_mode`; 0 if the archive has none.
+            encrypted: whether a password is needed to read it.
 
         Raises:
-            ArchiveError: this entry is one too many, or must not be read.
+            ArchiveError: the entry exceeds a limit, or is unsafe.
         """
         self._entries += 1
         if self._entries > self.limits.entries:
-            raise self._over(f"has more than {self.limits.entries} entries", "ARCHIVE_MAX_ENTRIES", "Split it")
+            raise self._exceeded(f"has more than {self.limits.entries} entries", "ARCHIVE_MAX_ENTRIES", "Split it")
         self._sum += size
-        self.unpacked(self._sum)
-        shown = _shown(name)
+        self.check_unpacked(self._sum)
+        shown = _quoted(name)
         if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
             raise self._unsafe(f"an absolute path, {shown}", "with paths relative to its folder")
         if ".." in re.split(r"[/\\]", name):
@@ -77,24 +80,24 @@ class Tally:
         if encrypted:
             raise self._unsafe(f"an encrypted file, {shown}", "without a password")
 
-    def unpacked(self, total: int) -> None:
-        """Take note of how many bytes there are by now.
+    def check_unpacked(self, total: int) -> None:
+        """Check the number of bytes unpacked so far.
 
         Raises:
-            ArchiveError: they are too many, or too many for an archive of this size.
+            ArchiveError: there are too many, or too many for an archive of this size.
         """
         if total > self.limits.size_mb * _MIB:
-            raise self._over(f"unpacks to more than {self.limits.size_mb} MB", "ARCHIVE_MAX_MB", "Split it")
+            raise self._exceeded(f"unpacks to more than {self.limits.size_mb} MB", "ARCHIVE_MAX_MB", "Split it")
         if total > max(_HARMLESS_BYTES, self.limits.ratio * self._packed):
             what = f"unpacks to more than {self.limits.ratio} times its size, as a zip bomb does"
-            raise self._over(what, "ARCHIVE_MAX_RATIO", "Find out who made it")
+            raise self._exceeded(what, "ARCHIVE_MAX_RATIO", "Find out where it comes from")
 
-    def _over(self, what: str, limit: str, advice: str) -> ArchiveError:
+    def _exceeded(self, what: str, limit: str, advice: str) -> ArchiveError:
         return ArchiveError(f"{self.name} {what} ({limit} in template.yaml). {advice}, or raise that value.")
 
     def _unsafe(self, what: str, how: str) -> ArchiveError:
-        return ArchiveError(f"{self.name} holds {what}. It is not read; make it again {how}.")
+        return ArchiveError(f"{self.name} holds {what}. It was refused; create it again {how}.")
 
 
-def _shown(name: str) -> str:
-    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…")
+def _quoted(name: str) -> str:
+    return repr(name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[:_MAX_NAME_CHARACTERS]}…")

@@ -1,11 +1,11 @@
-"""The Lambda handler: an event in, tsdat runs, run records out. What is here ships to AWS.
+"""The Lambda handler: takes an event, runs tsdat pipelines, returns run records.
 
-For SQS events it answers as AWS asks when ReportBatchItemFailures is on, with the run records beside it:
+For SQS events the response is the one for ReportBatchItemFailures, with the run records added:
 
     {"batchItemFailures": [{"itemIdentifier": "19dd0b57-…"}], "runs": [{"status": "failed", …}]}
 
 See "Using Lambda with Amazon SQS", AWS Lambda Developer Guide. For events that AWS delivers directly (S3, SNS,
-EventBridge) it answers {"runs": […]}, and raises when a run failed, so that AWS tries again.
+EventBridge) the response is {"runs": […]}. If a run failed the handler raises, so that AWS retries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from runner.aws import clients
-from runner.aws.s3 import listed
+from runner.aws.s3 import list_objects
 from runner.errors import (
     EventError,
     NothingStoredError,
@@ -33,9 +33,9 @@ from runner.errors import (
 )
 from runner.function import archives, isolation, lambda_limits, pipeline, routing
 from runner.function.archive_limits import ArchiveLimits
-from runner.function.inputs import Sources, named
+from runner.function.inputs import Sources, input_of
 from runner.function.lambda_limits import failure_of
-from runner.function.phase_timer import Phases
+from runner.function.phase_timer import PhaseTimer
 from runner.messages import object_keys, redaction, s3_events
 from runner.messages.run_record import Input, RunRecord, new_record
 from runner.messages.schedule_events import Scheduled, Window
@@ -46,24 +46,23 @@ ARCHIVE_LIMITS = ArchiveLimits.from_env(os.environ)
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
 
-# Lambda's own credentials among them: what a pipeline logs or raises must not carry them away.
-SECRETS = redaction.secrets_of(os.environ)
+# Includes the credentials of the function's role, which no log and no run record may contain.
+SECRETS = redaction.secrets_in(os.environ)
 for log_handler in logging.getLogger().handlers:
     log_handler.addFilter(redaction.RedactingFilter(SECRETS))
 
-# The init phase: what is wrong with the routes shows here and not at the first file, and no file waits for imports.
+# The init phase: invalid routes fail here instead of at the first file, and no file waits for imports.
 os.chdir(PROJECT)
 pipeline.use_project(PROJECT)
-routes = routing.CurrentRoutes(PROJECT)
-routes.get()
+routes = routing.load(PROJECT)
 pipeline.warm_up()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """What AWS Lambda calls.
+    """Process an event; AWS Lambda calls this.
 
     Raises:
-        PipelineFailedError: a run failed, or the event is of no known form, and it did not come through a queue.
+        PipelineFailedError: the event did not come through a queue, and a run failed or the event's form is unknown.
     """
     logger.append_keys(request_id=context.aws_request_id)
     if s3_events.is_sqs(event):
@@ -79,84 +78,80 @@ def _handle_batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runs: list[RunRecord] = []
 
     def handle_message(record: SQSRecord) -> None:
-        made = _process(record.body, context.aws_request_id, record.message_id)
-        runs.extend(made)
-        failures = [run for run in made if run["status"] == "failed"]
+        message_runs = _process(record.body, context.aws_request_id, record.message_id)
+        runs.extend(message_runs)
+        failures = [run for run in message_runs if run["status"] == "failed"]
         if failures:
             raise PipelineFailedError("; ".join(_message(run) for run in failures))
 
-    # Every message's own verdict travels in batchItemFailures: also when all failed, the records must arrive.
+    # Failures are reported in batchItemFailures. Raising, even if all messages failed, would lose the run records.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     response = process_partial_response(event, handle_message, processor, context)
     return {**response, "runs": runs}
 
 
 def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str | None = None) -> list[RunRecord]:
-    """Run every pipeline that a payload asks for; objects of one payload that share a route are run together."""
-    about: dict[str, Any] = {"request_id": request_id, "message_id": message_id}
+    """Run each pipeline that a payload requests. Objects of one payload with the same route share one run."""
+    ids: dict[str, Any] = {"request_id": request_id, "message_id": message_id}
     try:
         parsed = s3_events.parse(payload)
     except EventError as error:
-        return [_logged(new_record("failed", **about, error=failure_of(error, "event")))]
+        return [_logged(new_record("failed", **ids, error=failure_of(error, "event")))]
     runs = [
-        new_record("skipped", **about, reason=f"{skip.event_name}: {skip.reason}", inputs=_skipped_input(skip))
+        new_record("skipped", **ids, reason=f"{skip.event_name}: {skip.reason}", inputs=_skipped_input(skip))
         for skip in parsed.skips
     ]
-    together: dict[routing.Route, list[s3_events.S3Object]] = {}
+    by_route: dict[routing.Route, list[s3_events.S3Object]] = {}
     for item in parsed.objects:
         try:
-            together.setdefault(routes.get().match(item.key), []).append(item)
+            by_route.setdefault(routes.match(item.key), []).append(item)
         except UnroutableError as error:
-            runs.append(new_record("skipped", **about, reason=str(error), inputs=[named(item)]))
-        except RoutingError as error:  # two routes match, or an edit of the routes is not valid
-            runs.append(new_record("failed", **about, error=failure_of(error, "route"), inputs=[named(item)]))
-    runs += [_run(route, objects, about) for route, objects in together.items()]
-    runs += [_scheduled(item, {**about, **_scheduling(item)}) for item in parsed.scheduled]
+            runs.append(new_record("skipped", **ids, reason=str(error), inputs=[input_of(item)]))
+        except RoutingError as error:  # two routes match
+            runs.append(new_record("failed", **ids, error=failure_of(error, "route"), inputs=[input_of(item)]))
+    runs += [_run(route, objects, ids) for route, objects in by_route.items()]
+    runs += [_run_scheduled(item, ids) for item in parsed.scheduled]
     return [_logged(run) for run in runs]
 
 
-def _scheduled(item: Scheduled, about: dict[str, Any]) -> RunRecord:
-    """Run a VAP on its window, or an ingest on all objects that came in it."""
+def _run_scheduled(item: Scheduled, ids: dict[str, Any]) -> RunRecord:
+    """Run a VAP on its window, or an ingest on all objects last modified in its window."""
+    ids = {**ids, "schedule": item.schedule, "window": item.window.as_json()}
     try:
-        route = routes.get().named(item.config)
+        route = routes.named(item.config)
         if item.bucket is None:
-            return _run(route, [], about, item.window)
-        objects = _came(item.bucket, item.prefix, item.window, route)
-    except Exception as error:  # no such config, or the bucket may not be listed
-        return new_record("failed", **about, config=item.config, error=failure_of(error, "route"))
+            return _run(route, [], ids, item.window)
+        objects = _objects_in(item.bucket, item.prefix, item.window, route)
+    except Exception as error:  # no such config, or the role may not list the bucket
+        return new_record("failed", **ids, config=item.config, error=failure_of(error, "route"))
     if objects:
-        return _run(route, objects, about)
-    place = f"s3://{item.bucket}/{item.prefix}"
-    reason = f"No object for {route.config} came below {place} from {item.window}."
-    return new_record("skipped", **about, pipeline=route.pipeline, config=route.config, reason=reason)
+        return _run(route, objects, ids)
+    prefix = f"s3://{item.bucket}/{item.prefix}"
+    reason = f"No object for {route.config} arrived below {prefix} from {item.window}."
+    return new_record("skipped", **ids, pipeline=route.pipeline, config=route.config, reason=reason)
 
 
-def _came(bucket: str, prefix: str, window: Window, route: routing.Route) -> list[s3_events.S3Object]:
-    """The objects that came in a window and are a route's own."""
+def _objects_in(bucket: str, prefix: str, window: Window, route: routing.Route) -> list[s3_events.S3Object]:
     return [
         s3_events.S3Object(
             bucket, found.key, found.size, found.etag, None, None, "Scheduled", found.modified.isoformat()
         )
-        for found in listed(clients.s3(), bucket, prefix, window.begin, window.end)
+        for found in list_objects(clients.s3(), bucket, prefix, window.begin, window.end)
         if route.matches(found.key)
     ]
 
 
-def _scheduling(item: Scheduled) -> dict[str, Any]:
-    return {"schedule": item.schedule, "window": item.window.as_json()}
-
-
 def _run(
-    route: routing.Route, objects: list[s3_events.S3Object], about: dict[str, Any], window: Window | None = None
+    route: routing.Route, objects: list[s3_events.S3Object], ids: dict[str, Any], window: Window | None = None
 ) -> RunRecord:
     run = new_record(
-        "failed", **about, pipeline=route.pipeline, location=route.location, config=route.config,
-        inputs=[named(item) for item in objects],
+        "failed", **ids, pipeline=route.pipeline, location=route.location, config=route.config,
+        inputs=[input_of(item) for item in objects],
     )  # fmt: skip
-    phases, result, before_mb = Phases(), pipeline.Result(location=route.location), _peak_mb()
+    phases, result, before_mb = PhaseTimer(), pipeline.Result(location=route.location), _peak_mb()
     sources = Sources()
     try:
-        with isolation.Folder(prefix="inputs-") as folder:
+        with isolation.TemporaryFolder(prefix="inputs-") as folder:
             phases.enter("download")
             files = {
                 sources.fetch(item, object_keys.local_path(item.key, Path(folder, str(number)))):
@@ -176,7 +171,7 @@ def _run(
             run["error"] = failure_of(error, phases.current)
         else:
             run["status"], run["reason"] = "skipped", str(error)
-    except Exception as error:  # every failure becomes this message's verdict, told in the record
+    except Exception as error:  # any failure is reported in the record, and fails only this message
         run["error"] = failure_of(error, phases.current)
     run["location"] = result.location or route.location
     run["outputs"], run["qc"], run["warnings"] = result.outputs, result.qc, result.warnings
@@ -187,7 +182,7 @@ def _run(
 
 
 def _peak_mb() -> float:
-    """The most memory that this process ever had."""
+    """Return the peak memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -205,7 +200,7 @@ def _message(run: RunRecord) -> str:
 
 
 def _logged(run: RunRecord) -> RunRecord:
-    run = redaction.clean(run, SECRETS)
+    run = redaction.redact_run(run, SECRETS)
     log = logger.error if run["status"] == "failed" else logger.info
     log(f"{run['status']}: {_keys(run)}", extra={"run": run})
     return run

@@ -1,8 +1,8 @@
-"""The source objects of one run: fetches them as they are now, and tells when one has been replaced since.
+"""The source objects of one run: downloads their current versions, and detects when one was replaced since.
 
-An event says that a key has changed, not which version there is by the time it is read. So a run takes what is there,
-stores nothing unless that is still there right before, and is repeated when it was replaced while it stored: then the
-outputs come to those of the newest version in whatever order events arrive, and however often.
+An event says that a key has changed, not which version is there by the time it is read. So a run takes the current
+version, checks that it is still current before it stores anything, and is repeated if it was replaced while outputs
+were stored. The outputs are then those of the newest version, whatever the order and number of events.
 """
 
 from __future__ import annotations
@@ -20,15 +20,29 @@ from runner.errors import GoneError, ReplacedError
 from runner.messages.run_record import Input
 from runner.messages.s3_events import S3Object
 
+_GONE = {
+    "NoSuchKey": "does not exist: it was deleted after its event was sent. Upload it again, or ignore this failure.",
+    # The answer for a missing object if the role may not list the bucket.
+    "AccessDenied": "cannot be read: it was deleted after its event was sent, or the function's role in template.yaml "
+    "does not allow it.",
+}
+_REPLACED_AMONG_OTHERS = (
+    "was replaced by a newer version during a run of several files. The next attempt takes the newer version."
+)
+_REPLACED_BEFORE_STORING = "Replaced by a newer version while it ran; that version has an event of its own."
+_REPLACED_WHILE_STORING = (
+    "Replaced by a newer version while its outputs were stored. The next attempt takes the newer version."
+)
 
-def named(item: S3Object) -> Input:
-    """An object as its event names it."""
+
+def input_of(item: S3Object) -> Input:
+    """Return the run record's entry for an object as its event describes it."""
     return {"bucket": item.bucket, "key": item.key, "size": item.size, "etag": item.etag}
 
 
 @dataclass(frozen=True)
-class Found:
-    """Which version of an object was read; `version_id` where the bucket keeps versions. `size` in bytes."""
+class Downloaded:
+    """The version of an object that was read: `size` in bytes, `version_id` only if the bucket keeps versions."""
 
     etag: str
     size: int
@@ -36,11 +50,11 @@ class Found:
     version_id: str | None
 
 
-def download(bucket_name: str, key: str, path: Path) -> Found:
-    """Stream an object as it is now into a file, in one request and little memory; gives the version that it was.
+def download(bucket_name: str, key: str, path: Path) -> Downloaded:
+    """Stream the current version of an object into a file, in one request and with little memory.
 
     Raises:
-        GoneError: there is no such object, or this role cannot tell.
+        GoneError: the object does not exist, or may not be read.
         botocore.exceptions.ClientError: S3 refused for another reason.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,51 +67,43 @@ def download(bucket_name: str, key: str, path: Path) -> Found:
         raise GoneError(f"s3://{bucket_name}/{key} {why}") from error
     with path.open("wb") as file:
         shutil.copyfileobj(found["Body"], file, length=1024 * 1024)
-    return Found(found["ETag"].strip('"'), found["ContentLength"], found["LastModified"], found.get("VersionId"))
-
-
-_GONE = {
-    "NoSuchKey": "is not there any more: it was deleted after its event was sent. Put it there again, or give it up.",
-    # What S3 says of a missing object to a role that may not list the bucket.
-    "AccessDenied": "may not be read by the function's role, or was deleted after its event was sent. Look whether it "
-    "is there; the role is in template.yaml.",
-}
+    return Downloaded(found["ETag"].strip('"'), found["ContentLength"], found["LastModified"], found.get("VersionId"))
 
 
 @dataclass
 class Sources:
-    """What a run has read."""
+    """The objects that a run has read."""
 
     inputs: list[Input] = field(default_factory=list)
 
     def fetch(self, item: S3Object, path: Path) -> Path:
-        """Download an object and note which version it was.
+        """Download an object and record which version it was.
 
         Raises:
             GoneError: it was deleted meanwhile.
         """
         found = download(item.bucket, item.key, path)
-        taken: Input = {**named(item), "size": found.size, "etag": found.etag, "modified": found.modified.isoformat()}
+        entry: Input = {
+            **input_of(item),
+            "size": found.size,
+            "etag": found.etag,
+            "modified": found.modified.isoformat(),
+        }
         if found.version_id not in (None, "null"):
-            taken["version_id"] = str(found.version_id)
+            entry["version_id"] = str(found.version_id)
         if item.etag != found.etag:
-            taken["named_etag"] = item.etag or ""
-        self.inputs.append(taken)
+            entry["named_etag"] = item.etag or ""
+        self.inputs.append(entry)
         return path
 
     def require_current(self, *, stored: bool) -> None:
-        """Make sure that nothing was replaced since it was fetched; what was deleted has no newer version to protect.
+        """Check that no object was replaced since it was downloaded. A deleted one has no newer version to protect.
 
         Raises:
-            ReplacedError: one was.
+            ReplacedError: one was replaced.
         """
         for item in self.inputs:
             if object_etag(clients.s3(), item["bucket"], item["key"]) not in (item["etag"], None):
-                if len(self.inputs) > 1:  # the others were not, and nobody else runs them
-                    raise ReplacedError(f"{item['key']} was replaced {_AMONG_OTHERS}", again=True)
-                raise ReplacedError(_WHILE_STORING if stored else _WHILE_RUNNING, again=stored)
-
-
-_AMONG_OTHERS = "by a newer version during a run of several files. The next attempt takes the newer version."
-_WHILE_RUNNING = "Replaced by a newer version while it ran; that version has an event of its own."
-_WHILE_STORING = "Replaced by a newer version while its outputs were stored. The next attempt takes the newer version."
+                if len(self.inputs) > 1:  # the others were not replaced, and no other event runs them
+                    raise ReplacedError(f"{item['key']} {_REPLACED_AMONG_OTHERS}", again=True)
+                raise ReplacedError(_REPLACED_WHILE_STORING if stored else _REPLACED_BEFORE_STORING, again=stored)

@@ -1,4 +1,4 @@
-"""Keeps one pipeline run from leaving anything behind for the next one in the same process."""
+"""Isolates pipeline runs in one process from each other: a run leaves nothing behind for the next one."""
 
 from __future__ import annotations
 
@@ -14,61 +14,60 @@ from types import TracebackType
 
 from runner.function import lambda_limits
 
-_MOST_WARNINGS = 20
+_MAX_WARNINGS = 20
 
 
-class _Collector(logging.Handler):
-    """Copies warnings and errors that pipelines log into the run record."""
+class _WarningCollector(logging.Handler):
+    """Collects the warnings and errors that a pipeline logs, for the run record."""
 
     def __init__(self, texts: list[str]) -> None:
         super().__init__(logging.WARNING)
         self.texts = texts
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep what was logged."""
-        self.keep(record.getMessage())
+        """Collect a log record's text."""
+        self.add(record.getMessage())
 
-    def keep(self, text: str) -> None:
-        """Keep the first of each text."""
-        if text not in self.texts and len(self.texts) < _MOST_WARNINGS:
+    def add(self, text: str) -> None:
+        """Collect a text, unless it is known or there are enough."""
+        if text not in self.texts and len(self.texts) < _MAX_WARNINGS:
             self.texts.append(text)
 
 
-class Folder(tempfile.TemporaryDirectory[str]):
-    """A temporary folder that keeps with a passing exception what limit it met, which nobody sees once it is empty."""
+class TemporaryFolder(tempfile.TemporaryDirectory[str]):
+    """A temporary folder that notes with an exception which Lambda limit was reached, before it removes its files.
+
+    Later nobody could see that /tmp was full: NetCDF reports no more than "HDF error".
+    """
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        """Look, then remove the folder."""
+        """Note the limit, then remove the folder."""
         if isinstance(value, Exception):
             tmp = tempfile.gettempdir()
-            disk = shutil.disk_usage(tmp)
             memory_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "?")
-            lambda_limits.note(value, lambda_limits.reached(value, tmp, disk.free, memory_mb))
+            lambda_limits.add_note(value, lambda_limits.reached(value, tmp, shutil.disk_usage(tmp).free, memory_mb))
         super().__exit__(kind, value, at)
 
 
 @contextlib.contextmanager
-def contained(texts: list[str]) -> Iterator[None]:
-    """Run the body with a temporary folder, warnings, logging, matplotlib and environment of its own.
+def isolated(texts: list[str]) -> Iterator[None]:
+    """Run the body with its own temporary folder, warnings, logging, matplotlib state and environment.
 
     Args:
-        texts: what the body warns of, by `warnings` or by logging, is appended here once each.
+        texts: receives each different text that the body warns of or logs as a warning, once.
     """
     root = logging.getLogger()
     handlers, level, environment, folder = root.handlers[:], root.level, dict(os.environ), os.getcwd()  # noqa: PTH109
-    collector = _Collector(texts)
-    with Folder(prefix="run-") as tempfile_dir, warnings.catch_warnings(), _matplotlib():
+    collector = _WarningCollector(texts)
+    with TemporaryFolder(prefix="run-") as run_folder, warnings.catch_warnings(), _matplotlib():
         warnings.simplefilter("default")
-        warnings.showwarning = lambda message, *_: collector.keep(str(message))
-        outer, tempfile.tempdir = tempfile.tempdir, tempfile_dir
-        # tsdat writes a dataset in a folder that is gone before its exception comes here.
-        plain, tempfile.TemporaryDirectory = tempfile.TemporaryDirectory, Folder  # type: ignore[misc,assignment]
+        warnings.showwarning = lambda message, *_: collector.add(str(message))
+        outer_folder, tempfile.tempdir = tempfile.tempdir, run_folder
         root.addHandler(collector)
         try:
             yield
         finally:
-            tempfile.tempdir = outer
-            tempfile.TemporaryDirectory = plain  # type: ignore[misc]
+            tempfile.tempdir = outer_folder
             root.handlers[:] = handlers
             root.setLevel(level)
             os.chdir(folder)
@@ -79,7 +78,7 @@ def contained(texts: list[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _matplotlib() -> Iterator[None]:
-    """Give back the style settings and close the figures, also when a pipeline is the first to import matplotlib."""
+    """Restore the style settings and close all figures, even if the body is the first to import matplotlib."""
     matplotlib = sys.modules.get("matplotlib")
     with matplotlib.rc_context() if matplotlib else contextlib.nullcontext():
         try:

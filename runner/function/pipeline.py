@@ -1,4 +1,4 @@
-"""Runs a tsdat pipeline on local files. With `storage` the only place that knows tsdat, imported in functions."""
+"""Runs a tsdat pipeline on local files. Only this module and `storage` know tsdat, which they import in functions."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from typing import Any, Protocol
 
 from runner.aws import clients
 from runner.errors import NothingStoredError
-from runner.function.isolation import contained
-from runner.function.phase_timer import Phases
-from runner.function.user_modules import Stamp, UserModules, stamp
+from runner.function.isolation import isolated
+from runner.function.phase_timer import PhaseTimer
 from runner.messages.run_record import Output, VariableQC
 from runner.messages.schedule_events import Window
 
-_Fingerprint = dict[Path, Stamp]
-# Pipelines as built from their configs, never run: each run gets a copy, so nothing leaks into the next.
-_pristine: dict[Path, tuple[_Fingerprint, Any]] = {}
-_projects: dict[Path, UserModules] = {}
-# Whether everything loaded is out of garbage collection's way: not between a pipeline's loading and its first success.
-_settled = True
+
+@dataclass
+class BuiltPipeline:
+    """A pipeline as built from its config. It is never run: each run gets a copy, so nothing leaks into the next."""
+
+    pristine: Any
+    has_succeeded: bool = False
+
+
+built: dict[Path, BuiltPipeline] = {}
+"""Pipelines by config path, built at their first run."""
 
 
 @dataclass
 class Result:
-    """What a run left behind, complete as far as it came."""
+    """What a run produced; after a failure, what it had produced by then."""
 
     location: str | None = None
     outputs: list[Output] = field(default_factory=list)
@@ -37,9 +41,9 @@ class Result:
 
 
 def warm_up() -> None:
-    """Import what every run needs, in Lambda's init phase; later garbage collections pass over what is loaded then."""
-    gc.disable()  # it would search again and again what is being loaded, for a sixth of the time
-    import act.qc  # noqa: F401  tsdat's checks reach it lazily, at the first run
+    """Import what every run needs, in Lambda's init phase."""
+    gc.disable()  # collections during the imports take a sixth of their time
+    import act.qc  # noqa: F401  otherwise tsdat's checks import it in the first run
     import matplotlib.pyplot  # noqa: F401
     import netCDF4  # noqa: F401
     import tsdat  # noqa: F401
@@ -48,46 +52,24 @@ def warm_up() -> None:
 
     clients.s3()
     gc.enable()
-    _keep_for_good()
+    _freeze()
 
 
-def _keep_for_good() -> None:
-    """Take what is loaded now out of garbage collection, which would search all of it again in every run (40 ms)."""
-    global _settled
+def _freeze() -> None:
+    """Exclude what is loaded now from garbage collection, which would search all of it again in every run (40 ms)."""
     gc.collect()
     gc.freeze()
-    _settled = True
 
 
 def load(config: Path) -> Any:
-    """The tsdat pipeline of a config with the output bucket as its storage, built anew when the user edited a file.
+    """Return a fresh copy of a config's tsdat pipeline, with the output bucket as its storage.
 
     Raises:
-        tsdat.config.utils.ConfigError: the config is not valid, or a module of the user's cannot be imported.
+        tsdat.config.utils.ConfigError: the config is not valid, or a user module cannot be imported.
     """
-    global _settled
-    fingerprint = _fingerprint(config)
-    known = _pristine.get(config)
-    if (known and known[0] != fingerprint) or any(modules.changed() for modules in _projects.values()):
-        _forget_all()
-    if config not in _pristine:
-        _settled = False
-        _pristine[config] = (fingerprint, _build(config))
-    return copy.deepcopy(_pristine[config][1])
-
-
-def _forget_all() -> None:
-    """Drop every pipeline, for two of them may share a module, and let garbage collection find the old classes."""
-    gc.unfreeze()
-    _pristine.clear()
-    for modules in _projects.values():
-        modules.forget()
-
-
-def _fingerprint(config: Path) -> _Fingerprint:
-    """Every YAML file that a config is likely to name: those of its pipeline and the shared ones."""
-    files = [*config.parent.parent.glob("**/*.y*ml"), *Path("shared").glob("**/*.y*ml")]
-    return {path: stamp(path) for path in files}
+    if config not in built:
+        built[config] = BuiltPipeline(_build(config))
+    return copy.deepcopy(built[config].pristine)
 
 
 def _build(config: Path) -> Any:
@@ -97,9 +79,9 @@ def _build(config: Path) -> Any:
 
 
 def _storage_override(config: Path, read_yaml: Any) -> dict[str, Any]:
-    """Put the output bucket in the place of tsdat's own file storages, keeping their handler and path templates.
+    """Replace tsdat's own file storages by the output bucket, with the same handler and path templates.
 
-    A local folder's `storage_root` means nothing in a bucket: keys begin at `data_storage_path`.
+    The `storage_root` of a local folder is dropped: keys in the bucket begin at `data_storage_path`.
     """
     from jsonpointer import set_pointer
     from tsdat.io.storage import FileSystem, FileSystemS3
@@ -114,7 +96,7 @@ def _storage_override(config: Path, read_yaml: Any) -> dict[str, Any]:
     module, _, name = storage["classname"].rpartition(".")
     storage_class = getattr(__import__(module, fromlist=[name]), name)
     if storage_class not in (FileSystem, FileSystemS3):
-        return {}  # Zarr, or the user's own class: they know where they store
+        return {}  # Zarr, or the user's own class, which knows where to store
     parameters = dict(storage.get("parameters") or {})
     if storage_class is FileSystem:
         parameters.pop("storage_root", None)
@@ -123,40 +105,40 @@ def _storage_override(config: Path, read_yaml: Any) -> dict[str, Any]:
 
 
 class RequireCurrent(Protocol):
-    """Raises when an input has been replaced since it was read."""
+    """Raises ReplacedError if an input was replaced since it was downloaded."""
 
     def __call__(self, *, stored: bool) -> None:
-        """Look; `stored` says whether outputs may be in place already."""
+        """Check all inputs; `stored` is whether outputs may have been stored already."""
 
 
-def never_replaced(*, stored: bool) -> None:
-    """For inputs that nobody replaces."""
+def accept_any_version(*, stored: bool) -> None:
+    """Check nothing, for inputs that cannot be replaced."""
 
 
 def run(
     config: Path,
     inputs: Mapping[Path, str],
-    phases: Phases,
+    phases: PhaseTimer,
     result: Result,
-    require_current: RequireCurrent = never_replaced,
+    require_current: RequireCurrent = accept_any_version,
     window: Window | None = None,
 ) -> None:
-    """Run a config's pipeline on files, or a VAP's on a window, and store what it makes in the output bucket.
+    """Run a config's pipeline on files, or a VAP's on a window, and store its outputs in the output bucket.
 
     Args:
         config: path of the pipeline's config, relative to the project (the working directory).
-        inputs: local files, each with the URI of the object it came from.
-        phases: told what is being done.
-        result: filled as the run goes, so that a failed run still tells what it stored and warned of.
-        require_current: asked before the first output is stored, and after the last.
-        window: of what is stored, for a pipeline that takes no files.
+        inputs: local files, each with the URI of its source object.
+        phases: records the current phase and how long each one takes.
+        result: filled during the run, so that the record of a failed run has its outputs and warnings too.
+        require_current: called before the first output is stored, and after the last.
+        window: the span of stored data to process, for a pipeline that takes no files.
 
     Raises:
-        ReplacedError: an input was replaced meanwhile.
-        NothingStoredError: a VAP failed because it found nothing in its window.
-        Exception: whatever the pipeline, tsdat or S3 raises.
+        ReplacedError: an input was replaced during the run.
+        NothingStoredError: a VAP failed because nothing is stored in its window.
+        Exception: any exception of the pipeline, tsdat or S3.
     """
-    with contained(result.warnings):
+    with isolated(result.warnings):
         phases.enter("load")
         pipeline = load(config)
         uris = {str(path): uri for path, uri in inputs.items()}
@@ -166,28 +148,32 @@ def run(
         try:
             dataset = pipeline.run(window.for_tsdat() if window else list(uris))
             result.location = getattr(dataset, "attrs", {}).get("location_id")
-            result.qc = summarise_qc(dataset)
+            result.qc = summarize_qc(dataset)
             phases.enter("upload")
-            if uploads is None or uploads.finish():  # a storage of the user's own does not tell what it stored
+            if uploads is None or uploads.finish():  # a user's own storage class does not report what it stored
                 require_current(stored=True)
         except Exception as error:
             if window and uploads and uploads.fetched and not any(uploads.fetched.values()):
-                raise NothingStoredError(_nothing(uploads.fetched, window)) from error
+                raise NothingStoredError(_nothing_stored(uploads.fetched, window)) from error
             raise
         finally:
             if uploads:
                 result.outputs = uploads.stored
-    if not _settled:  # the first run of a pipeline loads more modules
-        _keep_for_good()
+    if not built[config].has_succeeded:  # a pipeline's first run imports more modules
+        built[config].has_succeeded = True
+        _freeze()
 
 
-def _nothing(datastreams: Iterable[str], window: Window) -> str:
+def _nothing_stored(datastreams: Iterable[str], window: Window) -> str:
     names = " or ".join(datastreams)
-    return f"Nothing is stored of {names} from {window}. Run what makes it, then this window again: `runner trigger`."
+    return (
+        f"No data of {names} is stored from {window}. Run the pipeline that produces it, then this window again: "
+        "`runner trigger`."
+    )
 
 
-def summarise_qc(dataset: Any) -> dict[str, VariableQC]:
-    """How many samples of each variable each check flagged, out of ACT's bit-packed qc_ variables."""
+def summarize_qc(dataset: Any) -> dict[str, VariableQC]:
+    """Count the flagged samples of each variable by quality check, from ACT's bit-packed qc_ variables."""
     summary: dict[str, VariableQC] = {}
     for name, variable in getattr(dataset, "data_vars", {}).items():
         masks = variable.attrs.get("flag_masks")
@@ -205,9 +191,6 @@ def summarise_qc(dataset: Any) -> dict[str, VariableQC]:
 
 
 def use_project(root: Path) -> None:
-    """Make a project's `pipelines`, `shared` and `utils` importable from the working directory, edits included."""
+    """Make a project's `pipelines`, `shared` and `utils` importable."""
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    if root not in _projects:
-        _projects[root] = UserModules(root)
-        _projects[root].install()

@@ -1,4 +1,4 @@
-"""Which pipeline config a key goes to: pipelines/routes.yaml first, else the triggers in the pipelines' own configs."""
+"""Finds the pipeline config for a key, by pipelines/routes.yaml or by the triggers in the pipelines' configs."""
 
 from __future__ import annotations
 
@@ -11,37 +11,36 @@ from typing import Any
 import yaml
 
 from runner.errors import AmbiguousRouteError, RoutingError, UnroutableError
-from runner.function.user_modules import Stamp, stamp
 
 ROUTES_FILE = "pipelines/routes.yaml"
 
 
 @dataclass(frozen=True)
 class Route:
-    """One pipeline config and the patterns that lead to it, each tried on the key and on the file name.
+    """A pipeline config and its patterns, each of which is tried on the key and on the file name.
 
-    A key takes the route when, in every group of `patterns`, at least one pattern matches. A route from
-    routes.yaml has two groups (its pipeline's pattern, its location's); one from triggers has one.
+    A key matches if at least one pattern in every group of `patterns` matches. A route from routes.yaml has two groups,
+    the pattern of its pipeline and that of its location. A route from triggers has one.
     """
 
     pipeline: str
     location: str | None
     config: str
-    """Path of the config relative to the project, as tsdat's own configs write paths."""
+    """Path relative to the project, in the form that tsdat's configs use."""
     patterns: tuple[tuple[re.Pattern[str], ...], ...]
 
     def matches(self, key: str) -> bool:
-        """Whether `re.match` succeeds the way tsdat's template does it, for the key or the file name."""
+        """Return whether the key or its file name matches, by `re.match` as in tsdat's template."""
         names = (key, PurePosixPath(key).name)
         return all(any(p.match(n) for p in group for n in names) for group in self.patterns)
 
     @property
     def takes_files(self) -> bool:
-        """Whether any key can lead here; a VAP, whose triggers are an empty list, is started by schedules only."""
+        """Whether any key can match. A VAP has an empty list of triggers and is only started by schedules."""
         return all(self.patterns)
 
     def __str__(self) -> str:
-        """The config and its patterns, for error texts."""
+        """Format the config and its patterns for error texts."""
         texts = " and ".join(" or ".join(repr(p.pattern) for p in group) for group in self.patterns)
         return f"{self.config} ← {texts}"
 
@@ -53,11 +52,11 @@ class Routes:
     routes: tuple[Route, ...]
 
     def match(self, key: str) -> Route:
-        """The one route for a key.
+        """Return the route for a key.
 
         Raises:
-            UnroutableError: no route matches; the text lists the known ones.
-            AmbiguousRouteError: two or more match; the text names them.
+            UnroutableError: no route matches; the text lists the known routes.
+            AmbiguousRouteError: two or more match; the text lists them.
         """
         found = self.matches(key)
         if len(found) == 1:
@@ -73,10 +72,10 @@ class Routes:
         )
 
     def named(self, config: str) -> Route:
-        """The route to a config, which a schedule names.
+        """Return the route for a config, which a schedule names.
 
         Raises:
-            UnroutableError: there is no such config; the text lists those there are.
+            UnroutableError: there is no such config; the text lists the existing ones.
         """
         for route in self.routes:
             if route.config == config:
@@ -88,7 +87,7 @@ class Routes:
         )
 
     def matches(self, key: str) -> list[Route]:
-        """All routes that a key takes."""
+        """Return all routes that match a key."""
         return [route for route in self.routes if route.matches(key)]
 
 
@@ -100,7 +99,7 @@ def load(root: Path) -> Routes:
     """Read all routes below `root`.
 
     Raises:
-        RoutingError: its text has one line for each thing that is wrong.
+        RoutingError: the text has one line for each problem.
     """
     problems: list[str] = []
     maps = _read_maps(root / ROUTES_FILE, problems)
@@ -110,32 +109,6 @@ def load(root: Path) -> Routes:
     if problems:
         raise RoutingError("\n".join(problems))
     return Routes(tuple(routes))
-
-
-class CurrentRoutes:
-    """A project's routes, read again whenever one of their files changed."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._seen: dict[Path, Stamp] | None = None
-        self._routes = Routes(())
-
-    def get(self) -> Routes:
-        """The routes as the files say now.
-
-        Raises:
-            RoutingError: as `load`; the next call tries again.
-        """
-        seen = self._look()
-        if seen != self._seen:
-            self._seen = None
-            self._routes = load(self._root)
-            self._seen = seen
-        return self._routes
-
-    def _look(self) -> dict[Path, Stamp]:
-        files = [self._root / ROUTES_FILE, *self._root.glob("pipelines/*/config/pipeline*.yaml")]
-        return {path: stamp(path) for path in files}
 
 
 def _read_yaml(path: Path, problems: list[str]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""JSON that crosses a process boundary. Pure."""
+"""The JSON messages between processes. Pure: no I/O."""

@@ -1,43 +1,43 @@
-"""Keys of objects: which ones S3 takes, how they are shown, where an object is put on disk. Pure."""
+"""Object keys: whether S3 accepts them, how to print them, and their paths on disk. Pure."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-# File systems allow 255 bytes a name, S3 1,024; the end of a name is what patterns look at.
-_LONGEST_NAME_BYTES = 200
-_LONGEST_KEY_BYTES = 1024
-# What XML cannot hold or changes; S3's lists are XML.
+# File systems allow 255 bytes per name, S3 1,024 per key. The end of a name is kept, because patterns look at it.
+_MAX_NAME_BYTES = 200
+_MAX_KEY_BYTES = 1024
+# Characters that XML cannot represent. S3 lists keys as XML.
 _NOT_LISTED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
 def refused(key: str) -> str | None:
-    """Why S3 cannot take a file under its name; None when it can."""
+    """Return why S3 cannot store a file under this key; None if it can."""
     try:
         size = len(key.encode())
     except UnicodeEncodeError:
-        return "its name is not valid UTF-8, and S3 takes no other. Rename it."
+        return "its name is not valid UTF-8, which S3 requires. Rename it."
     if found := _NOT_LISTED.search(key):
-        return f"its name holds the character {found.group()!r}, which S3 cannot list. Rename it."
-    if size > _LONGEST_KEY_BYTES:
-        return f"its path below the inbox has {size} bytes, and S3 takes no more than {_LONGEST_KEY_BYTES}. Shorten it."
+        return f"its name contains the character {found.group()!r}, which S3 cannot list. Rename it."
+    if size > _MAX_KEY_BYTES:
+        return f"its path below the inbox has {size} bytes, and S3 allows {_MAX_KEY_BYTES}. Shorten it."
     return None
 
 
 def printable(key: str) -> str:
-    """A key that any terminal and any JSON can show."""
+    """Return a key in a form that any terminal can print and JSON can encode."""
     text = key.encode(errors="surrogateescape").decode(errors="replace")
     return _NOT_LISTED.sub(lambda found: repr(found.group())[1:-1], text)
 
 
 def local_path(key: str, folder: Path) -> Path:
-    """An object's key as a path below `folder`, because readers are chosen by patterns on it."""
+    """Return a path below `folder` that resembles the key, because tsdat chooses readers by patterns on the path."""
     parts = [_shortened(part) for part in key.split("/") if part not in ("", ".", "..")]
     return folder.joinpath(*parts or ["object"])
 
 
 def _shortened(name: str) -> str:
-    if len(name) * 4 <= _LONGEST_NAME_BYTES:
+    if len(name) * 4 <= _MAX_NAME_BYTES:
         return name
-    return name.encode(errors="surrogatepass")[-_LONGEST_NAME_BYTES:].decode(errors="ignore")
+    return name.encode(errors="surrogatepass")[-_MAX_NAME_BYTES:].decode(errors="ignore")

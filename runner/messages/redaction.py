@@ -1,6 +1,6 @@
-"""Takes secrets out of texts that are kept or shown: run records, history, logs. Pure.
+"""Removes secrets from texts that are stored or shown: run records and logs. Pure.
 
-It knows secrets by what they are called, by what they look like, and by their value where the environment holds them.
+Secrets are recognized by the name before them, by their form, and by their value if an environment variable has it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from urllib.parse import quote
 from runner.messages.run_record import Failure, RunRecord
 
 MARK = "[redacted]"
-# A shorter value of a variable is a word like "test", and taking it out would garble texts.
-_SHORTEST_SECRET = 16
+# Shorter values of variables are words such as "test". Removing them would garble texts.
+_MIN_SECRET_CHARACTERS = 16
 _SECRET_VARIABLE = re.compile(
     r"SECRET|TOKEN|PASSW|PASSPHRASE|ACCESS_?KEY|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE
 )
@@ -23,7 +23,7 @@ _NAMES = (
     r"(?:secret|token|passw(?:or)?d|passphrase|pwd|api[_-]?key|access[_-]?key|private[_-]?key|credential|signature)"
 )
 _NO_SECRETS = r"(?!(?:None|True|False|null|true|false)\b)"
-# A value without quotation marks: no call, no index, which are code in a traceback; after a colon no plain word.
+# A value without quotation marks. Calls and indexes are code in a traceback; a plain word after a colon is text.
 _BARE = r"[^\s\"'\\&,;()\[\]{}<>]"
 _PATTERNS = [
     (re.compile(pattern, flags), replacement)
@@ -47,17 +47,20 @@ _PATTERNS = [
 ]
 
 
-def secrets_of(env: Mapping[str, str]) -> frozenset[str]:
-    """The values of variables whose names speak of secrets, also as they look in a URL."""
-    values = {value for name, value in env.items() if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST_SECRET}
+def secrets_in(env: Mapping[str, str]) -> frozenset[str]:
+    """Return the values of variables whose names suggest a secret, as they are and URL-encoded."""
+    values = {
+        value for name, value in env.items() if _SECRET_VARIABLE.search(name) and len(value) >= _MIN_SECRET_CHARACTERS
+    }
     return frozenset(values | {quote(value, safe="") for value in values})
 
 
-def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """A text without secrets; what is left still says where they stood.
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a text with each secret replaced by a mark.
 
     Args:
-        secrets: values to take out wherever they stand.
+        text: any text.
+        secrets: values to replace wherever they occur.
     """
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MARK)
@@ -66,32 +69,32 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     return text
 
 
-def clean(run: RunRecord, secrets: Iterable[str]) -> RunRecord:
-    """A run record whose texts hold no secrets; keys and names stay as they are."""
+def redact_run(run: RunRecord, secrets: Iterable[str]) -> RunRecord:
+    """Return a run record with redacted texts; object keys and names are unchanged."""
     error, reason = run["error"], run["reason"]
     record = run.copy()
-    record["warnings"] = [redacted(warning, secrets) for warning in run["warnings"]]
-    record["reason"] = reason and redacted(reason, secrets)
-    record["error"] = error and cleaned(error, secrets)
+    record["warnings"] = [redact(warning, secrets) for warning in run["warnings"]]
+    record["reason"] = reason and redact(reason, secrets)
+    record["error"] = error and redact_failure(error, secrets)
     return record
 
 
-def cleaned(failure: Failure, secrets: Iterable[str]) -> Failure:
-    """A failure whose texts hold no secrets. Whole, because a secret may have several lines."""
-    message, traceback_text = redacted(failure["message"], secrets), redacted(failure["traceback"], secrets)
+def redact_failure(failure: Failure, secrets: Iterable[str]) -> Failure:
+    """Return a failure with redacted texts. They must be complete, because a secret may have several lines."""
+    message, traceback_text = redact(failure["message"], secrets), redact(failure["traceback"], secrets)
     return {**failure, "message": message, "traceback": traceback_text}
 
 
 class RedactingFilter(logging.Filter):
-    """For a handler of the logging module: nothing that passes it holds a secret."""
+    """A filter for logging handlers that redacts each record."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
         self._secrets = frozenset(secrets)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Clean the message and the traceback, and let them pass."""
-        record.msg, record.args = redacted(record.getMessage(), self._secrets), ()
+        """Redact the message and the traceback. Every record passes."""
+        record.msg, record.args = redact(record.getMessage(), self._secrets), ()
         if record.exc_info:
-            record.exc_text = redacted("".join(traceback.format_exception(*record.exc_info)).rstrip(), self._secrets)
+            record.exc_text = redact("".join(traceback.format_exception(*record.exc_info)).rstrip(), self._secrets)
         return True

@@ -1,4 +1,4 @@
-"""The run record: what the handler says about one run of one pipeline, as plain JSON.
+"""The run record: the handler's report about one run of one pipeline, as plain JSON.
 
     {"status": "succeeded", "request_id": "8f5e…", "message_id": "19dd0b57-…", "pipeline": "a2e_buoy_ingest",
      "location": "humboldt", "config": "pipelines/a2e_buoy_ingest/config/pipeline_humboldt.yaml",
@@ -9,8 +9,8 @@
      "qc": {"rh": {"samples": 144, "flagged": {"Value is missing": 1}}},
      "warnings": ["…"], "reason": null, "error": null}
 
-A run that a schedule asked for names it, and has its window: {"begin": "2020-12-01T00:00:00Z", "end": "…"}.
-A skipped run has a `reason`; a failed one an `error` with type, message, phase and traceback.
+A scheduled run has the name of its `schedule` and its `window`: {"begin": "2020-12-01T00:00:00Z", "end": "…"}.
+A skipped run has a `reason`. A failed run has an `error` with type, message, phase and traceback.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Status = Literal["succeeded", "skipped", "failed"]
 
 
 class Input(TypedDict):
-    """An object that went in, as it was when it was read; as its event named it if it was not read.
+    """An input object: the version that was read, or the one in the event if none was read. `size` is in bytes.
 
-    `named_etag` is there when the event named another version than the one that was read.
+    `named_etag` is present if the event named another version than the one that was read.
     """
 
     bucket: str
@@ -36,7 +36,7 @@ class Input(TypedDict):
 
 
 class Output(TypedDict):
-    """An object that came out; `size` in bytes."""
+    """A stored output object; `size` is in bytes."""
 
     bucket: str
     key: str
@@ -44,7 +44,7 @@ class Output(TypedDict):
 
 
 class Failure(TypedDict):
-    """Why a run failed; `phase` is one of the names in `durations_s`, or route."""
+    """Why a run failed. `phase` is a name in `durations_s`, or event, route or invoke."""
 
     type: str
     message: str
@@ -53,14 +53,14 @@ class Failure(TypedDict):
 
 
 class VariableQC(TypedDict):
-    """How many of a variable's samples each check flagged, by the check's meaning."""
+    """The number of samples of a variable, and how many each check flagged, by the check's meaning."""
 
     samples: int
     flagged: dict[str, int]
 
 
 class RunRecord(TypedDict):
-    """One run of one pipeline over the inputs that belong together."""
+    """One run of one pipeline, over one or more inputs or over a window."""
 
     status: Status
     request_id: str
@@ -80,7 +80,7 @@ class RunRecord(TypedDict):
 
 
 def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
-    """A record with nothing in it but what is given."""
+    """Return a record with these fields; all others are empty."""
     record: RunRecord = {
         "status": status, "request_id": request_id, "message_id": None, "pipeline": None, "location": None,
         "config": None, "schedule": None, "window": None, "inputs": [], "outputs": [], "durations_s": {}, "qc": {},
@@ -94,11 +94,14 @@ def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
 Outcome = Literal["uploaded", "failed", "retried", "succeeded", "skipped", "dead-lettered", "forgotten"]
 FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten")
 
+# The error type of a run whose outputs could not be copied to data/outputs.
+OUTPUT_MISSING = "OutputMissing"
+
 Version = tuple[str, str]
-"""Key and ETag of an object; of a message that names none, nothing and the MD5 of its body."""
+"""Key and ETag of an object version. For a message that names no object: an empty key and the MD5 of its body."""
 
 
 def versions(run: RunRecord) -> list[Version]:
-    """What a run was about: the versions it read, and those that its event named if they are others."""
+    """Return the versions that a run has read, and those that its event named if they differ."""
     found = [(item["key"], item["etag"] or "") for item in run["inputs"]]
     return found + [(item["key"], item["named_etag"]) for item in run["inputs"] if "named_etag" in item]

@@ -1,4 +1,4 @@
-"""Turns what AWS delivers into the S3 objects it tells of, or the run it asks for. Pure: JSON in, objects out.
+"""Parses the events that AWS delivers into new S3 objects and scheduled runs. Pure.
 
 The core of every form is a record of an S3 event notification ("Event message structure", Amazon S3 User Guide):
 
@@ -11,7 +11,7 @@ or an EventBridge event ("EventBridge event message structure", same guide), who
     {"source": "aws.s3", "detail-type": "Object Created", "time": "…",
      "detail": {"bucket": {"name": "tsdat-pipeline-inputs"}, "object": {"key": "tide gauge/a.csv", "size": 5}}}
 
-SQS and SNS wrap either. Schedules send their own: see `schedule_events`. tests/events/ has a file for each form.
+SQS and SNS wrap either. Schedules have their own events: see `schedule_events`. tests/events/ has a file for each form.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _KNOWN_FORMS = (
     "EventBridge event with source aws.s3, a schedule's event with source tsdat.schedule; each alone, or in an SQS "
     "message, an SNS message, or an SNS message in SQS."
 )
-_LONGEST_EXCERPT = 200
-# Two layers are the most that AWS makes (SNS in SQS); one more is allowed for a forwarding queue or topic.
-_MOST_LAYERS = 3
+_MAX_EXCERPT_CHARACTERS = 200
+# AWS itself nests at most two layers (SNS in SQS). One more allows for a forwarding queue or topic.
+_MAX_LAYERS = 3
 
 
 @dataclass(frozen=True)
 class S3Object:
-    """A new object in a bucket. The key is decoded: it is what GetObject takes."""
+    """A new object in a bucket. The key is decoded, as GetObject takes it."""
 
     bucket: str
     key: str
@@ -55,7 +55,7 @@ class S3Object:
 
 @dataclass(frozen=True)
 class Skip:
-    """Something AWS tells that needs no run, and why."""
+    """An event that needs no run, with the reason."""
 
     event_name: str
     bucket: str | None
@@ -66,7 +66,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What an event tells, in its order."""
+    """The contents of an event, in its order."""
 
     objects: tuple[S3Object, ...]
     skips: tuple[Skip, ...]
@@ -77,7 +77,7 @@ def parse(event: Mapping[str, Any] | str) -> Parsed:
     """Find the new objects and the scheduled runs in an event, or in the body of an SQS message.
 
     Raises:
-        EventError: it has none of the known forms, or its JSON or its keys cannot be read.
+        EventError: the form is unknown, or the JSON or a key is invalid.
     """
     found = list(_read(event, layers=0))
     return Parsed(
@@ -88,22 +88,22 @@ def parse(event: Mapping[str, Any] | str) -> Parsed:
 
 
 def is_sqs(event: object) -> bool:
-    """Whether Lambda made this event of a batch of SQS messages ("Using Lambda with Amazon SQS")."""
+    """Return whether this is Lambda's event for a batch of SQS messages ("Using Lambda with Amazon SQS")."""
     records = event.get("Records") if isinstance(event, Mapping) else None
     first = records[0] if isinstance(records, list) and records else None
     return isinstance(first, Mapping) and first.get("eventSource") == "aws:sqs"
 
 
 def _read(payload: object, layers: int) -> Iterator[S3Object | Skip | Scheduled]:
-    if layers > _MOST_LAYERS:
-        raise EventError(f"The event has more than {_MOST_LAYERS} layers of SQS and SNS: {_excerpt(payload)}")
+    if layers > _MAX_LAYERS:
+        raise EventError(f"The event has more than {_MAX_LAYERS} layers of SQS and SNS: {_excerpt(payload)}")
     if isinstance(payload, str):
         payload = _from_json(payload)
     if not isinstance(payload, Mapping):
         raise _unknown(payload)
     records = payload.get("Records")
     if payload.get("Event") == "s3:TestEvent":
-        yield Skip("s3:TestEvent", payload.get("Bucket"), None, "Amazon S3 only tests that it may send notifications.")
+        yield Skip("s3:TestEvent", payload.get("Bucket"), None, "S3 only tests whether it may send notifications.")
     elif isinstance(records, list) and records:
         for record in records:
             yield from _read_record(record, layers)
@@ -112,7 +112,7 @@ def _read(payload: object, layers: int) -> Iterator[S3Object | Skip | Scheduled]
     elif _is_eventbridge(payload):
         yield _from_eventbridge(payload)
     elif payload.get("source") == schedule_events.SOURCE:
-        yield schedule_events.read(payload)
+        yield schedule_events.parse(payload)
     else:
         raise _unknown(payload)
 
@@ -133,10 +133,10 @@ def _read_record(record: object, layers: int) -> Iterator[S3Object | Skip | Sche
 
 def _from_notification(record: Mapping[str, Any]) -> S3Object | Skip:
     version = record.get("eventVersion")
-    # Minor versions only add fields: AWS's advice is to compare the major one.
+    # Minor versions only add fields. AWS recommends comparing the major version only.
     if not re.fullmatch(r"2\.\d+", str(version)):
-        said = "without an eventVersion" if version is None else f"with eventVersion {version!r}"
-        raise EventError(f"An S3 event notification {said}, and only 2.x is known here: {_excerpt(record)}")
+        found = "without an eventVersion" if version is None else f"with eventVersion {version!r}"
+        raise EventError(f"An S3 event notification {found}; only 2.x is supported: {_excerpt(record)}")
     name = str(record.get("eventName")).removeprefix("s3:")
     bucket, described = _parts(record.get("s3"), record)
     key = _url_decoded(described["key"])
@@ -144,7 +144,7 @@ def _from_notification(record: Mapping[str, Any]) -> S3Object | Skip:
 
 
 def _is_eventbridge(payload: Mapping[str, Any]) -> bool:
-    # CloudTrail's events have the same source and another form: as a skip, the new objects they tell of would be lost.
+    # CloudTrail's events have the same source but another form. Skipping them would lose new objects.
     name = payload.get("detail-type")
     return payload.get("source") == "aws.s3" and isinstance(name, str) and not name.endswith("via CloudTrail")
 
@@ -155,12 +155,12 @@ def _from_eventbridge(event: Mapping[str, Any]) -> S3Object | Skip:
     return _item(name, name == "Object Created", event.get("time"), bucket, described["key"], described)
 
 
-def _parts(holder: object, whole: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The bucket's name and the description of the object, which surely has a key."""
+def _parts(holder: object, event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return the bucket's name and the description of the object, which has a key."""
     match holder:
         case {"bucket": {"name": str(bucket)}, "object": {"key": str(key)} as described} if bucket and key:
             return bucket, described
-    raise EventError(f"An S3 event without a bucket name or an object key: {_excerpt(whole)}")
+    raise EventError(f"An S3 event without a bucket name or an object key: {_excerpt(event)}")
 
 
 def _item(
@@ -170,7 +170,7 @@ def _item(
     if not is_new:
         return Skip(name, bucket, key, "Only new objects are processed.")
     if key.endswith("/") and size == 0:
-        return Skip(name, bucket, key, "This empty object stands for a folder and is not a file.", _etag(described))
+        return Skip(name, bucket, key, "This empty object represents a folder, not a file.", _etag(described))
     return S3Object(
         bucket=bucket,
         key=key,
@@ -184,14 +184,14 @@ def _item(
 
 
 def _etag(described: Mapping[str, Any]) -> str | None:
-    return described.get("eTag") or described.get("etag")  # a notification's spelling, and EventBridge's
+    return described.get("eTag") or described.get("etag")  # the spelling of a notification, and of EventBridge
 
 
 def _url_decoded(key: str) -> str:
     try:
         return unquote_plus(key, errors="strict")
     except UnicodeDecodeError:
-        raise EventError(f"The object key {key[:_LONGEST_EXCERPT]!r} is not UTF-8 after URL decoding.") from None
+        raise EventError(f"The object key {key[:_MAX_EXCERPT_CHARACTERS]!r} is not UTF-8 after URL decoding.") from None
 
 
 def _from_json(text: str) -> object:
@@ -202,7 +202,7 @@ def _from_json(text: str) -> object:
 
 
 def _unknown(payload: object) -> EventError:
-    return EventError(f"An event of no known form: {_excerpt(payload)}\n{_KNOWN_FORMS}")
+    return EventError(f"Unknown form of event: {_excerpt(payload)}\n{_KNOWN_FORMS}")
 
 
 def _excerpt(payload: object) -> str:
@@ -210,13 +210,13 @@ def _excerpt(payload: object) -> str:
         text = payload if isinstance(payload, str) else json.dumps(payload, default=str, ensure_ascii=False)
     except RecursionError:
         text = "(nested too deeply to show)"
-    return text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}…"
+    return text if len(text) <= _MAX_EXCERPT_CHARACTERS else f"{text[:_MAX_EXCERPT_CHARACTERS]}…"
 
 
 def object_created(
     bucket: str, key: str, etag: str, size: int | None = None, modified: datetime | None = None
 ) -> dict[str, Any]:
-    """Return the notification that S3 sends for a new object, as far as its bucket still knows it.
+    """Return the notification that S3 sends for a new object, with the fields that can be read from its bucket.
 
     Args:
         key: decoded, as GetObject takes it; the event holds it URL-encoded.

@@ -1,15 +1,16 @@
-"""What a schedule asks for: a pipeline config and a window of time. Pure: JSON in, Scheduled out.
+"""The events of schedules: a pipeline config and a window of time. Pure.
 
-EventBridge Scheduler sends the Input of an AWS::Scheduler::Schedule in template.yaml, and puts the time in ("Adding
-context attributes", Amazon EventBridge Scheduler User Guide). A VAP:
+EventBridge Scheduler sends the Input of an AWS::Scheduler::Schedule in template.yaml, with the scheduled time filled in
+("Adding context attributes", Amazon EventBridge Scheduler User Guide). For a VAP:
 
     {"source": "tsdat.schedule", "schedule": "buoy-wind-hourly", "time": "<aws.scheduler.scheduled-time>",
      "config": "pipelines/buoy_wind_hourly/config/pipeline.yaml", "window": {"length_h": 24, "round_h": 24}}
 
-The window comes out of the scheduled time, so that a retry or a redrive days later has the same: it ends at the time
-rounded down to a multiple of `round_h` hours (0 rounds to nothing; 24 are days of UTC) and is `length_h` long. An
-ingest also has a "bucket" and a "prefix", and takes the objects below it that came within the window. `runner trigger`
-may give a window outright: {"begin": "2020-12-01T00:00:00Z", "end": "2020-12-02T00:00:00Z"}.
+The window is computed from the scheduled time, so that a retry or a redrive days later has the same window. It ends at
+that time rounded down to a multiple of `round_h` hours (0: not rounded; 24: UTC days), and it is `length_h` hours long.
+The event for an ingest also has a "bucket" and a "prefix": it processes the objects below the prefix that were last
+modified in the window. `runner trigger` may send an explicit window instead:
+{"begin": "2020-12-01T00:00:00Z", "end": "2020-12-02T00:00:00Z"}.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ _KNOWN = {"source", "schedule", "time", "config", "window", "bucket", "prefix"}
 
 @dataclass(frozen=True)
 class Window:
-    """A span of time in UTC, without its end."""
+    """A span of time in UTC that excludes its end."""
 
     begin: datetime
     end: datetime
 
     def as_json(self) -> dict[str, str]:
-        """As run records and events hold it."""
+        """Return the form used in run records and events."""
         return {"begin": iso(self.begin), "end": iso(self.end)}
 
     def for_tsdat(self) -> list[str]:
-        """As tsdat's TransformationPipeline takes it."""
+        """Return the form that tsdat's TransformationPipeline takes."""
         return [f"{time:%Y%m%d.%H%M%S}" for time in (self.begin, self.end)]
 
     def __str__(self) -> str:
@@ -46,31 +47,31 @@ class Window:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A run that a schedule asks for."""
+    """A run requested by a schedule."""
 
     schedule: str
     config: str
     window: Window
     bucket: str | None
-    """Where an ingest looks for objects; None for a VAP, which reads what is stored."""
+    """The bucket that an ingest searches; None for a VAP, which reads stored data."""
     prefix: str
 
 
 def iso(time: datetime) -> str:
-    """A time as EventBridge writes it: 2020-12-01T00:00:00Z."""
+    """Return a time in EventBridge's format: 2020-12-01T00:00:00Z."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def read(event: Mapping[str, Any]) -> Scheduled:
-    """Read a schedule's event.
+def parse(event: Mapping[str, Any]) -> Scheduled:
+    """Parse a schedule's event.
 
     Raises:
-        EventError: something is missing, misspelt or no time.
+        EventError: a field is missing, unknown or invalid.
     """
     if unknown := event.keys() - _KNOWN:
         raise _error(event, f"unknown {', '.join(sorted(unknown))}. Known: {', '.join(sorted(_KNOWN))}")
     if ("bucket" in event) != ("prefix" in event):
-        raise _error(event, "an ingest needs both a bucket and a prefix (which may be empty), a VAP neither")
+        raise _error(event, "an ingest needs both a bucket and a prefix (which may be empty), and a VAP needs neither")
     return Scheduled(
         schedule=_text(event, "schedule"),
         config=_text(event, "config"),
@@ -90,7 +91,9 @@ def _window(event: Mapping[str, Any]) -> Window:
             past = (time - midnight) % timedelta(hours=round_h) if round_h > 0 else timedelta()
             window = Window(time - past - timedelta(hours=length_h), time - past)
         case other:
-            raise _error(event, f"the window {other!r} has neither length_h and round_h, in hours, nor begin and end")
+            raise _error(
+                event, f"the window {other!r} must have either length_h and round_h, in hours, or begin and end"
+            )
     if window.begin >= window.end:
         raise _error(event, f"the window from {window} is empty")
     return window
@@ -99,7 +102,7 @@ def _window(event: Mapping[str, Any]) -> Window:
 def _text(event: Mapping[str, Any], name: str) -> str:
     value = event.get(name)
     if not isinstance(value, str) or not value:
-        raise _error(event, f"{name} is {value!r}, and must be a text")
+        raise _error(event, f"{name} is {value!r}, but must be a non-empty string")
     return value
 
 
@@ -107,9 +110,11 @@ def _time(event: Mapping[str, Any], text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise _error(event, f"{text!r} is no time such as 2020-12-01T00:00:00Z") from None
+        raise _error(event, f"{text!r} is not a time such as 2020-12-01T00:00:00Z") from None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _error(event: Mapping[str, Any], text: str) -> EventError:
-    return EventError(f"A schedule's event ({event.get('schedule')!r}): {text}. Correct its Input in template.yaml.")
+    return EventError(
+        f"Invalid event of the schedule {event.get('schedule')!r}: {text}. Correct its Input in template.yaml."
+    )

@@ -1,4 +1,4 @@
-"""Shortens a traceback to what its reader can act on: their own lines first, everybody else's folded. Pure."""
+"""Shortens a traceback to what its reader can act on: the user's own lines first, others folded. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _CHAINED = re.compile(
     r"\n(?:The above exception was the direct cause of the following exception"
     r"|During handling of the above exception, another exception occurred):\n\n"
 )
-# Its lines begin with | and +.
+# The header of an exception group, whose lines begin with | and +.
 _GROUP = "Exception Group Traceback"
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A place that a traceback names."""
+    """A frame of a traceback."""
 
     path: str
     line: str
@@ -33,29 +33,29 @@ class Frame:
 
     @property
     def owner(self) -> str:
-        """The package it belongs to; empty when it is the reader's own."""
+        """The package that the file belongs to; empty if it is the user's own."""
         for pattern in (_PACKAGE, _RUNNER):
             if found := pattern.search(self.path):
                 return str(next(filter(None, found.groups())))
         return "Python" if _PYTHON.search(self.path) else ""
 
     def __str__(self) -> str:
-        """Where it is, as editors and terminals recognize it."""
+        """Format the place as path:line, which editors and terminals recognize."""
         return f"{_PROJECT.sub('', self.path, count=1)}:{self.line}" + (f" in {self.function}" if self.function else "")
 
 
 @dataclass
 class _Raised:
-    """An exception of a chain: its frames, outermost first, and its own text."""
+    """An exception in a chain: its frames, outermost first, and its text."""
 
     frames: list[Frame] = field(default_factory=list)
     text: str = ""
 
 
-def folded(traceback: str) -> list[str]:
-    """A traceback as Python writes it, in a few lines, without the exception's own text.
+def fold(traceback: str) -> list[str]:
+    """Return a few lines for a traceback as Python prints it, without the exception's text.
 
-    Innermost first, and first of all the reader's own line:
+    The user's innermost line comes first, then the frames from the innermost to the outermost:
 
         pipelines/tide_gauge/readers.py:71 in _read_rows
             raise ValueError(f"{name} has no rows.")
@@ -67,16 +67,18 @@ def folded(traceback: str) -> list[str]:
     chain = [_read(part) for part in _CHAINED.split(traceback)]
     if not any(raised.frames for raised in chain):
         return []
-    lines = list(_shown(chain[-1].frames))
-    causes = {cause.text: cause.frames for cause in reversed(chain[:-1])}  # libraries raise the same more than once
+    lines = list(_lines(chain[-1].frames))
+    causes = {
+        cause.text: cause.frames for cause in reversed(chain[:-1])
+    }  # libraries raise the same error more than once
     for text, frames in causes.items():
-        place, *more = _shown(frames)
+        place, *more = _lines(frames)
         lines += [f"  because of {text}", f"    {place}", *(f"  {line}" for line in more)]
     return lines
 
 
 def _read(text: str) -> _Raised:
-    """One exception of a chain."""
+    """Parse one exception of a chain."""
     raised = _Raised()
     for line in text.splitlines():
         if found := _FRAME.match(line):
@@ -90,23 +92,23 @@ def _read(text: str) -> _Raised:
     return raised
 
 
-def _shown(frames: list[Frame]) -> Iterator[str]:
-    """The reader's innermost frame with its code; then the rest, innermost first, others' frames in one line a run."""
+def _lines(frames: list[Frame]) -> Iterator[str]:
+    """Yield the user's innermost frame with its code, then all other frames; adjacent frames of packages share one."""
     innermost = next((n for n, frame in reversed(list(enumerate(frames))) if not frame.owner), None)
     if innermost is None:
-        yield _fold(reversed(frames))
+        yield _folded_line(reversed(frames))
         return
     yield str(frames[innermost])
     if frames[innermost].code:
         yield f"    {frames[innermost].code}"
     if deeper := frames[innermost + 1 :]:
-        yield f"  {_fold(reversed(deeper))} below it"
+        yield f"  {_folded_line(reversed(deeper))} below it"
     for own, group in groupby(reversed(frames[:innermost]), key=lambda frame: not frame.owner):
         run = list(group)
-        yield from (f"  {frame}" for frame in run) if own else [f"  {_fold(run)}"]
+        yield from (f"  {frame}" for frame in run) if own else [f"  {_folded_line(run)}"]
 
 
-def _fold(frames: Iterable[Frame]) -> str:
+def _folded_line(frames: Iterable[Frame]) -> str:
     owners = [frame.owner for frame in frames]
     count = f"{len(owners)} frame" + ("s" if len(owners) > 1 else "")
     return f"… {count} in {', '.join(dict.fromkeys(owners))}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runner.aws.s3 import EPOCH_TAG, bucket_epoch, listed
+from runner.aws.s3 import EPOCH_TAG, bucket_epoch, list_objects
 from runner.messages.object_keys import refused
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("outputs")
 
 _CHECK_INTERVAL_S = 1.0
+# After a complete look at the bucket, the next waits so long.
+_LIST_INTERVAL_S = 30.0
 # A new bucket gets so many files at once, in half a minute or so; more only when a run needs them.
 _MOST_RESTORED_AT_START = 5_000
+# File systems allow 255; a copy in progress has a longer name.
+_LONGEST_NAME_BYTES = 249
 # Threads that copy the same key wait for each other; others with the same lock are few.
 _LOCKS = 64
 _md5 = partial(hashlib.md5, usedforsecurity=False)  # the ETag of an object that was not uploaded in parts
@@ -38,6 +43,9 @@ class OutputMirror:
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
         self._is_listing_due = threading.Event()
         self._is_listing_due.set()
+        self._list_at = 0.0
+        self._compared: dict[str, tuple[str, int, int]] = {}
+        """Of each file whose content was compared with its object: the ETag, and the file's mtime and ctime."""
         self._is_restore_needed = threading.Event()
         self._postponed_for: str | None = None
 
@@ -47,6 +55,7 @@ class OutputMirror:
         Raises:
             botocore.exceptions.ClientError, BotoCoreError: S3 does not answer, or an object is gone.
             OSError: a file cannot be written.
+            ValueError: a key cannot be a file's path.
         """
         for key in dict.fromkeys(keys):
             self._copy(key)
@@ -57,9 +66,6 @@ class OutputMirror:
 
     def _copy(self, key: str) -> None:
         path = self._path(key)
-        if path is None:
-            log.warning("✗ output %r is not copied: its key leads out of %s", key, self._folder)
-            return
         # One at a time for a key, so that the last to be copied is the newest.
         with self._locks[hash(key) % _LOCKS]:
             partial_file = path.with_name(f".{path.name}.part")
@@ -70,19 +76,30 @@ class OutputMirror:
                     file.write(chunk)
             partial_file.replace(path)
 
-    def _path(self, key: str) -> Path | None:
-        """Return the file of a key; None for a key that would lead out of the folder."""
+    def _path(self, key: str) -> Path:
+        """Return the file of a key.
+
+        Raises:
+            ValueError: it would lead out of the folder, or no file can have its name.
+        """
         parts = PurePosixPath(key).parts
-        return None if not parts or key.startswith("/") or ".." in parts else self._folder.joinpath(*parts)
+        if not parts or key.startswith("/") or ".." in parts:
+            raise ValueError(f"The output key {key!r} leads out of {self._folder}.")
+        if "\0" in key or any(len(part.encode()) > _LONGEST_NAME_BYTES for part in parts):
+            raise ValueError(
+                f"The output key {key!r} cannot be a path: a name is too long or contains a NUL character."
+            )
+        return self._folder.joinpath(*parts)
 
     def run(self, stop: threading.Event) -> None:
         """Keep folder and bucket equal where no run does, until `stop` is set: after a start, and on request."""
         while not stop.wait(_CHECK_INTERVAL_S):
             try:
                 self._restore_if_new(bucket_epoch(self._s3, self._source_bucket))
-                if self._is_listing_due.is_set():
+                if self._is_listing_due.is_set() and time.monotonic() >= self._list_at:
                     self._is_listing_due.clear()
                     self._copy_all()
+                    self._list_at = time.monotonic() + _LIST_INTERVAL_S
             except (ClientError, BotoCoreError, OSError) as error:
                 self._is_listing_due.set()
                 log.debug("%s and %s are not equal yet: %s", self._folder, self._bucket, error)
@@ -138,19 +155,23 @@ class OutputMirror:
 
     def _copy_all(self) -> None:
         """Copy every object that the folder does not have."""
-        for item in listed(self._s3, self._bucket, ""):
-            path = self._path(item.key)
-            if path is None or self._has(path, item.size, item.etag):
-                continue
+        for item in list_objects(self._s3, self._bucket, ""):
             try:
-                self._copy(item.key)
-            except OSError as error:
+                if not self._has(item.key, self._path(item.key), item.size, item.etag):
+                    self._copy(item.key)
+            except (OSError, ValueError) as error:
                 log.warning("✗ output %s is not copied: %s", item.key, error)
 
-    def _has(self, path: Path, size: int, etag: str) -> bool:
+    def _has(self, key: str, path: Path, size: int, etag: str) -> bool:
         if not path.is_file() or path.stat().st_size != size:
             return False
         if "-" in etag:  # uploaded in parts: the ETag is not the MD5 of the content
             return True
+        state = (etag, path.stat().st_mtime_ns, path.stat().st_ctime_ns)
+        if self._compared.get(key) == state:  # reading every output again would take as long as there are many
+            return True
         with path.open("rb") as file:
-            return hashlib.file_digest(file, _md5).hexdigest() == etag
+            is_same = hashlib.file_digest(file, _md5).hexdigest() == etag
+        if is_same:
+            self._compared[key] = state
+        return is_same

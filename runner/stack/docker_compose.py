@@ -26,6 +26,8 @@ from runner.template.stack_template import StackTemplate
 # The services whose output the user reads. The Lambdas' own logs would drown it.
 _SHOWN_SERVICES = ("provision", "template", "watcher", "poller")
 _LOG_READER = "docker compose logs"
+LAMBDA_MODULES = ("lambda_container_init.py", "local_handler.py", "hot_reload.py")
+"""The modules of runner/stack that run in the Lambda's container."""
 
 
 @contextlib.contextmanager
@@ -128,25 +130,27 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def variables(template: StackTemplate) -> dict[str, str]:
-    """What compose.yaml's variables about the Lambda have to stand for; then the kernel itself limits its memory."""
+    """Return the variables with which compose.yaml gives the Lambda the template's limits, enforced by the kernel."""
     return {"LAMBDA_MEMORY_MB": str(template.memory_mb), "LAMBDA_TMP_MB": str(template.ephemeral_storage_mb)}
 
 
 def prepare(template: StackTemplate, folder: Path, tmp_mb: str) -> None:
-    """Put what the Lambda's container starts with into a folder.
+    """Write the local part of the Lambda's container: the template's environment, the init process and hot reload.
 
     Args:
-        tmp_mb: the size that compose.yaml gives the Lambda's /tmp.
+        folder: the volume that compose.yaml mounts in the container as runner/stack.
+        tmp_mb: the size of /tmp in compose.yaml, in MB.
 
     Raises:
-        StackError: that is not the template's; the text holds what to write where.
+        StackError: the template has another size of /tmp. The text says which line to write where.
     """
     wanted = str(template.ephemeral_storage_mb)
     if tmp_mb != wanted:
         raise StackError(
-            f"template.yaml gives /tmp {wanted} MB (EphemeralStorage), docker compose {tmp_mb} MB, and it cannot read "
-            "the template. Start with scripts/up --docker, or put this line into .env and start again:\n"
+            f"EphemeralStorage in template.yaml is {wanted} MB, but docker compose, which cannot read the template, "
+            f"made /tmp {tmp_mb} MB. Start with scripts/up --docker, or add this line to .env and start again:\n"
             f"LAMBDA_TMP_MB={wanted}"
         )
     (folder / lambda_container_init.ENVIRONMENT).write_text(json.dumps(template.function_environment))
-    shutil.copyfile(lambda_container_init.__file__, folder / "start.py")
+    for module in LAMBDA_MODULES:
+        shutil.copyfile(Path(__file__).with_name(module), folder / module)

@@ -14,6 +14,9 @@ from runner.stack.ports import free_port
 from runner.template.stack_template import StackTemplate
 
 HANDLER = "runner.function.handler.handler"
+"""The handler that ships, which the image names."""
+LOCAL_HANDLER = "runner.stack.local_handler.handler"
+"""The same with hot reload, which both local backends start."""
 
 
 def child(
@@ -42,7 +45,7 @@ def child(
         Path(sys.executable).parent / "aws-lambda-rie", "--log-level", "error",
         "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
         "--runtime-api-address", f"127.0.0.1:{free_port()}",
-        sys.executable, *python_arguments, "runner.stack.lambda_runtime", HANDLER,
+        sys.executable, *python_arguments, "runner.stack.lambda_runtime", LOCAL_HANDLER,
     ]  # fmt: skip
     env = environment(root, tmp, template, endpoint_url)
     log = state / "logs" / f"lambda-{number}.log"

@@ -1,6 +1,6 @@
-"""The Lambda runtime of the embedded backend: awslambdaric, tied to the life of the emulator that starts it.
+"""The Lambda runtime of the embedded backend: AWS's runtime interface client, which exits with its emulator.
 
-In the image AWS's own bootstrap does this; there the container ends what is left over.
+In the image, AWS's bootstrap has this role, and a container stops all of its processes.
 """
 
 from __future__ import annotations

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import SettingsError
 from runner.state.backfills import Backfills
 from runner.state.received_events import ReceivedEvents
 from runner.state.runs import Runs
+from runner.state.transaction import transaction
 from runner.state.uploads import Uploads
 from runner.state.versions import Versions
 
 SCHEMA_VERSION = 1
 _FILE = "state.sqlite"
+# Other processes hold the file for milliseconds.
+_PATIENCE_S = 10.0
 # Files of earlier layouts, which had no version.
 _OLDER_FILES = ("ledger.sqlite", "history.sqlite", "events.sqlite")
 
@@ -64,30 +70,46 @@ class State:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # Autocommit; one thread at a time uses a connection, but not always the one that opened it.
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-            self._db.row_factory = sqlite3.Row
-            # Write-ahead logging lets readers read while a writer writes, and needs no fsync for each row.
-            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
-            self._create()
+            self._db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            raise SettingsError(
-                f"{path} cannot be used: {error}. Fix that, or choose another folder with --data."
-            ) from error
+            raise _unusable(path, error) from error
+        try:
+            self._db.row_factory = sqlite3.Row
+            self._use_write_ahead_log()
+            self._create()
+        except SettingsError:
+            self.close()
+            raise
+        except (OSError, sqlite3.Error) as error:
+            self.close()
+            raise _unusable(path, error) from error
         self.versions = Versions(self._db)
         self.uploads = Uploads(self._db)
         self.runs = Runs(self._db, self.versions)
         self.received_events = ReceivedEvents(self._db)
         self.backfills = Backfills(self._db)
 
+    def _use_write_ahead_log(self) -> None:
+        """Let readers read while a writer writes, and commit without an fsync."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError:  # for this statement SQLite does not wait for other processes
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        self._db.execute("PRAGMA synchronous=NORMAL")
+
     def _create(self) -> None:
         """Create the tables in a new file; refuse a file with other tables."""
         if self._version() == SCHEMA_VERSION:
             return
-        self._db.execute("BEGIN IMMEDIATE")  # another process may be creating them
-        try:
+        with transaction(self._db):  # another process may be creating them
             version = self._version()
-            has_tables = self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
-            if (version == 0 and not has_tables) and not any((self._folder / name).exists() for name in _OLDER_FILES):
+            is_new = version == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
+            if is_new and not any((self._folder / name).exists() for name in _OLDER_FILES):
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
             elif version != SCHEMA_VERSION:
@@ -95,12 +117,20 @@ class State:
                     f"{self._folder} was written by another version of tsdat-local (schema {version}, not "
                     f"{SCHEMA_VERSION}). Stop its stack and remove {self._folder}; the inbox then runs again."
                 )
-        finally:
-            self._db.execute("COMMIT")
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run the body in one transaction; keep it short, because other processes wait for it."""
+        with transaction(self._db):
+            yield
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _unusable(path: Path, error: Exception) -> SettingsError:
+    return SettingsError(f"{path} cannot be used: {error}. Fix that, or choose another folder with --data.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from runner.messages.run_record import Outcome, RunRecord, Version, versions
 from runner.messages.run_summary import keys, title, why
+from runner.state.transaction import transaction
 from runner.state.versions import Versions
 
 _READ_A_NEWER_VERSION = "Its run read a newer version of the object."
@@ -48,8 +49,7 @@ class Runs:
         by_message = body_md5 and (record.get("schedule") or (record["status"] == "failed" and not versions(record)))
         reason = record["reason"] or why(record)
         read = {(item["key"], item["etag"] or "") for item in record["inputs"]}
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             cursor = self._db.execute(
                 "INSERT INTO runs (ended_at, outcome, attempt, message_id, pipeline, subject, record) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -59,16 +59,12 @@ class Runs:
                 ),
             )  # fmt: skip
             run_id = int(cursor.lastrowid or 0)
-            for version in dict.fromkeys(versions(record)):
+            for version in reversed(list(dict.fromkeys(versions(record)))):  # last, and so newest, what was read
                 late = outcome == "succeeded" and version not in read
                 result: tuple[Outcome, str] = ("skipped", _READ_A_NEWER_VERSION) if late else (outcome, reason)
                 self._versions.set_outcome(version, *result, run_id, record["pipeline"])
             if by_message:
                 self._versions.set_outcome(("", body_md5), outcome, reason, run_id, record["pipeline"])
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
         return run_id
 
     def get(self, run_id: int) -> Run:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from runner.messages.run_record import FINAL, Outcome, Version
+from runner.state.transaction import transaction
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,20 @@ class Versions:
         self, version: Version, outcome: Outcome, reason: str, run_id: int | None = None, pipeline: str | None = None
     ) -> None:
         """Record an outcome of a version; what else is known of it stays unless it is given."""
-        self._db.execute(
-            "INSERT INTO versions (key, etag, change, outcome, reason, failures, pipeline, run_id) "
-            "VALUES (:key, :etag, (SELECT coalesce(max(change), 0) + 1 FROM versions), "
-            ":outcome, :reason, :failed, :pipeline, :run_id) "
-            "ON CONFLICT (key, etag) DO UPDATE SET change = excluded.change, outcome = excluded.outcome, "
-            "reason = excluded.reason, failures = failures + :failed, "
-            "pipeline = coalesce(excluded.pipeline, pipeline), run_id = coalesce(excluded.run_id, run_id)",
-            {
-                "key": version[0], "etag": version[1], "outcome": outcome, "reason": reason, "run_id": run_id,
-                "pipeline": pipeline, "failed": int(run_id is not None and outcome in ("failed", "dead-lettered")),
-            },
-        )  # fmt: skip
-        self._db.execute("DELETE FROM unaccounted WHERE key = ? AND etag = ?", version)
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT INTO versions (key, etag, change, outcome, reason, failures, pipeline, run_id) "
+                "VALUES (:key, :etag, (SELECT coalesce(max(change), 0) + 1 FROM versions), "
+                ":outcome, :reason, :failed, :pipeline, :run_id) "
+                "ON CONFLICT (key, etag) DO UPDATE SET change = excluded.change, outcome = excluded.outcome, "
+                "reason = excluded.reason, failures = failures + :failed, "
+                "pipeline = coalesce(excluded.pipeline, pipeline), run_id = coalesce(excluded.run_id, run_id)",
+                {
+                    "key": version[0], "etag": version[1], "outcome": outcome, "reason": reason, "run_id": run_id,
+                    "pipeline": pipeline, "failed": int(run_id is not None and outcome in ("failed", "dead-lettered")),
+                },
+            )  # fmt: skip
+            self._db.execute("DELETE FROM unaccounted WHERE key = ? AND etag = ?", version)
 
     def each(self) -> Iterator[tuple[KnownVersion, list[str]]]:
         """Return all versions in the order of their keys, one at a time, each with its latest run's output keys."""
@@ -147,11 +149,10 @@ class Versions:
 
     def set_unaccounted(self, problems: Mapping[Version, str]) -> None:
         """Record which versions the reconciler could not account for, in place of those it recorded before."""
-        self._db.execute("BEGIN")
-        self._db.execute("DELETE FROM unaccounted")
         rows = [(*version, problem) for version, problem in problems.items()]
-        self._db.executemany("INSERT INTO unaccounted (key, etag, problem) VALUES (?, ?, ?)", rows)
-        self._db.execute("COMMIT")
+        with transaction(self._db):
+            self._db.execute("DELETE FROM unaccounted")
+            self._db.executemany("INSERT INTO unaccounted (key, etag, problem) VALUES (?, ?, ?)", rows)
 
     def unaccounted(self) -> dict[Version, str]:
         """Return the problems that the reconciler recorded last."""

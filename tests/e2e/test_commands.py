@@ -68,7 +68,7 @@ def test_run_uses_the_stack_that_runs(stack: Stack):
     ("name", "shown", "why"),
     [
         ("a b\x01.log", r"a b\x01.log", r"holds the character '\x01', which S3 cannot list"),
-        ("caf\udce9.log", "caf�.log", "is not valid UTF-8, and S3 takes no other"),
+        ("caf\udce9.log", "caf�.log", "is not valid UTF-8, which S3 requires"),
     ],
 )
 def test_run_sends_no_file_whose_name_s3_cannot_take(name: str, shown: str, why: str, tmp_path: Path):
@@ -89,7 +89,7 @@ def test_status_and_logs_tell_of_every_file(told: Stack):
     shown = runner("logs", "status/", "--failed", "--data", told.data).stdout
     assert shown.count("ArchiveError in phase inspect: buoy.z06.00.20201201.000000.zip cannot be read as a zip") == 1
     assert shown.count("the same error as before") == 2
-    assert shown.count("next: drop a mended archive") == 1
+    assert shown.count("next: drop a corrected archive") == 1
     assert "Traceback" not in shown
     assert "unknown.bin" not in shown
 
@@ -107,7 +107,10 @@ def test_logs_are_chosen_by_pipeline_and_failure_and_told_in_json(told: Stack):
     assert shown.count("pipelines/tide_gauge/readers.py:") >= 1
     assert shown.count("ValueError in phase process: tide_20202112000000.log does not begin with") == 1
     assert "frames in tsdat" in shown
-    assert shown.count("next: mend it, then `runner retry`; `runner ingest FILE` runs it alone, in seconds") == 1
+    assert (
+        shown.count("next: fix it, then run `runner retry`; `runner ingest FILE` runs the pipeline alone, in seconds")
+        == 1
+    )
 
 
 def test_logs_in_json_follow(stack: Stack):
@@ -180,7 +183,7 @@ def test_ingest_counts_failures_and_skips_and_looks_into_archives_as_the_lambda_
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "0 successes, 2 failures, 1 skipped"
     assert "Known routes:" in done.stdout
-    assert "holds a path that leads out of its folder, '../outside.csv'. It is not read;" in done.stdout
+    assert "holds a path that leads out of its folder, '../outside.csv'. It was refused;" in done.stdout
 
 
 def test_ingest_clumps_the_files_into_one_run(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The dev container, made by the devcontainer CLI from a copy of this checkout, beside a stack of its own."""
+"""The dev container, created by the devcontainer CLI from a copy of this checkout, beside a stack of its own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from runner.stack.ports import free_port
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import environment, eventually
 from tests.support.stacks import ROOT
+from tests.support.tools import require_download, require_program
 
 CLI_VERSION = "0.89.0"  # the newest for Node 20
 SAMPLE = "data/samples/tide_gauge/mcrl/*.log"
@@ -27,7 +28,7 @@ class DevContainer:
         self._cli, self.workspace, self.project = cli, workspace, project
 
     def call(self, verb: str, *arguments: str) -> str:
-        """The output of a verb of the CLI, which looks for `.env` in its own folder, not in the workspace's."""
+        """Return the output of a CLI command, run in the workspace, where the CLI looks for `.env`."""
         command = ["node", str(self._cli), verb, "--workspace-folder", str(self.workspace), *arguments]
         done = subprocess.run(
             command, cwd=self.workspace, env=environment(), capture_output=True, text=True, timeout=400, check=False
@@ -36,17 +37,17 @@ class DevContainer:
         return done.stdout
 
     def inside(self, script: str) -> str:
-        """The output of a shell script inside."""
+        """Return the output of a shell script in the container."""
         return self.call("exec", "sh", "-ec", script)
 
     def remove(self) -> None:
-        """Containers, volumes, network, and the images made for them alone."""
+        """Remove containers, volumes, network and untagged images."""
         files = ("--file", "compose.yaml", "--file", ".devcontainer/compose.yaml")
         down = ("down", "--volumes", "--rmi", "local", "--timeout", "1")  # local: those without a tag of their own
         self._docker("compose", *files, "--project-name", self.project, *down)
 
     def left(self) -> str:
-        """What Docker still has of the project."""
+        """Return the IDs of what Docker still has of the project."""
         kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
         return "".join(self._docker(*kind, "--quiet", "--filter", self._label) for kind in kinds)
 
@@ -64,29 +65,26 @@ class DevContainer:
 
 @pytest.fixture
 def cli() -> Path:
-    """The CLI's script, fetched once."""
-    if not shutil.which("npm"):
-        pytest.skip("needs npm, to fetch the devcontainer CLI")
+    """Return the CLI's script, which is downloaded once."""
+    require_docker()
+    require_program("npm", "it installs the devcontainer CLI")
     folder = Path.home() / ".cache" / "tsdat-local" / f"devcontainers-cli-{CLI_VERSION}"
     script = folder / "node_modules" / "@devcontainers" / "cli" / "devcontainer.js"
     if not script.exists():
-        package = f"@devcontainers/cli@{CLI_VERSION}"
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), package]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-        assert done.returncode == 0, done.stderr
+        options = ("--no-audit", "--no-fund", "--prefix", str(folder))
+        require_download("npm", "install", *options, f"@devcontainers/cli@{CLI_VERSION}")
     return script
 
 
 @pytest.fixture
 def dev(cli: Path, tmp_path: Path) -> Iterator[DevContainer]:
-    """A dev container of a fresh copy, as its owner starts it; afterwards nothing is left of it."""
-    require_docker()
+    """Start the dev container of a fresh copy, and check that nothing is left of it afterwards."""
     project = f"tsdat-test-dev-{os.getpid()}"
     workspace = tmp_path / project
     copy_checkout(workspace)
     with (workspace / ".env").open("a") as env:
         env.write(f"\nLOCALSTACK_PORT={free_port()}\nCOMPOSE_PROJECT_NAME={project}\nLAMBDA_CONCURRENCY=1\n")
-    if os.geteuid() == 0:  # a checkout belongs to a person; root's stays closed to the user inside
+    if os.geteuid() == 0:  # the user in the container cannot write root's files
         subprocess.run(["chown", "--recursive", "1000:1000", str(workspace)], check=True)
     made = DevContainer(cli, workspace, project)
     try:
@@ -98,7 +96,7 @@ def dev(cli: Path, tmp_path: Path) -> Iterator[DevContainer]:
 
 
 def copy_checkout(target: Path) -> None:
-    """What a clone would hold, with the changes of the working tree, and this machine's `.env`."""
+    """Copy the tracked files, with the changes of the working tree, and `.env`."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in [*filter(None, listed.split("\0")), ".env"]:
         if (ROOT / name).exists():
@@ -107,8 +105,8 @@ def copy_checkout(target: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_inside_pipelines_run_and_the_stack_beside_takes_files(dev: DevContainer):
-    on_the_stack = f"runner run --data data {SAMPLE} 2>&1 | tee /tmp/said >&2; ! grep 'starting a stack' /tmp/said"
+def test_pipelines_run_in_the_container_and_in_the_stack_beside_it(dev: DevContainer):
+    on_the_stack = f"runner run --data data {SAMPLE} 2>&1 | tee /tmp/log >&2; ! grep 'starting a stack' /tmp/log"
     assert dev.inside(f"id -un; pwd; {on_the_stack}").split() == ["dev", "/home/dev/tsdat-local"]
     alone = f"RUNNER_DATA=/tmp/ingest runner ingest {SAMPLE}; find /tmp/ingest -name '*.nc' | grep ."
     stack_inside = f"RUNNER_DATA=/tmp/run runner run {SAMPLE}; find /tmp/run -name '*.nc' | grep ."
@@ -124,5 +122,5 @@ def test_inside_pipelines_run_and_the_stack_beside_takes_files(dev: DevContainer
     assert "succeeded" in "\n".join(status)
     assert made.endswith(".nc")
 
-    # The host's own environments are other folders, and stay as they were.
+    # The environments of the host are separate.
     assert [list((dev.workspace / name).iterdir()) for name in (".venv", ".venv-localstack")] == [[], []]

@@ -1,6 +1,6 @@
-"""What only the Docker stack can show: replicas, restarts, ports; with real containers, stopped and killed.
+"""What is specific to the Docker stack: replicas, restarts and ports, with containers that are stopped and killed.
 
-Limits, owners and the end are in test_parity.py.
+Limits, owners and the stop are in test_parity.py.
 """
 
 from __future__ import annotations
@@ -23,56 +23,50 @@ from runner.testing.embedded_stack import EmbeddedStack
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import environment, eventually
 from tests.support import killing
-from tests.support.containers import all_containers, containers, docker, processes
+from tests.support.containers import address, all_containers, containers, docker, processes
 from tests.support.listening import LOOPBACK, listeners
-from tests.support.stacks import ROOT, SAMPLES, runner
-
-TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
-BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
+from tests.support.stacks import BUOY, ROOT, TIDE, runner
 
 
 def compose(stack: DockerStack, *arguments: str) -> None:
-    """A `docker compose` command on the stack."""
+    """Run a `docker compose` command on the stack."""
     command = [*stack.compose.docker_compose_command(), *arguments]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
 
 
 @pytest.fixture
 def stack(docker_stack: DockerStack) -> DockerStack:
-    """All tests here leave it whole again."""
+    """Return the shared stack; each test restores it."""
     return docker_stack
 
 
 def test_a_killed_lambda_loses_nothing(stack: DockerStack):
     victim, _ = containers(stack.project, "lambda")
     keys = [f"a2e_buoy_ingest/humboldt/killed/{number}/{BUOY.name}" for number in range(4)]
-    with killing.paused(runtime(victim)):  # so that it still has a file when it is killed, however fast runs are
+    with killing.paused(runtime(victim)):  # so that it still has a file when it is killed
         for key in keys:
             stack.put(BUOY, key)
-        eventually(
-            lambda: sum(bool(stack.finished(key)) for key in keys) == 3, "end of what the other Lambda was given"
-        )
+        eventually(lambda: sum(bool(stack.finished(key)) for key in keys) == 3, "runs of the other Lambda")
         (held,) = (key for key in keys if not stack.finished(key))
         docker("kill", victim)
         assert victim not in containers(stack.project, "lambda")
     assert [stack.final(key).outcome for key in keys] == ["succeeded"] * 4
     assert [key for key in keys if stack.final(key).attempt > 1 or len(stack.runs_of(key)) > 1] == [held]
-    # Docker does not start again what was killed by hand; a user's `docker compose up` does.
+    # Docker does not restart a container that was killed by hand; `docker compose up` does.
     compose(stack, "up", "--detach", "--wait", "--no-recreate")
 
 
 def runtime(container: str) -> int:
-    """The process id of a Lambda's Python."""
+    """Return the process ID of a Lambda's Python."""
     (pid,) = (pid for pid, command in processes(container).items() if "bootstrap.py" in command)
     return pid
 
 
-def test_a_crashed_emulator_is_started_again(stack: DockerStack):
+def test_a_crashed_emulator_is_restarted(stack: DockerStack):
     (first, *_) = containers(stack.project, "lambda")
-    address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", first)
-    emulator = Emulator(f"http://{address}:8080")
+    emulator = Emulator(f"http://{address(first)}:8080")
     assert emulator.is_up()
-    # Two invokes at once crash the emulator; the poller's own would be one too many already.
+    # Two invokes at the same time crash the emulator.
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: emulator.invoke({"Event": "s3:TestEvent"}, 5), range(64)))
     eventually(lambda: int(docker("inspect", "--format", "{{.RestartCount}}", first)) > 0, "restart of the emulator")
@@ -81,7 +75,7 @@ def test_a_crashed_emulator_is_started_again(stack: DockerStack):
     assert stack.final(key).outcome == "succeeded"
 
 
-def test_when_localstack_was_away_every_file_comes_through(stack: DockerStack):
+def test_files_dropped_while_localstack_is_stopped_are_processed(stack: DockerStack):
     compose(stack, "stop", "localstack")
     keys = [f"tide_gauge/mcrl/away/{number}/{TIDE.name}" for number in range(3)]
     for key in keys:
@@ -99,7 +93,7 @@ def test_commands_on_this_machine_find_a_stack_that_plain_compose_started(stack:
     assert f"A stack already runs on {stack.data}. Use it, stop it" in refused.stderr
 
 
-def test_more_replicas_are_found(stack: DockerStack):
+def test_additional_replicas_are_used(stack: DockerStack):
     compose(stack, "up", "--detach", "--wait", "--no-recreate", "--scale", "lambda=4")
     try:
         replicas = containers(stack.project, "lambda")
@@ -107,7 +101,7 @@ def test_more_replicas_are_found(stack: DockerStack):
         numbers = itertools.count()
 
         def all_work() -> bool:
-            """Goes on sending, because the new ones import tsdat first."""
+            """Keep dropping files, because the new Lambdas first import tsdat."""
             stack.put(TIDE, f"tide_gauge/mcrl/replicas/{next(numbers)}/{TIDE.name}")
             return all("replicas/" in docker("logs", container) for container in replicas)
 
@@ -118,14 +112,14 @@ def test_more_replicas_are_found(stack: DockerStack):
 
 def test_only_this_machine_can_connect(stack: DockerStack):
     ports = docker("ps", "--filter", f"label=com.docker.compose.project={stack.project}", "--format", "{{.Ports}}")
-    ((address, port),) = re.findall(r"(\S+?):(\d+)->", ports)
-    assert address == "127.0.0.1"
-    assert listeners(int(port)) == [LOOPBACK]  # and this is what the kernel says
+    ((host, port),) = re.findall(r"(\S+?):(\d+)->", ports)
+    assert host == "127.0.0.1"
+    assert listeners(int(port)) == [LOOPBACK]
 
 
-def test_ctrl_c_while_docker_starts_ends_it_cleanly(tmp_path: Path):
+def test_ctrl_c_while_docker_starts_stops_it_cleanly(tmp_path: Path):
     require_docker()
-    project = f"tsdat-test-ended-{os.getpid()}"
+    project = f"tsdat-test-stopped-{os.getpid()}"
     command = [sys.executable, "-m", "runner", "up", "--docker", "--port", "0", "--data", str(tmp_path)]
     variables = environment(COMPOSE_PROJECT_NAME=project)
     process = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
@@ -137,7 +131,7 @@ def test_ctrl_c_while_docker_starts_ends_it_cleanly(tmp_path: Path):
     assert not all_containers(project)
 
 
-def test_without_an_engine_up_says_so_and_goes_on(tmp_path: Path):
+def test_without_an_engine_up_reports_it_and_runs_embedded(tmp_path: Path):
     with_engine_down = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
     stack = AutomaticUp(tmp_path / "data", **with_engine_down)
     try:
@@ -154,7 +148,7 @@ def test_without_an_engine_up_says_so_and_goes_on(tmp_path: Path):
 
 
 class AutomaticUp(EmbeddedStack):
-    """`runner up`, which chooses by itself."""
+    """`runner up`, which chooses the backend."""
 
     options = ("--port", "0")
 

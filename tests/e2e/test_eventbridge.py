@@ -1,4 +1,4 @@
-"""Switching EventBridge on for an existing bucket, with the real S3 API: nobody who was told before is forgotten."""
+"""Enable EventBridge for an existing bucket, with the real S3 API: its other notifications stay."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def notify(endpoint_url: str, bucket: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def bucket(embedded_stack: Supervised) -> str:
-    """A bucket that tells four others already."""
+    """Create a bucket that has four other notifications."""
     s3, sqs = clients.local_s3(embedded_stack.endpoint_url), clients.local_sqs(embedded_stack.endpoint_url)
     sqs.create_queue(QueueName="others")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": clients.REGION})
@@ -45,7 +45,7 @@ def bucket(embedded_stack: Supervised) -> str:
     return BUCKET
 
 
-def test_whoever_was_told_is_told_on(embedded_stack: Supervised, bucket: str):
+def test_other_notifications_stay(embedded_stack: Supervised, bucket: str):
     s3, sqs = clients.local_s3(embedded_stack.endpoint_url), clients.local_sqs(embedded_stack.endpoint_url)
     before = s3.get_bucket_notification_configuration(Bucket=bucket)
     assert {name: before[name] for name in OTHERS} == OTHERS
@@ -57,13 +57,13 @@ def test_whoever_was_told_is_told_on(embedded_stack: Supervised, bucket: str):
     assert {name: after[name] for name in OTHERS} == OTHERS
     second = notify(embedded_stack.endpoint_url, bucket)
     assert second.stderr.strip() == f"{bucket} already sends its events to EventBridge; nothing was changed"
-    s3.put_object(Bucket=bucket, Key="still/told.csv", Body=b"1")
+    s3.put_object(Bucket=bucket, Key="still/notified.csv", Body=b"1")
     url = sqs.get_queue_url(QueueName="others")["QueueUrl"]
     (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
-    assert "still/told.csv" in message["Body"]
+    assert "still/notified.csv" in message["Body"]
 
 
-def test_a_bucket_that_is_not_there_is_named(embedded_stack: Supervised):
+def test_a_missing_bucket_is_an_error(embedded_stack: Supervised):
     done = notify(embedded_stack.endpoint_url, "nobodys-bucket")
     assert done.returncode == 2
     assert done.stderr.strip() == (

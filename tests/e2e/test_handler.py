@@ -152,5 +152,5 @@ def test_a_missing_destination_bucket_is_an_error_and_is_not_made(function: Lamb
 def test_what_is_no_event_raises_with_the_known_forms(function: Lambda):
     answer = function.invoke({"hello": "world"})
     assert answer.kind == "raised"
-    assert 'EventError: An event of no known form: {"hello": "world"}' in answer.error
+    assert 'EventError: Unknown form of event: {"hello": "world"}' in answer.error
     assert "EventBridge" in answer.error

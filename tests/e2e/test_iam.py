@@ -1,4 +1,4 @@
-"""The role allows what the handler really asks of S3, and no more; LocalStack's log says what it asks."""
+"""The role allows exactly the S3 calls that the handler makes, as LocalStack's log shows them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support import noop
 from tests.support.expansion import REGION, expanded
 from tests.support.stacks import ROOT, SAMPLES
 
-# Stores a file that is large enough to go in parts, and reads back what is stored, as pipelines of pipelines do.
+# Stores a file that is large enough for a multipart upload, and reads it back, as VAPs do.
 PIPELINE = """
 from datetime import datetime
 import numpy as np, xarray as xr
@@ -41,7 +41,7 @@ class NoOp(IngestPipeline):
         stored = self.storage.fetch_data(datetime(1970, 1, 1), datetime(1971, 1, 1), "here.noop.a1")
         assert stored.sizes["time"] == len(time_)
 """
-# By the page "Actions, resources, and condition keys for Amazon S3" of the Service Authorization Reference.
+# From "Actions, resources, and condition keys for Amazon S3" of the Service Authorization Reference.
 ACTIONS = {
     "HeadObject": "s3:GetObject", "CreateMultipartUpload": "s3:PutObject", "UploadPart": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject", "ListObjects": "s3:ListBucket", "ListObjectsV2": "s3:ListBucket",
@@ -51,7 +51,7 @@ LINE = re.compile(r"AWS (\w+)\.(\w+) => \d+.*?; \w+\((\{.*?\}), headers=")
 
 
 class Call(NamedTuple):
-    """Something that was asked of AWS."""
+    """A call to AWS."""
 
     operation: str
     action: str
@@ -59,7 +59,7 @@ class Call(NamedTuple):
 
 
 def calls(log: str) -> Iterator[Call]:
-    """All calls in LocalStack's log at its finest level."""
+    """Yield all calls in LocalStack's log at trace level."""
     for line in log.splitlines():
         if found := LINE.search(line):
             service, operation, request = found.groups()
@@ -73,7 +73,7 @@ def calls(log: str) -> Iterator[Call]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped pipelines, and the one above."""
+    """Make a project with the shipped pipelines and the one above."""
     folder = noop.project(tmp_path_factory.mktemp("iam") / "project", PIPELINE)
     for name in ("pipelines", "shared", "utils"):
         shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
@@ -81,8 +81,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def asked(project: Path, tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) -> list[Call]:
-    """What the handler asks of AWS when it runs every shipped sample and the pipeline above."""
+def made_calls(project: Path, tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) -> list[Call]:
+    """Return the handler's calls when it runs every shipped sample and the pipeline above."""
     state = tmp_path_factory.mktemp("iam-state")
     (state / "logs").mkdir()
     log = state / "logs" / "localstack.log"
@@ -107,7 +107,7 @@ def asked(project: Path, tmp_path_factory: pytest.TempPathFactory, described: St
             answer = emulator.invoke(event(described.source_bucket, key), described.function_timeout_s)
             assert answer.payload is not None, answer
             assert answer.payload["runs"][0]["status"] == "succeeded", answer
-        s3.list_buckets()  # the end of what is looked at
+        s3.list_buckets()  # marks the end
         eventually(lambda: ".ListBuckets =>" in log.read_text(), "last call in the log")
         return [call for call in calls(log.read_text()[own_calls:]) if call.operation != "ListBuckets"]
     finally:
@@ -115,7 +115,7 @@ def asked(project: Path, tmp_path_factory: pytest.TempPathFactory, described: St
 
 
 def event(bucket: str, key: str) -> dict[str, Any]:
-    """A direct S3 event."""
+    """Return a direct S3 event."""
     entity = {"bucket": {"name": bucket}, "object": {"key": key, "size": 1, "eTag": "e"}}
     return {
         "Records": [
@@ -126,7 +126,7 @@ def event(bucket: str, key: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, str]]]:
-    """Of each of the role's policies, all pairs of an action and a resource."""
+    """Return the pairs of an action and a resource in each of the role's policies."""
     path = tmp_path_factory.mktemp("role") / "expanded.json"
     path.write_text(json.dumps(expanded({})))
     template = Template(path, {}, REGION)
@@ -143,18 +143,18 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[s
     }
 
 
-def test_the_log_shows_what_was_asked(asked: list[Call]):
-    operations = {call.operation for call in asked}
+def test_the_log_contains_all_kinds_of_calls(made_calls: list[Call]):
+    operations = {call.operation for call in made_calls}
     assert operations >= {"GetObject", "PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"}
 
 
-def test_everything_that_is_asked_is_allowed(asked: list[Call], policies: dict[str, list[tuple[str, str]]]):
-    refused = {call for call in asked if not any(covers(pair, call) for pair in policies["pipelines"])}
+def test_every_call_is_allowed(made_calls: list[Call], policies: dict[str, list[tuple[str, str]]]):
+    refused = {call for call in made_calls if not any(covers(pair, call) for pair in policies["pipelines"])}
     assert not refused
 
 
-def test_everything_that_is_allowed_is_asked(asked: list[Call], policies: dict[str, list[tuple[str, str]]]):
-    unused = [pair for pair in policies["pipelines"] if not any(covers(pair, call) for call in asked)]
+def test_every_permission_is_used(made_calls: list[Call], policies: dict[str, list[tuple[str, str]]]):
+    unused = [pair for pair in policies["pipelines"] if not any(covers(pair, call) for call in made_calls)]
     assert not unused
 
 
@@ -163,7 +163,7 @@ def covers(pair: tuple[str, str], call: Call) -> bool:
     return action == call.action and fnmatchcase(call.arn, resource)
 
 
-def test_in_the_functions_name_lambda_may_read_the_queue_and_write_the_log(policies: dict[str, list[tuple[str, str]]]):
+def test_lambda_may_read_the_queue_and_write_the_log(policies: dict[str, list[tuple[str, str]]]):
     queue = f"arn:aws:sqs:{REGION}:000000000000:tsdat-pipeline-lambda-queue"
     log = f"arn:aws:logs:{REGION}:000000000000:log-group:/aws/lambda/tsdat-pipeline-lambda:*"
     assert sorted(policies["lambda"]) == [

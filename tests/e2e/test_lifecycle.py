@@ -1,4 +1,4 @@
-"""Start, stop and kill a stack of real processes."""
+"""Starting, stopping and killing stacks, with real processes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ import pytest
 
 from runner.testing.stacks import environment, eventually
 from tests.support import killing
-from tests.support.bookkeeping import TIDE
-from tests.support.stacks import Supervised, runner, running
+from tests.support.stacks import TIDE, Supervised, runner, running
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_run_exits_cleanly_when_interrupted(tmp_path: Path, number: signal.Signals):
+def test_run_stops_cleanly_when_interrupted(tmp_path: Path, number: signal.Signals):
     import sys
 
     command = [sys.executable, "-m", "runner", "run", str(TIDE), "--data", str(tmp_path)]
@@ -40,17 +39,17 @@ def test_run_exits_cleanly_when_interrupted(tmp_path: Path, number: signal.Signa
 
 @pytest.fixture(scope="module")
 def no_retain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
-    """A stack that deletes files from the inbox after processing."""
+    """Start a stack that removes files from the inbox when their runs have succeeded."""
     with running(tmp_path_factory.mktemp("no-retain"), "--no-retain", LAMBDA_CONCURRENCY="2") as stack:
         yield stack
 
 
-def test_without_retain_the_inbox_copy_is_deleted_only_after_success(no_retain: Supervised):
+def test_without_retain_the_inbox_copy_is_removed_after_success_only(no_retain: Supervised):
     good, bad = no_retain.put(TIDE, KEY), no_retain.put(b"", "tide_gauge/mcrl/tide_20202512000000.log")
     run = no_retain.final(KEY)
     no_retain.final("tide_gauge/mcrl/tide_20202512000000.log")
     eventually(lambda: not good.exists(), "removal of the copy", 10)
-    # A file dropped again stays while its outputs are missing, although they existed before.
+    # A file that is dropped again because its outputs are gone stays in the inbox.
     assert runner("reconcile", "--data", no_retain.data).returncode == 0
     for output in no_retain.mirrored(run):
         output.unlink()
@@ -64,14 +63,13 @@ def test_without_retain_the_inbox_copy_is_deleted_only_after_success(no_retain: 
 
 def test_killed_children_are_restarted_and_no_file_is_lost(no_retain: Supervised):
     stack = no_retain
-    for number, name in enumerate(("localstack_entrypoint", "aws-lambda-rie", "runner poll", "runner watch")):
+    for name in ("localstack_entrypoint", "aws-lambda-rie", "runner poll", "runner watch"):
         pid = stack.children()[name]
-        os.kill(pid, signal.SIGKILL)
-        eventually(lambda pid=pid: not killing.alive(pid), f"death of {name}", 5)
+        killing.kill(stack, pid)
         eventually(lambda name=name, pid=pid: stack.children().get(name, pid) != pid, f"new {name}", 20)
-        key = f"tide_gauge/mcrl/{number}/{TIDE.name}"
-        stack.put(TIDE, key)
-        assert stack.final(key).outcome == "succeeded"
+    key = f"tide_gauge/mcrl/killed/{TIDE.name}"
+    stack.put(TIDE, key)
+    assert stack.final(key).outcome == "succeeded"
     for name in ("LocalStack", "Lambda 2", "poller", "watcher"):
         assert f"{name} was killed by SIGKILL; restarting" in stack.text
 
@@ -84,7 +82,7 @@ def test_without_retain_a_polled_file_stays_until_its_outputs_are_copied(tmp_pat
         path = stack.put(TIDE, KEY)
         eventually(lambda: "✗ outputs are not copied yet, and their runs wait for it: [Errno 20]" in stack.text, "run")
         stack.put(b"?", "later.bin")
-        eventually(lambda: "↑ later.bin" in stack.text, "next scan of the inbox")
+        eventually(lambda: "↑ later.bin" in stack.text, "another scan of the inbox")
         assert path.exists()
         assert stack.runs_of(KEY) == []
         pid = stack.children()["localstack_entrypoint"]
@@ -95,7 +93,7 @@ def test_without_retain_a_polled_file_stays_until_its_outputs_are_copied(tmp_pat
         eventually(lambda: not path.exists(), "removal of the copy")
 
 
-def test_port_in_use_second_stack_and_remote_endpoint_are_refused(tmp_path: Path, embedded_stack: Supervised):
+def test_a_port_in_use_a_second_stack_and_a_remote_endpoint_are_refused(tmp_path: Path, embedded_stack: Supervised):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = runner("up", "--embedded", "--port", str(port), "--data", tmp_path)
@@ -103,7 +101,7 @@ def test_port_in_use_second_stack_and_remote_endpoint_are_refused(tmp_path: Path
         assert f"error: Port {port} is in use, perhaps by another stack." in done.stderr
     done = runner("up", "--embedded", "--data", tmp_path, AWS_ENDPOINT_URL="https://s3.us-west-2.amazonaws.com")
     assert done.returncode == 2
-    assert "is not on this machine, and the local stack never talks to real AWS." in done.stderr
+    assert "is not on this machine, and the local stack never contacts real AWS." in done.stderr
     done = runner("up", "--embedded", "--port", "0", "--data", embedded_stack.data)
     assert done.returncode == 2
     assert f"error: A stack already runs on {embedded_stack.data}. Use it, stop it" in done.stderr
@@ -111,7 +109,7 @@ def test_port_in_use_second_stack_and_remote_endpoint_are_refused(tmp_path: Path
 
 def test_all_ports_listen_on_loopback_only(embedded_stack: Supervised):
     inodes = set()
-    for pid in killing.family(embedded_stack):
+    for pid in killing.processes_of(embedded_stack):
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # closed since
                 found = re.fullmatch(r"socket:\[(\d+)\]", str(fd.readlink()))

@@ -1,4 +1,4 @@
-"""Long lists of odd names come whole and in the order of their keys: the balance sheet and schedules rely on it."""
+"""Long lists of odd names are complete and in the order of their keys, as reconciling and schedules require."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from runner.aws import clients
-from runner.aws.s3 import listed
+from runner.aws.s3 import list_objects
 from runner.testing.stacks import Stack
 
 BUCKET = "long-lists"
-# More than a page of 1,000; and encoded for a URL these sort in another way than as they are.
+# More than a page of 1,000. URL-encoded, these keys sort differently.
 KEYS = sorted(
     [f"A{n:03}" for n in range(400)] + [f"{name}{n:03}" for name in ("a b", "é=", "y(😀") for n in range(250)]
 )
 
 
-def test_a_long_list_of_odd_names_is_whole_and_in_order(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+def test_a_long_list_of_odd_names_is_complete_and_in_order(stack: Stack, monkeypatch: pytest.MonkeyPatch):
     s3 = clients.local_s3(stack.endpoint_url)
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     with ThreadPoolExecutor(4) as pool:
@@ -26,8 +26,8 @@ def test_a_long_list_of_odd_names_is_whole_and_in_order(stack: Stack, monkeypatc
         monkeypatch.setenv(name, value)
     clients.s3.cache_clear()
     try:
-        for client in (s3, clients.s3()):  # a local process's and the Lambda's
-            assert [found.key for found in listed(client, BUCKET, "")] == KEYS
-            assert [found.key for found in listed(client, BUCKET, "é")] == KEYS[-250:]
+        for client in (s3, clients.s3()):  # the local services' and the Lambda's
+            assert [found.key for found in list_objects(client, BUCKET, "")] == KEYS
+            assert [found.key for found in list_objects(client, BUCKET, "é")] == KEYS[-250:]
     finally:
         clients.s3.cache_clear()

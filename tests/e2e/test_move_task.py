@@ -1,4 +1,4 @@
-"""Why `runner retry` does without SQS's own way back from a dead-letter queue."""
+"""Why `runner retry` does not use SQS's own redrive."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from runner.testing.stacks import Stack, eventually
 MOST = 2
 
 
-def test_a_message_that_localstack_moved_goes_on_counting_its_receives(embedded_stack: Stack):
-    """When this fails, runner/cli/retry.py can use StartMessageMoveTask: on AWS a moved message counts anew."""
+def test_localstack_does_not_reset_the_receive_count_of_a_moved_message(embedded_stack: Stack):
+    """When this fails, runner/cli/retry.py can use StartMessageMoveTask: AWS resets the count of a moved message."""
     sqs, name = clients.local_sqs(embedded_stack.endpoint_url), f"move-{uuid.uuid4().hex[:8]}"
 
     def arn(url: str) -> str:
@@ -36,7 +36,7 @@ def test_a_message_that_localstack_moved_goes_on_counting_its_receives(embedded_
         eventually(lambda: depth(dead), "dead letter")
         sqs.start_message_move_task(SourceArn=arn(dead))
         eventually(lambda: depth(queue), "moved message")
-        # The receive that found its attempts used up counted too; on AWS this would be the first again.
+        # Includes the receive that moved it to the dead-letter queue; on AWS the count would be 1.
         assert receive_count(queue) == MOST + 2
         assert depth(dead) == 0
     finally:

@@ -1,6 +1,6 @@
-"""What the local stacks really made is what the expanded template says, and follows it when it is edited.
+"""The local stacks create what the expanded template describes, and follow its edits.
 
-Of those with Docker also to whom their outputs belong, and that they end soon and leave nothing.
+With Docker also: who owns the outputs, and that a stop is quick and leaves nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from runner.testing.stacks import Stack, eventually
 from tests.support import digests
 from tests.support.containers import all_containers, containers, docker, owners, processes
 from tests.support.expansion import REGION, TEMPLATE, expanded
-from tests.support.stacks import ROOT, SAMPLES, Supervised, UpWithDocker, running, running_in_docker
+from tests.support.stacks import ROOT, TIDE, Supervised, UpWithDocker, running, running_in_docker
 
-TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 EDITS = {
     "VisibilityTimeout: 720": "VisibilityTimeout: 630",
@@ -41,12 +40,12 @@ EDITS = {
 }
 NO_FILTER: dict[str, Any] = {"S3Key": {"Rules": []}}
 ONLY_ON_AWS = {"Role", "LoggingConfig"}
-# Of the properties that S3 and CloudFormation call differently.
-S3_WORDS = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault", "Id": "ID"}
+# Properties that have other names in S3 than in CloudFormation.
+S3_NAMES = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault", "Id": "ID"}
 
 
 class Expected:
-    """The resources of an expanded template, in plain values."""
+    """The resources of an expanded template, as plain values."""
 
     def __init__(self, path: Path, folder: Path) -> None:
         whole = folder / "expanded.json"
@@ -54,7 +53,7 @@ class Expected:
         self._template = Template(whole, {}, REGION)
 
     def properties(self, name: str) -> dict[str, Any]:
-        """All of a resource's, but for those that refer to what only AWS knows."""
+        """Return a resource's properties, except those whose values exist only on AWS."""
         properties = self._template.resources[name]["Properties"]
         return {key: self._template.value(value, name) for key, value in properties.items() if key not in ONLY_ON_AWS}
 
@@ -76,7 +75,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Expected:
 
 
 def require_queues(endpoint_url: str, expected: Expected) -> None:
-    """Each attribute of the template is the queue's, and each of the queue's is the template's or SQS's default."""
+    """Check that each attribute of the queues is the template's, or SQS's default."""
     sqs = clients.local_sqs(endpoint_url)
     for name, policy in (("IngestQueue", "QueuePolicy"), ("DeadLetterQueue", "DeadLetterQueuePolicy")):
         properties = expected.properties(name)
@@ -87,18 +86,18 @@ def require_queues(endpoint_url: str, expected: Expected) -> None:
         defaults = {"VisibilityTimeout": 30, "DelaySeconds": 0, "ReceiveMessageWaitTimeSeconds": 0}
         wanted = {key: str(value).lower() for key, value in (defaults | properties).items()}
         assert {key: made[key] for key in wanted} == wanted
-        told = {key for key in made if not key.startswith(("Approximate", "Created", "LastModified"))}
-        assert told - wanted.keys() == {"QueueArn", "MaximumMessageSize"}
+        reported = {key for key in made if not key.startswith(("Approximate", "Created", "LastModified"))}
+        assert reported - wanted.keys() == {"QueueArn", "MaximumMessageSize"}
 
 
-def in_s3_words(node: Any) -> Any:
+def in_s3_names(node: Any) -> Any:
     if isinstance(node, dict):
-        return {S3_WORDS.get(key, key): in_s3_words(value) for key, value in node.items()}
-    return [in_s3_words(item) for item in node] if isinstance(node, list) else node
+        return {S3_NAMES.get(key, key): in_s3_names(value) for key, value in node.items()}
+    return [in_s3_names(item) for item in node] if isinstance(node, list) else node
 
 
 def require_buckets(endpoint_url: str, expected: Expected) -> None:
-    """Every property of both buckets."""
+    """Check every property of both buckets."""
     s3: Any = clients.local_s3(endpoint_url)
     for name in ("SourceBucket", "DestinationBucket"):
         properties = expected.properties(name)
@@ -117,18 +116,18 @@ def require_buckets(endpoint_url: str, expected: Expected) -> None:
         assert [tag for tag in tags if tag["Key"] != EPOCH_TAG] == properties.pop("Tags", [])
         versioning = properties.pop("VersioningConfiguration", {"Status": None})["Status"]
         assert s3.get_bucket_versioning(Bucket=bucket).get("Status") == versioning
-        encryption = in_s3_words(properties.pop("BucketEncryption"))["ServerSideEncryptionConfiguration"]
+        encryption = in_s3_names(properties.pop("BucketEncryption"))["ServerSideEncryptionConfiguration"]
         rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
         assert [{key: value for key, value in rule.items() if key in encryption[0]} for rule in rules] == encryption
         private = properties.pop("PublicAccessBlockConfiguration")
         assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == private
         ownership = properties.pop("OwnershipControls")
         assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"] == ownership
-        lifecycle = in_s3_words(properties.pop("LifecycleConfiguration"))["Rules"]
+        lifecycle = in_s3_names(properties.pop("LifecycleConfiguration"))["Rules"]
         rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
         assert [{key: value for key, value in rule.items() if key != "Filter"} for rule in rules] == lifecycle
         assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]) == expected.policy(f"{name}Policy")
-        assert not properties, "these are looked at nowhere"
+        assert not properties, "not checked"
 
 
 def notification(made: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +139,7 @@ def notification(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def lambda_settings(expected: Expected) -> tuple[dict[str, Any], dict[str, str]]:
-    """The function's properties, and the variables that they come to."""
+    """Return the function's properties and the variables that they lead to."""
     properties = expected.properties("PipelineFunction")
     return properties, {
         **properties["Environment"]["Variables"],
@@ -151,7 +150,7 @@ def lambda_settings(expected: Expected) -> tuple[dict[str, Any], dict[str, str]]
 
 
 def require_processes(stack: Supervised, expected: Expected) -> None:
-    """The environment of an embedded Lambda; of its limits only the timeout is kept there."""
+    """Check the environment of an embedded Lambda, which has no other limit than the timeout."""
     _, wanted = lambda_settings(expected)
     given = environment_of(stack.children()["aws-lambda-rie"])
     tmp = given["TMPDIR"]
@@ -161,10 +160,10 @@ def require_processes(stack: Supervised, expected: Expected) -> None:
 
 
 def require_containers(project: str, expected: Expected, container_mb: int | None = None) -> None:
-    """Limits and environment of all Lambda containers of a compose project.
+    """Check limits and environment of all Lambda containers of a compose project.
 
     Args:
-        container_mb: what the containers may use where it is not the template's MemorySize.
+        container_mb: the containers' limit if it is not the template's MemorySize.
     """
     ids = containers(project, "lambda")
     assert ids
@@ -180,16 +179,16 @@ def require_containers(project: str, expected: Expected, container_mb: int | Non
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """What a process was given."""
+    """Return the environment of a process."""
     content = Path(f"/proc/{pid}/environ").read_text()
     return dict(line.split("=", 1) for line in content.split("\0") if line)
 
 
-def test_queues_are_what_the_template_says(stack: Stack, expected: Expected):
+def test_queues_are_as_in_the_template(stack: Stack, expected: Expected):
     require_queues(stack.endpoint_url, expected)
 
 
-def test_buckets_are_what_the_template_says(stack: Stack, expected: Expected):
+def test_buckets_are_as_in_the_template(stack: Stack, expected: Expected):
     require_buckets(stack.endpoint_url, expected)
 
 
@@ -203,10 +202,7 @@ def test_lambda_containers_have_the_templates_limits_and_environment(docker_stac
 
 @pytest.fixture(scope="module")
 def edited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Expected]:
-    """A project where nothing that counts is different but template.yaml, and what that says.
-
-    A pipeline beside those that are shipped can be held.
-    """
+    """Make a project with an edited template.yaml and a pipeline that can be held; return its resources too."""
     project = digests.project(tmp_path_factory.mktemp("edited") / "project")
     for name in ("pipelines", "shared", "utils"):
         shutil.copytree(ROOT / name, project / name, dirs_exist_ok=True)
@@ -215,13 +211,13 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Expected]:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     (project / "template.yaml").write_text(text)
-    for folder in (project, *project.parents[:2]):  # the Lambda's user is nobody
+    for folder in (project, *project.parents[:2]):  # the Lambda runs as another user
         folder.chmod(0o755)
     return project, Expected(project / "template.yaml", project)
 
 
 def require_edited(stack: Stack, expected: Expected) -> Run:
-    """The edits have arrived, nothing of the old names is left, and a file comes through."""
+    """Check that the stack has the edits and none of the old names, and that a file succeeds."""
     function = expected.properties("PipelineFunction")
     assert (function["Timeout"], function["MemorySize"]) == (105, 1024)
     assert expected.properties("DestinationBucket")["Tags"] == [{"Key": "project", "Value": "buoys"}]
@@ -249,21 +245,21 @@ def test_an_edit_of_the_template_alone_changes_the_embedded_stack(edited: tuple[
 
 
 def require_two_at_once(stack: Supervised, project: Path) -> None:
-    """One message in an invoke, and no more Lambdas at work than MaximumConcurrency, however many there are."""
+    """Check that an invoke has one message, and that MaximumConcurrency limits the Lambdas that work."""
     keys = [f"tide_gauge/noop.hold{number}.txt" for number in range(4)]
 
-    def begun() -> set[str]:
+    def started() -> set[str]:
         texts = [path.read_text() for path in (stack.data / "state" / "logs").glob("lambda-*.log")]
         return {key for key in keys if any(f"holding {Path(key).name}" in text for text in texts)}
 
     assert "2 of 3 Lambdas work: MaximumConcurrency in template.yaml" in stack.text
     for key in keys:
         stack.put(key.encode(), key)
-    first = eventually(lambda: len(begun()) >= 2 and begun(), "two runs at once")
+    first = eventually(lambda: len(started()) >= 2 and started(), "two runs at once")
     done = f"{keys[0]}.done"
-    stack.put(b"", done)  # goes the whole way beside them, but for the Lambda
+    stack.put(b"", done)  # reaches the queue after them
     eventually(lambda: f"↑ {done}" in stack.text, "upload after the others")
-    assert begun() == first
+    assert started() == first
     for key in keys:
         digests.open_gate(project, key)
     runs = [stack.final(key) for key in keys]
@@ -271,9 +267,7 @@ def require_two_at_once(stack: Supervised, project: Path) -> None:
     assert len({run.record["request_id"] for run in runs}) == len(keys)
 
 
-def test_up_with_docker_follows_the_template_alone_tells_what_happens_and_leaves_nothing(
-    edited: tuple[Path, Expected], tmp_path: Path
-):
+def test_up_with_docker_follows_the_template_and_leaves_nothing(edited: tuple[Path, Expected], tmp_path: Path):
     project, expected = edited
     stack = UpWithDocker(tmp_path, RUNNER_ROOT=str(project))
     try:
@@ -287,11 +281,11 @@ def test_up_with_docker_follows_the_template_alone_tells_what_happens_and_leaves
     assert stack.process.returncode == 0
     assert took < 5
     assert "Traceback" not in stack.text
-    assert "canceled" not in stack.text  # Docker's own word for what is the end as it should be
+    assert "canceled" not in stack.text  # Docker's word for a normal stop
     assert not all_containers(stack.project)
 
 
-def test_plain_compose_follows_the_template_alone_gives_outputs_to_the_owner_of_data_and_ends_soon(
+def test_plain_compose_follows_the_template_keeps_the_owner_and_stops_quickly(
     edited: tuple[Path, Expected], tmp_path: Path
 ):
     project, expected = edited
@@ -314,7 +308,7 @@ def test_plain_compose_follows_the_template_alone_gives_outputs_to_the_owner_of_
 
 
 def test_plain_compose_refuses_another_size_of_tmp(edited: tuple[Path, Expected], tmp_path: Path):
-    # A container gets its /tmp when it is made.
+    # The size of /tmp is fixed when the container is created.
     plain = {"RUNNER_ROOT": str(edited[0]), "LAMBDA_MEMORY_MB": "", "LAMBDA_TMP_MB": ""}
     with pytest.raises(StackError) as refused, running_in_docker(tmp_path, **plain):
         pass

@@ -25,9 +25,11 @@ from runner.services.reconciler import loop
 from runner.settings import Settings
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
-from tests.support.bookkeeping import BAD, TIDE, failures, paused, reconcile
-from tests.support.stacks import Supervised, runner
+from tests.support.commands import failures_of as failures
+from tests.support.commands import reconcile
+from tests.support.stacks import TIDE, Supervised, runner
 
+BAD = b"torn"
 TOLD = "failures/buoy.z05.00.20201201.000000.zip"
 RETRIED = [f"tide_gauge/mcrl/retry/tide_20210{n}01000000.log" for n in (1, 2)]
 FORGOTTEN = "forget/buoy.z05.00.20201201.000000.zip"
@@ -117,7 +119,7 @@ def leave_unseen(stack: Supervised, described: StackTemplate) -> None:
     )
     url = sqs.get_queue_url(QueueName=described.queue_name)["QueueUrl"]
     at_rest(stack, described)
-    with paused(stack, "runner poll"):
+    with stack.paused("runner poll"):
         queues.send(of_both(stack, described, UNSEEN_TOGETHER))
         stack.put(TIDE, UNSEEN)
         queues.send(UNSEEN_TOO)
@@ -208,7 +210,7 @@ def test_an_object_whose_event_is_lost_is_found_and_processed(
     # By the command, while the stack cannot.
     before = reconcile(stack, "--wait", "60")[1]["accounted"]
     other = f"tide_gauge/mcrl/unheard/{TIDE.name}"
-    with unnoticed(stack, described), paused(stack, "runner poll"):
+    with unnoticed(stack, described), stack.paused("runner poll"):
         stack.put(TIDE, other)
         eventually(lambda: f"↑ {other}" in stack.text, "upload")
         eventually(lambda: reconcile(stack)[0] == 0 and naming(queues.waiting(), other), "message in the queue", 60)
@@ -262,7 +264,7 @@ def test_an_event_lost_while_nothing_else_happens_is_missed_too(
         embedded_stack,
         Queues(embedded_stack.endpoint_url, described.queue_name, described.dead_letter_queue_name),
     )
-    with unnoticed(stack, described), paused(stack, "runner poll"):
+    with unnoticed(stack, described), stack.paused("runner poll"):
         settings = replace(Settings.from_env({}), data=stack.data, endpoint_url=stack.endpoint_url)
         reconciler = threading.Thread(target=loop.ReconcileLoop(settings, described).run, args=(stop,))
         reconciler.start()

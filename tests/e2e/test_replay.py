@@ -1,4 +1,4 @@
-"""Events again: listed, saved, replayed, and backfilled from the bucket, by the commands a user has."""
+"""The commands that list, save, replay and backfill events."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from runner.aws import clients
 from runner.state.runs import Run
 from runner.testing import assert_datasets_match
 from runner.testing.stacks import environment, eventually
-from tests.support.stacks import SAMPLES, Supervised, runner
+from tests.support.stacks import TIDE, Supervised, runner
 
-TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
-KEY = "replay/tide_20212501000000.log"  # of a day of its own, and so with outputs of its own
+KEY = "replay/tide_20212501000000.log"  # of a separate day, and so with separate outputs
 OWN_KEY = f"tide_gauge/mcrl/{TIDE.name}"
 ALL = ("-n", "100000")
 
 
 @pytest.fixture(scope="module")
 def stack(embedded_stack: Supervised) -> Supervised:
-    """With a file whose event is the newest."""
+    """Return the shared stack, with a file whose event is the newest."""
     embedded_stack.put(TIDE, OWN_KEY)
     embedded_stack.final(OWN_KEY)
     embedded_stack.put(TIDE, KEY)
@@ -36,7 +35,7 @@ def stack(embedded_stack: Supervised) -> Supervised:
 
 @pytest.fixture(scope="module")
 def number(stack: Supervised) -> int:
-    """The event's."""
+    """Return that event's number."""
     entries = json.loads(runner("events", "--data", stack.data, "--json", *ALL).stdout)
     return next(entry["id"] for entry in entries if KEY in str(entry["body"]))
 
@@ -46,7 +45,7 @@ def test_every_event_is_listed_with_its_outcome(stack: Supervised):
     assert "s3:TestEvent (nothing to run)" in runner("events", "--data", stack.data, *ALL).stdout
 
 
-def test_a_saved_event_is_what_the_handler_takes(stack: Supervised, number: int, tmp_path: Path):
+def test_a_saved_event_has_the_form_that_the_handler_receives(stack: Supervised, number: int, tmp_path: Path):
     path = tmp_path / "saved" / "tide.json"
     assert runner("events", "save", str(number), path, "--data", stack.data).returncode == 0
     (record,) = json.loads(path.read_text())["Records"]
@@ -68,7 +67,6 @@ def test_a_replayed_event_runs_again(stack: Supervised, number: int, tmp_path: P
     (run,) = json.loads(done.stdout)
     assert (run["status"], run["inputs"][0]["key"]) == ("succeeded", KEY)
     assert len(stack.finished(KEY)) == len(before) + 1
-    # It made the same once more.
     assert stack.mirrored(stack.finished(KEY)[-1]) == made
     assert sorted(path.suffix for path in made) == [".nc", ".png"]
     for path in made:
@@ -88,7 +86,7 @@ def test_a_breakpoint_stops_a_direct_replay(stack: Supervised, number: int):
     assert f"✔ {KEY}: 1 nc, 1 png" in done.stdout
 
 
-def test_an_event_that_is_not_there(stack: Supervised):
+def test_a_missing_event_is_an_error(stack: Supervised):
     done = runner("replay", "999999999", "--data", stack.data)
     assert (done.returncode, done.stderr) == (
         2, f"error: There is no event 999999999 in {stack.data / 'state'}. `runner events` lists them.\n"
@@ -96,7 +94,7 @@ def test_an_event_that_is_not_there(stack: Supervised):
 
 
 def fill(stack: Supervised, folder: str, count: int) -> list[str]:
-    """Objects for which no pipeline is: each leads to a skipped run, and the second time only by a backfill."""
+    """Store objects that match no pipeline: each is skipped once, and again only by a backfill."""
     s3 = clients.local_s3(stack.endpoint_url)
     keys = [f"{folder}/{number:03} ü+.x" for number in range(count)]
     for key in keys:
@@ -109,7 +107,7 @@ def runs(stack: Supervised, key: str) -> list[Run]:
     return [run for run in stack.finished(key) if run.outcome == "skipped"]
 
 
-def test_a_backfill_runs_what_is_below_a_prefix_and_a_file_s_own_key(stack: Supervised):
+def test_a_backfill_sends_events_for_a_prefix_and_for_a_file(stack: Supervised):
     keys = fill(stack, "lidar/a", 3)
     other = fill(stack, "lidar/b", 1)[0]
     before = len(stack.finished(OWN_KEY))
@@ -121,13 +119,13 @@ def test_a_backfill_runs_what_is_below_a_prefix_and_a_file_s_own_key(stack: Supe
     assert "0 events sent." in runner("backfill", "lidar/", "--until", "2020-01-01", "--data", stack.data).stdout
 
 
-def test_a_backfill_that_was_stopped_or_killed_goes_on_where_it_was(stack: Supervised):
+def test_a_stopped_or_killed_backfill_resumes(stack: Supervised):
     keys = fill(stack, "lidar/c", 12)
     command = [sys.executable, "-m", "runner", "backfill", "lidar/c", "--rate", "1", "--data", str(stack.data)]
     for number in (signal.SIGINT, signal.SIGKILL):
-        sent = len(list_of_second(stack, keys))
+        sent = len(run_twice(stack, keys))
         process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
-        eventually(lambda sent=sent: len(list_of_second(stack, keys)) >= sent + 2, "two more events")
+        eventually(lambda sent=sent: len(run_twice(stack, keys)) >= sent + 2, "two more events")
         process.send_signal(number)
         assert process.wait(timeout=10) == (130 if number == signal.SIGINT else -signal.SIGKILL)
         assert len(list(stack.data.glob("state/backfill-*.json"))) == 1
@@ -138,15 +136,15 @@ def test_a_backfill_that_was_stopped_or_killed_goes_on_where_it_was(stack: Super
     assert 0 < left <= 8
     assert time.monotonic() - began >= left - 1  # one a second
     eventually(lambda: all(len(runs(stack, key)) >= 2 for key in keys), "every object a second time")
-    assert sum(len(runs(stack, key)) for key in keys) <= 2 * len(keys) + 1  # a kill between sending and noting
+    assert sum(len(runs(stack, key)) for key in keys) <= 2 * len(keys) + 1  # killed between sending and recording
     assert not list(stack.data.glob("state/backfill-*.json"))
 
 
-def list_of_second(stack: Supervised, keys: list[str]) -> list[str]:
+def run_twice(stack: Supervised, keys: list[str]) -> list[str]:
     return [key for key in keys if len(runs(stack, key)) > 1]
 
 
-def test_the_road_to_aws_asks_names_and_agreement_first(stack: Supervised):
+def test_a_backfill_on_aws_needs_names_and_confirmation(stack: Supervised):
     keys = fill(stack, "lidar/d", 2)
     account = {
         **clients.local_environment(stack.endpoint_url)
@@ -161,7 +159,7 @@ def test_the_road_to_aws_asks_names_and_agreement_first(stack: Supervised):
     eventually(lambda: all(len(runs(stack, key)) == 2 for key in keys), "second runs")
 
 
-def test_what_aws_refuses_is_said(stack: Supervised):
+def test_an_error_from_aws_is_reported(stack: Supervised):
     account = {**clients.local_environment(stack.endpoint_url)}
     names = ("--aws", "--yes", "--bucket", "nobody-s", "--queue", "tsdat-pipeline-lambda-queue")
     done = runner("backfill", "x", *names, "--data", stack.data, **account)

@@ -14,9 +14,11 @@ from runner.aws.sqs import Queues
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
 from tests.support import killing
-from tests.support.bookkeeping import BAD, TIDE, failures, paused, reconcile
-from tests.support.stacks import runner, running
+from tests.support.commands import failures_of as failures
+from tests.support.commands import reconcile
+from tests.support.stacks import TIDE, runner, running
 
+BAD = b"torn"
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 KEPT, GONE, CHANGED = LOST = [f"lost/buoy.z05.00.2020120{n}.000000.zip" for n in (1, 2, 3)]
 
@@ -46,7 +48,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         for key in LOST:
             stack.final(key)
         assert reconcile(stack)[0] == 0
-        processes = set(killing.family(stack)) - {stack.process.pid}
+        processes = set(killing.processes_of(stack)) - {stack.process.pid}
         seconds = stack.stop()
         left = {pid for pid in processes if killing.alive(pid)}
         yield Ended(stack.data, seconds, stack.process.returncode, stack.text, processes, left)
@@ -111,11 +113,11 @@ def test_a_restart_repeats_nothing_and_failures_are_tried_again_from_the_inbox(
 def test_what_waits_when_all_is_killed_is_taken_up_again_and_no_process_is_left(tmp_path: Path, digest_project: Path):
     flood, late = [f"flood/noop.{number}.txt" for number in range(40)], "flood/noop.late.txt"
     project = str(digest_project)
-    with running(tmp_path, RUNNER_ROOT=project) as stack, paused(stack, "aws-lambda-rie"):
+    with running(tmp_path, RUNNER_ROOT=project) as stack, stack.paused("aws-lambda-rie"):
         for key in flood:
             stack.put(key.encode(), key)
         eventually(lambda: "files wait" in stack.text, "word of the backlog", 30)
-        with paused(stack, "runner poll"):  # some messages are in flight, this one's is not
+        with stack.paused("runner poll"):  # some messages are in flight, this one's is not
             stack.put(late.encode(), late)
             eventually(lambda: f"↑ {late}" in stack.text, "upload")
             stack.process.kill()
@@ -126,7 +128,7 @@ def test_what_waits_when_all_is_killed_is_taken_up_again_and_no_process_is_left(
         assert (code, sheet["accounted"]["succeeded"], sheet["accounted"]["in progress"]) == (0, 41, 0)
         assert "files again that had not come to an end" in again.text
         assert again.final(late).outcome == "succeeded"
-        below = set(killing.family(again)) - {again.process.pid}
+        below = set(killing.processes_of(again)) - {again.process.pid}
         again.process.kill()
         again.process.wait()
         eventually(lambda: not [pid for pid in below if killing.alive(pid)], "end of the children", 5)

@@ -1,4 +1,4 @@
-"""The function under SAM's own local commands: the image that `sam build` made, against the S3 of a running stack."""
+"""SAM's own local commands run the image that `sam build` makes, with the S3 of a running stack."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from runner.stack.ports import free_port
 from runner.testing.docker_stack import DockerStack
 from runner.testing.stacks import environment, eventually
 from tests.support.stacks import ROOT, SAMPLES, Supervised
+from tests.support.tools import require_sam
 
 KEY = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"
 EVENT = ROOT / "tests/events/a2e_buoy_ingest/morro/s3-event.json"
 FUNCTION = "PipelineFunction"
+pytestmark = pytest.mark.sam
 
 
 def sam(*arguments: str | Path, data: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run scripts/sam to its end, for the stack on a data folder."""
+    """Run scripts/sam for the stack on a data folder."""
     more = {"RUNNER_DATA": str(data)} if data else {}
     command = [ROOT / "scripts/sam", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment(**more), check=False)
@@ -32,7 +34,8 @@ def sam(*arguments: str | Path, data: Path | None = None) -> subprocess.Complete
 
 @pytest.fixture(scope="module")
 def built(docker_stack: DockerStack) -> DockerStack:
-    """A stack with Docker, and the function's image made by SAM."""
+    """Build the function's image with SAM, and return a stack with Docker."""
+    require_sam()
     done = sam("build")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (ROOT / ".aws-sam/build/template.yaml").exists()
@@ -41,17 +44,16 @@ def built(docker_stack: DockerStack) -> DockerStack:
 
 @pytest.fixture
 def expected(built: DockerStack) -> dict[str, Any]:
-    """The record of the same file's run on the path S3, SQS, poller, emulator."""
+    """Return the record of the same file's run in the stack."""
     if not built.finished(KEY):
         built.put(SAMPLES / KEY, KEY)
     record = built.final(KEY).record
     assert record["status"] == "succeeded", record["error"]
-    return lasting(dict(record))
+    return comparable(dict(record))
 
 
-def lasting(record: dict[str, Any]) -> dict[str, Any]:
-    """A run record without ids and times, without the order of its plots, which the file system chose, and without what
-    only repeats the event: size and ETag of the original file."""
+def comparable(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a run record without IDs, times, the order of plots, and the size and ETag that the event named."""
     ours = {name: value for name, value in record.items() if name not in ("request_id", "message_id", "durations_s")}
     return ours | {
         "phases": sorted(record["durations_s"]),
@@ -60,17 +62,17 @@ def lasting(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_invoke_gives_the_same_record_as_the_emulator(built: DockerStack, expected: dict[str, Any]):
+def test_invoke_returns_the_same_record_as_the_stack(built: DockerStack, expected: dict[str, Any]):
     done = sam("local", "invoke", FUNCTION, "--event", EVENT, data=built.data)
     assert done.returncode == 0, done.stderr
-    assert done.stdout, done.stderr  # SAM takes a function that did not answer for no failure of its own
+    assert done.stdout, done.stderr  # SAM exits with 0 also when the function did not answer
     (run,) = json.loads(done.stdout)["runs"]
-    assert lasting(run) == expected
+    assert comparable(run) == expected
 
 
 @pytest.fixture
 def lambda_url(built: DockerStack) -> Iterator[str]:
-    """`sam local start-lambda`, until the test ends."""
+    """Run `sam local start-lambda` during the test."""
     port = free_port()
     command = [ROOT / "scripts/sam", "local", "start-lambda", "--port", str(port)]
     own = environment(RUNNER_DATA=str(built.data))
@@ -78,20 +80,20 @@ def lambda_url(built: DockerStack) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=own)
     try:
         url = f"http://127.0.0.1:{port}"
-        eventually(lambda: Emulator(url).is_up() or process.poll() is not None, "sign of start-lambda")
+        eventually(lambda: Emulator(url).is_up() or process.poll() is not None, "start of start-lambda")
         yield f"{url}/2015-03-31/functions/{FUNCTION}/invocations"
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
 
 
-def test_start_lambda_gives_the_same_record_as_the_emulator(lambda_url: str, expected: dict[str, Any]):
+def test_start_lambda_returns_the_same_record_as_the_stack(lambda_url: str, expected: dict[str, Any]):
     with urllib.request.urlopen(urllib.request.Request(lambda_url, EVENT.read_bytes()), timeout=90) as answer:
         (run,) = json.load(answer)["runs"]
-    assert lasting(run) == expected
+    assert comparable(run) == expected
 
 
-def test_a_stack_without_docker_is_refused(built: DockerStack, embedded_digests: Supervised):
-    done = sam("local", "invoke", FUNCTION, "--event", EVENT, data=embedded_digests.data)
+def test_a_stack_without_docker_is_refused(built: DockerStack, embedded_stack: Supervised):
+    done = sam("local", "invoke", FUNCTION, "--event", EVENT, data=embedded_stack.data)
     assert done.returncode == 2
-    assert f"The stack at {embedded_digests.endpoint_url} runs without Docker, and `sam local` needs S3" in done.stderr
+    assert f"The stack at {embedded_stack.endpoint_url} runs without Docker, and `sam local` needs S3" in done.stderr

@@ -1,4 +1,4 @@
-"""Schedules on both backends: a VAP over what two ingests stored, and an ingest that takes together what came."""
+"""Schedules on both backends: a VAP over the outputs of two ingests, and an ingest that combines files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from runner.aws import clients
-from runner.aws.s3 import EPOCH_TAG, listed
+from runner.aws.s3 import EPOCH_TAG, list_objects
 from runner.cli import schedules
 from runner.messages.run_record import FINAL
 from runner.state.database import State
@@ -22,10 +22,9 @@ from runner.template.stack_template import StackTemplate
 from runner.testing import assert_datasets_match
 from runner.testing.stacks import Stack, eventually
 from tests.support import buoy_csv
-from tests.support.stacks import ROOT, SAMPLES, Supervised, runner, running_on
+from tests.support.stacks import BACKENDS, ROOT, TIDE, Supervised, runner, running_on
 
 DAY = (datetime(2020, 12, 1, tzinfo=UTC), datetime(2020, 12, 2, tzinfo=UTC))
-TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 TOGETHER = [f"tide_gauge/mcrl/tide_20200{month}12000000.log" for month in (1, 2)]  # 1 and 2 December
 
 
@@ -35,16 +34,12 @@ def send(stack: Stack, described: StackTemplate, body: str) -> None:
 
 
 def ended(stack: Stack, schedule: str) -> list[Run]:
-    """The runs of a schedule that came to an end."""
-    return [
-        run
-        for run in [run for run in stack.state.runs.after(0) if run.outcome in FINAL]
-        if run.record["schedule"] == schedule
-    ]
+    """Return the final runs of a schedule."""
+    return [run for run in stack.state.runs.after(0) if run.outcome in FINAL and run.record["schedule"] == schedule]
 
 
 def with_ingest(project: Path) -> Path:
-    """A copy of the project with the schedule of docs/schedules.md, each minute, on what came in the hour before."""
+    """Copy the project with the schedule of docs/schedules.md, every minute, for the files of the last hour."""
     for name in ("pipelines", "shared", "utils"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     block = re.search(r"```yaml\n(  TideGaugeSchedule:.*?)```", (ROOT / "docs/schedules.md").read_text(), re.DOTALL)
@@ -65,7 +60,7 @@ def with_ingest(project: Path) -> Path:
 
 
 def minutely_on(backend: str, folder: Path) -> Iterator[Stack]:
-    """A stack whose schedule has begun and has to come round again for the files that are dropped then."""
+    """Start a stack, wait for its first scheduled run, and drop files for the next one."""
     with running_on(backend, folder / "data", with_ingest(folder / "project")) as stack:
         eventually(lambda: ended(stack, "tide-gauge-daily"), "first scheduled run", 60)
         for key in TOGETHER:
@@ -84,15 +79,15 @@ def minutely_docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]
     yield from minutely_on("docker", tmp_path_factory.mktemp("minutely-docker"))
 
 
-@pytest.fixture(params=["embedded", "docker"])
+@pytest.fixture(params=BACKENDS)
 def minutely(request: pytest.FixtureRequest) -> Stack:
-    """Both stay up while the tests between run, so that these use the minute until a schedule comes round."""
+    """Return the stack of each backend; other tests run during the minute until the next scheduled run."""
     return request.getfixturevalue(f"minutely_{request.param}")
 
 
 @pytest.fixture(scope="module", params=["embedded", "docker"])
 def stack(request: pytest.FixtureRequest, described: StackTemplate) -> Stack:
-    """Both backends, with all that does not wait for anything on its way."""
+    """Return the shared stack of each backend, after sending everything that the tests wait for."""
     made: Stack = request.getfixturevalue(f"{request.param}_stack")
     for name in buoy_csv.FILES.values():
         made.put(buoy_csv.SAMPLES / name, f"a2e_buoy_ingest/vap/{Path(name).name}")
@@ -104,18 +99,18 @@ def stack(request: pytest.FixtureRequest, described: StackTemplate) -> Stack:
     return made
 
 
-def test_a_rate_begins_at_once_and_tells_that_nothing_came(minutely: Stack):
+def test_a_rate_starts_immediately_and_skips_without_files(minutely: Stack):
     run = ended(minutely, "tide-gauge-daily")[0]
     reason = str(run.record["reason"])
     assert run.outcome == "skipped"
     assert reason.startswith(
-        "No object for pipelines/tide_gauge/config/pipeline.yaml came below "
+        "No object for pipelines/tide_gauge/config/pipeline.yaml arrived below "
         "s3://tsdat-pipeline-inputs/tide_gauge/ from "
     )
 
 
 def ingested(stack: Stack) -> Stack:
-    """With what a VAP reads in the bucket and in the folder."""
+    """Return a stack in which the VAP's inputs are in the bucket and in the folder."""
     for name in buoy_csv.FILES.values():
         run = stack.final(f"a2e_buoy_ingest/vap/{Path(name).name}")
         assert run.outcome == "succeeded"
@@ -128,7 +123,7 @@ def test_a_vap_reads_what_the_ingests_stored(stack: Stack, described: StackTempl
     before = len(ended(stack, "buoy-wind-hourly"))
     body = schedules.message(described.schedules, "buoy-wind-hourly", *DAY, datetime.now(UTC))
     send(stack, described, body)
-    run = eventually(lambda: ended(stack, "buoy-wind-hourly")[before:], "end of the VAP", 60)[0]
+    run = eventually(lambda: ended(stack, "buoy-wind-hourly")[before:], "final run of the VAP", 60)[0]
     assert run.outcome == "succeeded", run.record["error"]
     assert run.record["window"] == {"begin": "2020-12-01T00:00:00Z", "end": "2020-12-02T00:00:00Z"}
     assert (run.record["location"], run.record["inputs"]) == ("california", [])
@@ -151,7 +146,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 
 def test_a_vap_waits_until_what_it_reads_is_put_back(stack: Stack, described: StackTemplate):
     s3, bucket = clients.local_s3(ingested(stack).endpoint_url), described.destination_bucket
-    stored = [found.key for found in listed(s3, bucket, "data/") if "buoy_z0" in found.key]
+    stored = [found.key for found in list_objects(s3, bucket, "data/") if "buoy_z0" in found.key]
     assert len(stored) >= 2
     assert all((stack.outputs / key).is_file() for key in stored)
     # What is so when LocalStack has come back, and the poller has not yet put back what is in the folder.
@@ -161,35 +156,36 @@ def test_a_vap_waits_until_what_it_reads_is_put_back(stack: Stack, described: St
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
     body = schedules.message(described.schedules, "buoy-wind-hourly", *DAY, datetime.now(UTC))
     send(stack, described, body.replace('"buoy-wind-hourly"', '"waits"'))
-    run = eventually(lambda: ended(stack, "waits"), "end of the VAP", 60)[0]
+    run = eventually(lambda: ended(stack, "waits"), "final run of the VAP", 60)[0]
     assert run.outcome == "succeeded", run.record["reason"]
-    assert {found.key for found in listed(s3, bucket, "data/")} >= set(stored)
+    assert {found.key for found in list_objects(s3, bucket, "data/")} >= set(stored)
 
 
 def test_a_window_in_which_nothing_is_stored_is_a_named_skip(stack: Stack):
-    (run,) = eventually(lambda: ended(stack, "long-ago"), "end of the VAP", 60)
+    (run,) = eventually(lambda: ended(stack, "long-ago"), "final run of the VAP", 60)
     assert (run.outcome, run.record["reason"]) == (
         "skipped",
-        "Nothing is stored of humboldt.buoy_z05-10m.a1 or morro.buoy_z06-10m.a1 from 1999-12-01T00:00:00Z to "
-        "1999-12-02T00:00:00Z. Run what makes it, then this window again: `runner trigger`.",
+        "No data of humboldt.buoy_z05-10m.a1 or morro.buoy_z06-10m.a1 is stored from 1999-12-01T00:00:00Z to "
+        "1999-12-02T00:00:00Z. Run the pipeline that produces it, then this window "
+        "again: `runner trigger`.",
     )
 
 
-def test_a_config_that_is_not_there_goes_to_the_dead_letters(stack: Stack, described: StackTemplate):
-    (run,) = eventually(lambda: ended(stack, "nowhere"), "end of the run", 60)
+def test_a_missing_config_is_dead_lettered(stack: Stack, described: StackTemplate):
+    (run,) = eventually(lambda: ended(stack, "nowhere"), "final run", 60)
     assert (run.outcome, run.attempt) == ("dead-lettered", described.max_receive_count)
     error = run.record["error"]
     assert error
     assert (error["phase"], error["type"]) == ("route", "UnroutableError")
     assert error["message"].startswith("There is no pipeline config 'pipelines/nobody/config/pipeline.yaml'. Known")
-    told = json.loads(runner("failures", "--json", "--data", stack.data).stdout)
-    (failure,) = [row for row in told if row["file"].startswith("nowhere ")]
+    shown = json.loads(runner("failures", "--json", "--data", stack.data).stdout)
+    (failure,) = [row for row in shown if row["file"].startswith("nowhere ")]
     again = runner("retry", failure["id"], "--data", stack.data)
     assert again.returncode == 0, again.stdout + again.stderr
-    eventually(lambda: len(ended(stack, "nowhere")) == 2, "second end of the run", 60)
+    eventually(lambda: len(ended(stack, "nowhere")) == 2, "second final run", 60)
 
 
-def test_a_scheduled_ingest_takes_together_what_came(minutely: Stack):
+def test_a_scheduled_ingest_combines_files(minutely: Stack):
     run = eventually(
         lambda: next((run for run in ended(minutely, "tide-gauge-daily") if len(run.record["inputs"]) == 2), None),
         "scheduled run over both files", 100,
@@ -201,10 +197,10 @@ def test_a_scheduled_ingest_takes_together_what_came(minutely: Stack):
         assert dataset.sizes["time"] == 480
         assert [str(time)[:10] for time in dataset["time"].values[[0, -1]]] == ["2020-12-01", "2020-12-02"]
     of_files = [run.record for run in minutely.state.runs.after(0) if run.record["inputs"]]
-    assert all(record["schedule"] == "tide-gauge-daily" for record in of_files)  # none ran when it came
+    assert all(record["schedule"] == "tide-gauge-daily" for record in of_files)  # none ran on arrival
 
 
-def test_the_command_runs_a_schedule_at_once_and_after_a_restart(minutely_embedded: Supervised):
+def test_trigger_runs_a_schedule_before_and_after_a_restart(minutely_embedded: Supervised):
     stack, data = minutely_embedded, minutely_embedded.data
     shown = ("trigger", "buoy-wind-hourly", "--data", data, "--begin", "2020-12-01", "--end", "2020-12-02", "--json")
     keys = [f"x/a2e_buoy_ingest/{name}" for name in buoy_csv.FILES.values()]
@@ -215,15 +211,15 @@ def test_the_command_runs_a_schedule_at_once_and_after_a_restart(minutely_embedd
     first = runner(*shown)
     assert first.returncode == 0, first.stdout + first.stderr
     stack.stop()
-    stack.start()  # LocalStack forgot it all, and the stack puts it back
+    stack.start()  # LocalStack restarts empty, and the stack restores its objects
     stack.state = State(data / "state")
     s3, kept = clients.local_s3(stack.endpoint_url), [path for path in stack.outputs.rglob("*") if path.is_file()]
-    eventually(lambda: len(list(listed(s3, "tsdat-pipeline-outputs", ""))) == len(kept), "outputs in S3")
+    eventually(lambda: len(list(list_objects(s3, "tsdat-pipeline-outputs", ""))) == len(kept), "outputs in S3")
     second = runner(*shown)
     assert second.returncode == 0, second.stdout + second.stderr
     (one,), (other,) = json.loads(first.stdout), json.loads(second.stdout)
     assert [output["key"] for output in one["outputs"]] == [output["key"] for output in other["outputs"]]
-    told = runner("status", "--data", data).stdout
-    assert "buoy-wind-hourly 2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z" in told
+    shown = runner("status", "--data", data).stdout
+    assert "buoy-wind-hourly 2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z" in shown
     logs = runner("logs", "buoy-wind", "--data", data).stdout
     assert logs.count("succeeded, attempt 1") == 2

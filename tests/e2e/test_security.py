@@ -1,4 +1,4 @@
-"""What a developer's shell holds stays there: nothing reaches real AWS, and no secret reaches a Lambda or a record.
+"""Nothing from a developer's shell leads to real AWS, and no secret reaches a Lambda, a run record or a log.
 
 That only this machine can connect is in test_lifecycle.py and test_docker.py.
 """
@@ -22,9 +22,8 @@ import pytest
 from runner.testing.docker_stack import DockerStack
 from runner.testing.stacks import Stack, environment
 from tests.support import noop
-from tests.support.stacks import ROOT, SAMPLES, Supervised, UpWithDocker, runner, running
+from tests.support.stacks import ROOT, TIDE, Supervised, UpWithDocker, runner, running
 
-TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAQ7EXAMPLE4REAL2X",
     "AWS_SECRET_ACCESS_KEY": "wJr7UtnFEMI/K7MDENG/bPxRfiCYREALLIKEKEY",
@@ -37,7 +36,7 @@ SECRETS = {
 }
 
 
-# Tells all it sees; in hexadecimal, so that nobody on the way recognizes a secret and takes it out.
+# Reports its environment in hexadecimal, so that redaction does not recognize a secret.
 TELLTALE = """
 import json, logging, os
 from tsdat import IngestPipeline
@@ -47,15 +46,15 @@ class NoOp(IngestPipeline):
         if "dump" in inputs[0]:
             raise ValueError("hex:" + json.dumps(dict(os.environ)).encode().hex())
         logging.getLogger("pipeline").warning("logged password=hunter2-in-a-log")
-        told = "cannot open ftp://me:hunter2-in-a-url@example.org and api_key='hunter2-in-quotes'"
-        raise ValueError(f"{told} with {os.environ.get('LAB_API_KEY')}")
+        text = "cannot open ftp://me:hunter2-in-a-url@example.org and api_key='hunter2-in-quotes'"
+        raise ValueError(f"{text} with {os.environ.get('LAB_API_KEY')}")
 """
-# A variable of the function; what it holds is a secret by its name.
+# A variable of the function whose name marks it as a secret.
 LAB_KEY = "LAB_API_KEY: hunter2-as-it-is-alone"
 
 
 class Trap(socketserver.ThreadingTCPServer):
-    """Stands for real AWS, a container's credentials, instance metadata and a proxy: whoever comes is counted."""
+    """Poses as AWS, a credentials endpoint, instance metadata and a proxy, and counts connections."""
 
     daemon_threads = True
 
@@ -72,7 +71,7 @@ class Trap(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def hostile(home: Path) -> Iterator[tuple[Trap, dict[str, str], Path]]:
-    """A shell in which everything leads to the trap; the file tells that a credential program ran."""
+    """Yield a shell in which everything leads to the trap, and the file that its credential program would create."""
     with Trap() as trap:
         ran = home / "credential-program-ran"
         (home / ".aws").mkdir(parents=True)
@@ -95,7 +94,7 @@ def hostile(home: Path) -> Iterator[tuple[Trap, dict[str, str], Path]]:
 
 
 def ask_s3(variables: dict[str, str]) -> None:
-    """What any program does that asks the SDK for S3; all ways lead to the trap, so it fails."""
+    """Call S3 as a program without precautions does; it fails, because everything leads to the trap."""
     program = (
         "import boto3, botocore.config as c\n"
         "boto3.client('s3', config=c.Config(read_timeout=1, retries={'total_max_attempts': 1})).list_buckets()"
@@ -105,9 +104,9 @@ def ask_s3(variables: dict[str, str]) -> None:
 
 
 def spring_all(trap: Trap, variables: dict[str, str], ran: Path) -> None:
-    """Show that each trap works on a program of no caution, and set it again.
+    """Prove that a program without precautions reaches each trap, and reset them.
 
-    The SDK takes the first credentials that it finds, so what would be asked later only counts without the earlier.
+    The SDK uses the first credentials that it finds, so the later sources are tested without the earlier ones.
     """
     ask_s3(variables)
     assert ran.exists() == ("AWS_ACCESS_KEY_ID" not in variables)
@@ -125,7 +124,7 @@ def spring_all(trap: Trap, variables: dict[str, str], ran: Path) -> None:
 
 
 class InHostileShell(NamedTuple):
-    """A stack that was started from a shell full of sprung traps, and how to see that nobody goes into them."""
+    """A stack that was started from such a shell."""
 
     stack: Supervised
     variables: dict[str, str]
@@ -140,7 +139,7 @@ class InHostileShell(NamedTuple):
 
 @contextmanager
 def in_hostile_shell(folder: Path, *, keys: bool) -> Iterator[InHostileShell]:
-    """Such a stack for the body, in a project with the telltale pipeline beside those that are shipped."""
+    """Start a stack from such a shell, in a project with the telltale pipeline and the shipped ones."""
     with hostile(folder / "home") as (trap, variables, ran):
         if not keys:
             variables = {name: value for name, value in variables.items() if name not in KEYS}
@@ -174,18 +173,18 @@ def without_keys(tmp_path: Path) -> Iterator[InHostileShell]:
 
 
 @pytest.mark.parametrize("shell", ["with_keys", "without_keys"])
-def test_no_setting_of_the_shell_leads_a_local_process_to_real_aws(shell: str, request: pytest.FixtureRequest):
+def test_no_setting_of_the_shell_leads_to_real_aws(shell: str, request: pytest.FixtureRequest):
     hostile: InHostileShell = request.getfixturevalue(shell)
     key = f"tide_gauge/mcrl/{TIDE.name}"
     hostile.stack.put(TIDE, key)
     assert hostile.stack.final(key).outcome == "succeeded"
     sent = runner("run", TIDE, "--data", hostile.stack.data, **hostile.variables)
     assert sent.returncode == 0, sent.stderr
-    hostile.require_no_visit()  # and again when it has ended
+    hostile.require_no_visit()  # checked again after the stop
 
 
 @pytest.mark.parametrize("backend", ["--embedded", "--docker"])
-def test_an_endpoint_elsewhere_is_refused(backend: str, tmp_path: Path):
+def test_a_remote_endpoint_is_refused(backend: str, tmp_path: Path):
     for url in ("https://s3.us-west-2.amazonaws.com", "http://localhost.evil.com:4566", "http://2130706433:4566"):
         done = runner("up", backend, "--data", tmp_path, AWS_ENDPOINT_URL=url)
         assert done.returncode == 2
@@ -205,7 +204,7 @@ def telltale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         made.stop()
 
 
-# By whom they are given: template.yaml, the local stack, the emulator, and netCDF4 as it is imported.
+# Set by template.yaml, the local stack, the emulator, and netCDF4 on import.
 EVERY_LAMBDA = {
     "ARCHIVE_MAX_ENTRIES", "ARCHIVE_MAX_MB", "ARCHIVE_MAX_RATIO", "HOME", "LAB_API_KEY", "LOG_LEVEL", "MPLBACKEND",
     "MPLCONFIGDIR", "POWERTOOLS_SERVICE_NAME", "TSDAT_S3_BUCKET_NAME", "XDG_CACHE_HOME",
@@ -218,11 +217,11 @@ EVERY_LAMBDA = {
 }  # fmt: skip
 ONLY_ON = {
     "embedded": {"PYTHONPATH", "TMPDIR"},
-    # The image's own, and Docker's name of the container.
+    # Set by the image and by Docker.
     "docker": {"AWS_EXECUTION_ENV", "CODE_VERSION", "HOSTNAME", "LAMBDA_RUNTIME_DIR", "LD_LIBRARY_PATH", "TZ", "USER"},
 }
-# AWS's base image and its stand-in have different shells, and may have different releases of the emulator.
-MAY_BE_THERE = {"PWD", "OLDPWD", "SHLVL", "_", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN"}
+# Depend on the base image's shell and release of the emulator.
+OPTIONAL = {"PWD", "OLDPWD", "SHLVL", "_", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN"}
 
 
 def test_the_lambda_sees_nothing_of_the_developers_shell(telltale: Stack):
@@ -231,13 +230,13 @@ def test_the_lambda_sees_nothing_of_the_developers_shell(telltale: Stack):
     assert error is not None
     seen = json.loads(bytes.fromhex(error["message"].partition("hex:")[2].split()[0]))
     assert seen["AWS_SECRET_ACCESS_KEY"] == "test"
-    assert seen["TSDAT_S3_BUCKET_NAME"] == "tsdat-pipeline-outputs"  # it is the function's environment
+    assert seen["TSDAT_S3_BUCKET_NAME"] == "tsdat-pipeline-outputs"
     assert not [name for name, value in seen.items() if value in SECRETS.values()]
     backend = "docker" if isinstance(telltale, UpWithDocker) else "embedded"
-    assert seen.keys() - MAY_BE_THERE == EVERY_LAMBDA | ONLY_ON[backend]
+    assert seen.keys() - OPTIONAL == EVERY_LAMBDA | ONLY_ON[backend]
 
 
-def test_no_secret_is_kept_or_shown(telltale: Stack):
+def test_no_secret_is_stored_or_printed(telltale: Stack):
     telltale.put(b"x", "noop.raise.txt")
     run = telltale.final("noop.raise.txt")
     assert run.record["error"] is not None
@@ -256,7 +255,7 @@ def test_no_secret_is_kept_or_shown(telltale: Stack):
     assert "hunter2" not in shown + telltale.text + logged
 
 
-def test_ingest_shows_no_secret_either(tmp_path: Path):
+def test_ingest_prints_no_secret(tmp_path: Path):
     lines = "-----BEGIN RSA PRIVATE KEY-----\\nhunter2-in-the-middle\\n-----END RSA PRIVATE KEY-----"
     source = f"""
 import warnings
@@ -269,7 +268,7 @@ class NoOp(IngestPipeline):
             raise ValueError("no key: {lines}")
 """
     project = noop.project(tmp_path / "project", source)
-    (project / "pipelines" / "__init__.py").touch()  # else Python prefers the working directory's
+    (project / "pipelines" / "__init__.py").touch()  # otherwise Python imports the working directory's
     files = [tmp_path / "noop.warn.txt", tmp_path / "noop.raise.txt"]
     for file in files:
         file.write_text("x")
@@ -281,7 +280,7 @@ class NoOp(IngestPipeline):
 
 
 def lambda_log(telltale: Stack) -> str:
-    """What the Lambda has logged, which on AWS is in CloudWatch."""
+    """Return the Lambda's log, which on AWS is in CloudWatch."""
     if isinstance(telltale, Supervised):
         return (telltale.data / "state" / "logs" / "lambda-1.log").read_text()
     assert isinstance(telltale, UpWithDocker)
@@ -292,13 +291,13 @@ def lambda_log(telltale: Stack) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_logs_of_the_processes_hold_no_secret_of_the_shell(telltale: Stack):
+def test_no_file_contains_a_secret_of_the_shell(telltale: Stack):
     for path in [path for path in telltale.data.rglob("*") if path.is_file()]:
         content = path.read_bytes()
         assert not [name for name, value in SECRETS.items() if value.encode() in content], path
 
 
-def test_containers_can_do_as_little_as_compose_says(docker_stack: DockerStack):
+def test_containers_have_few_privileges(docker_stack: DockerStack):
     named = f"label=com.docker.compose.project={docker_stack.project}"
     listed = subprocess.run(["docker", "ps", "--quiet", "--filter", named], capture_output=True, text=True, check=True)
     command = ["docker", "inspect", *listed.stdout.split()]
@@ -324,6 +323,6 @@ def test_containers_can_do_as_little_as_compose_says(docker_stack: DockerStack):
 
 
 def process_status(pid: int) -> dict[str, str]:
-    """What the kernel says of a process."""
+    """Return the kernel's status of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -163,8 +163,8 @@ def test_a_deleted_object_fails_with_a_clear_reason(bench: Bench):
     run = bench.run(event)
     assert (run["status"], run["error"]["type"], run["error"]["phase"]) == ("failed", "GoneError", "download")
     assert run["error"]["message"] == (
-        "s3://tsdat-pipeline-inputs/noop.gone.txt is not there any more: it was deleted after its event was sent. "
-        "Put it there again, or give it up."
+        "s3://tsdat-pipeline-inputs/noop.gone.txt does not exist: it was deleted after its event was sent. "
+        "Upload it again, or ignore this failure."
     )
     assert run["inputs"][0]["etag"] == etag(event)
 

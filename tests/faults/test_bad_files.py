@@ -1,4 +1,4 @@
-"""Files that cannot be read: each ends in the dead-letter queue, with a reason that says what to do."""
+"""Files that cannot be read: each goes to the dead-letter queue, with an error that says what to do."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ import pytest
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
 from tests.support.bad_files import BAD, REASONS
-from tests.support.commands import agrees, failures
-from tests.support.halves import write_in_two
-from tests.support.ledger import balanced, etag, messages, objects_of
-from tests.support.stacks import SAMPLES
-
-TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+from tests.support.commands import failures, verify_reconcile
+from tests.support.outcomes import etag, messages, objects_of, verify_outcomes
+from tests.support.partial_writes import write_in_two_parts
+from tests.support.stacks import BACKENDS, TIDE
 
 
-@pytest.fixture(scope="module", params=["embedded", "docker"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """With all bad files dropped at once."""
+    """Drop all bad files at once on the shared stack of each backend."""
     made: Stack = request.getfixturevalue(f"{request.param}_stack")
     for key, make, is_bad in BAD.values():
         content = make()
@@ -34,31 +32,32 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 @pytest.fixture(scope="module")
 def shown(stack: Stack) -> dict[str, dict[str, Any]]:
-    """What `runner failures` shows of them."""
+    """Return the rows of `runner failures`."""
     return failures(stack)
 
 
-@pytest.mark.parametrize("what", BAD)
-def test_a_bad_file_is_kept_with_its_reason(shown: dict[str, dict[str, Any]], what: str):
-    key = BAD[what][0]
-    assert (shown[key]["tried"], shown[key]["in_dead_letter_queue"]) == (3, True)
-    assert shown[key]["error"]["message"] == f"{Path(key).name} {REASONS[what]}"
+def test_each_bad_file_is_dead_lettered_with_its_error(shown: dict[str, dict[str, Any]]):
+    for what, (key, *_) in BAD.items():
+        assert (shown[key]["tried"], shown[key]["in_dead_letter_queue"]) == (3, True), what
+        assert shown[key]["error"]["message"] == f"{Path(key).name} {REASONS[what]}", what
 
 
-def test_all_of_them_are_accounted_for(stack: Stack, described: StackTemplate):
-    # Other tests have killed the LocalStack of these stacks, and what it had in its queues then is gone.
-    outcomes = agrees(stack, described, None, lost=True).outcomes
+def test_all_bad_files_are_accounted_for(stack: Stack, described: StackTemplate):
+    # Other tests killed this stack's LocalStack, and the messages that it had in its queues are lost.
+    outcomes = verify_reconcile(stack, described, None, reset=True).outcomes
     assert {outcomes[key] for key, *_ in BAD.values()} == {"dead-lettered"}
     bodies = messages(stack, described.dead_letter_queue_name)
     letters = Counter(key for body in bodies for key, _ in objects_of(body))
     assert {letters[key] for key, *_ in BAD.values()} == {1}
 
 
-def test_a_torn_half_fails_and_the_whole_succeeds(embedded_stack: Stack, described: StackTemplate):
+def test_a_partial_file_fails_and_the_complete_one_succeeds(embedded_stack: Stack, described: StackTemplate):
     key, content = f"tide_gauge/mcrl/half/{TIDE.name}", TIDE.read_bytes()
-    write_in_two(embedded_stack, key, content)
+    write_in_two_parts(embedded_stack, key, content)
     error = embedded_stack.runs_of(key)[0].record["error"]
     assert error is not None
-    assert error["message"] == f"{TIDE.name} {REASONS['torn log']}"  # which is cut at the same place
-    eventually(lambda: embedded_stack.state.versions.outcome((key, etag(content))) == "succeeded", "run of the whole")
-    assert balanced(embedded_stack, described, None).outcomes[key] == "succeeded"
+    assert error["message"] == f"{TIDE.name} {REASONS['torn log']}"  # cut at the same place
+    eventually(
+        lambda: embedded_stack.state.versions.outcome((key, etag(content))) == "succeeded", "run of the complete file"
+    )
+    assert verify_outcomes(embedded_stack, described, None).outcomes[key] == "succeeded"

@@ -1,4 +1,4 @@
-"""Everything is lost at once, with files in every state: LocalStack with all it held, and the whole stack."""
+"""LocalStack, and then the whole stack, is killed while there are files in every state."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from runner.testing.docker_stack import DockerStack
 from runner.testing.embedded_stack import EmbeddedStack
 from runner.testing.stacks import Stack, eventually
 from tests.support import killing
-from tests.support.commands import agrees
+from tests.support.commands import verify_reconcile
 from tests.support.digests import expected, open_gate, project
-from tests.support.ledger import Sheet, balanced, etag, in_flight, messages
-from tests.support.stacks import running_on
+from tests.support.outcomes import Report, etag, in_flight, messages, verify_outcomes
+from tests.support.stacks import BACKENDS, running_on
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +28,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project(tmp_path_factory.mktemp("lost") / "project")
 
 
-@pytest.fixture(scope="module", params=["embedded", "docker"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def stack(request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One that nobody else uses, because what had ended in it is gone from its buckets afterwards."""
+    """Start a stack for this module alone, because its buckets lose their objects."""
     with running_on(request.param, tmp_path_factory.mktemp("lost-data"), root) as made:
         yield made
 
 
 def in_every_state(stack: Stack, described: StackTemplate, folder: str) -> dict[str, str]:
-    """Bring a file into each state that it can have; gives each one's key."""
-    own = f"{folder}.{type(stack).__name__}"  # both share the project, where a gate stays open
+    """Bring a file into each state that there is, and return their keys by state."""
+    own = f"{folder}.{type(stack).__name__}"  # both backends share the project and its gates
     states = ("ended", "raise", "hold", "waiting", "older", "again")
     keys = {state: f"{folder}/noop.{state}.{own}.txt" for state in states}
     keys["skipped"] = f"{folder}/unknown.bin"
@@ -62,28 +62,28 @@ def in_every_state(stack: Stack, described: StackTemplate, folder: str) -> dict[
     assert not stack.runs_of(keys["waiting"])
     assert len(stack.finished(keys["again"])) == 2
     assert len(stack.runs_of(keys["older"])) == 1
-    balanced_outputs = [stack.outputs / name for name in expected(keys["ended"], keys["ended"].encode())]
-    eventually(lambda: all(path.is_file() for path in balanced_outputs), "outputs in the folder")
+    outputs = [stack.outputs / name for name in expected(keys["ended"], keys["ended"].encode())]
+    eventually(lambda: all(path.is_file() for path in outputs), "outputs in the folder")
     return keys
 
 
 def in_the_way(stack: Stack, key: str) -> Path:
-    """A folder of this name keeps the output that a file's versions share from the outputs folder."""
+    """Return the path of a folder that keeps the output of all versions of a file out of the outputs folder."""
     path = stack.outputs / "latest" / key
     return path.with_name(f".{path.name}.part")
 
 
 def stored(stack: Stack, described: StackTemplate, key: str, path: Path | None = None) -> bool:
-    """Whether there is an object, with the content of a file if one is given."""
+    """Return whether the bucket has an object, with the content of a file if one is passed."""
     found = object_etag(clients.local_s3(stack.endpoint_url), described.source_bucket, key)
     return found is not None if path is None else found == etag(path.read_bytes())
 
 
-def came_through(stack: Stack, described: StackTemplate, keys: dict[str, str]) -> Sheet:
-    """Whatever was under way is processed, and what had ended is not processed again."""
+def verify_all(stack: Stack, described: StackTemplate, keys: dict[str, str]) -> Report:
+    """Check that unfinished files are processed, and finished ones are not processed again."""
     for state, count in (("hold", 1), ("waiting", 1), ("older", 2), ("again", 3)):
         assert stack.final(keys[state], count).outcome == "succeeded"
-    made = balanced(stack, described, expected, lost=True)
+    made = verify_outcomes(stack, described, expected, reset=True)
     outcomes = {state: made.outcomes[key] for state, key in keys.items()}
     assert outcomes == {
         "ended": "succeeded", "raise": "dead-lettered", "hold": "succeeded", "waiting": "succeeded",
@@ -94,52 +94,52 @@ def came_through(stack: Stack, described: StackTemplate, keys: dict[str, str]) -
     return made
 
 
-def test_localstack_is_killed_and_comes_back_empty(stack: Stack, described: StackTemplate, root: Path):
-    keys, local = in_every_state(stack, described, "localstack"), killing.the(stack, "localstack")
+def test_localstack_is_killed_and_restarts_empty(stack: Stack, described: StackTemplate, root: Path):
+    keys, local = in_every_state(stack, described, "localstack"), killing.pid_of(stack, "localstack")
     before = bucket_epoch(clients.local_s3(stack.endpoint_url), described.source_bucket)
     assert before
     killing.kill(stack, local)
-    killing.successor(stack, "localstack", local)
+    killing.replacement(stack, "localstack", local)
     s3 = clients.local_s3(stack.endpoint_url)
     after = eventually(lambda: emulator_api.answers(s3) and bucket_epoch(s3, described.source_bucket), "new buckets")
     assert after != before
     assert not stored(stack, described, keys["ended"])
     in_the_way(stack, keys["older"]).rmdir()
     open_gate(root, keys["hold"])
-    came_through(stack, described, keys)
+    verify_all(stack, described, keys)
 
 
-def test_localstack_is_killed_again_while_it_comes_back(stack: Stack, described: StackTemplate):
-    key, local = "again/noop.txt", killing.the(stack, "localstack")
+def test_localstack_is_killed_again_while_it_starts(stack: Stack, described: StackTemplate):
+    key, local = "again/noop.txt", killing.pid_of(stack, "localstack")
     for _ in range(2):
         killing.kill(stack, local)
-        local = killing.successor(stack, "localstack", local)
+        local = killing.replacement(stack, "localstack", local)
     killing.kill(stack, local)
     assert not isinstance(stack, EmbeddedStack) or killing.alive(stack.process.pid)
     stack.put(key.encode(), key)
-    killing.successor(stack, "localstack", local)
+    killing.replacement(stack, "localstack", local)
     assert stack.final(key).outcome == "succeeded"
-    assert balanced(stack, described, expected, lost=True).outcomes[key] == "succeeded"
+    assert verify_outcomes(stack, described, expected, reset=True).outcomes[key] == "succeeded"
 
 
-def test_everything_is_killed_and_started_again(stack: Stack, described: StackTemplate, root: Path):
-    keys, processes = in_every_state(stack, described, "everything"), killing.family(stack)
+def test_the_whole_stack_is_killed_and_started_again(stack: Stack, described: StackTemplate, root: Path):
+    keys, processes = in_every_state(stack, described, "everything"), killing.processes_of(stack)
     if isinstance(stack, DockerStack):
         for pid in processes:
-            with suppress(ProcessLookupError):  # a health check is soon over
+            with suppress(ProcessLookupError):  # a health check ends by itself
                 os.kill(pid, signal.SIGKILL)
     elif isinstance(stack, EmbeddedStack):
         killing.kill(stack, stack.process.pid)
         stack.process.wait()
     eventually(lambda: not [pid for pid in processes if killing.alive(pid)], "end of all processes", 5)
     in_the_way(stack, keys["older"]).rmdir()
-    (stack.inbox / keys["ended"]).touch()  # other times, but nothing new
+    (stack.inbox / keys["ended"]).touch()  # a new time, but the same content
     open_gate(root, keys["hold"])
     stack.start()
-    assert not set(processes) & set(killing.family(stack))
+    assert not set(processes) & set(killing.processes_of(stack))
     assert not stored(stack, described, keys["ended"])
-    came_through(stack, described, keys)
+    verify_all(stack, described, keys)
 
 
-def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
-    agrees(stack, described, expected, lost=True)
+def test_reconcile_agrees(stack: Stack, described: StackTemplate):
+    verify_reconcile(stack, described, expected, reset=True)

@@ -1,22 +1,15 @@
-"""Files for which there is no pipeline, and files for which there are two."""
+"""Files that match no pipeline, and files that match two."""
 
 from __future__ import annotations
 
-import pytest
-
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack
-from tests.support.commands import agrees, message
+from tests.support.commands import failure_message
 from tests.support.digests import expected
-from tests.support.ledger import balanced
+from tests.support.outcomes import verify_outcomes
 
 
-@pytest.fixture(params=["embedded", "docker"])
-def stack(request: pytest.FixtureRequest) -> Stack:
-    return request.getfixturevalue(f"{request.param}_digests")
-
-
-def test_a_name_without_a_route_is_skipped_with_the_known_ones(stack: Stack, described: StackTemplate):
+def test_a_name_without_a_route_is_skipped_and_known_routes_are_listed(stack: Stack, described: StackTemplate):
     key = "routes/lidar.bin"
     stack.put(b"?", key)
     assert stack.final(key).record["reason"] == (
@@ -25,21 +18,17 @@ def test_a_name_without_a_route_is_skipped_with_the_known_ones(stack: Stack, des
         "  pipelines/rival/config/pipeline.yaml ← '.*rival.*'\n"
         "Add one in pipelines/routes.yaml, or to the triggers of a pipeline's config."
     )
-    assert balanced(stack, described, expected).outcomes[key] == "skipped"
+    assert verify_outcomes(stack, described, expected).outcomes[key] == "skipped"
 
 
-def test_a_name_with_two_routes_is_dead_lettered_with_both(stack: Stack, described: StackTemplate):
+def test_a_name_with_two_routes_is_dead_lettered_and_both_are_listed(stack: Stack, described: StackTemplate):
     key = "routes/noop.rival.txt"
     stack.put(b"whose?", key)
     stack.final(key)
-    assert balanced(stack, described, expected).outcomes[key] == "dead-lettered"
-    assert message(stack, key) == (
+    assert verify_outcomes(stack, described, expected).outcomes[key] == "dead-lettered"
+    assert failure_message(stack, key) == (
         "'routes/noop.rival.txt' matches 2 routes:\n"
         "  pipelines/noop/config/pipeline.yaml ← '.*noop.*txt'\n"
         "  pipelines/rival/config/pipeline.yaml ← '.*rival.*'\n"
         "Make the patterns in pipelines/routes.yaml or the triggers in these configs more specific."
     )
-
-
-def test_reconcile_says_the_same(stack: Stack, described: StackTemplate):
-    agrees(stack, described, expected)

@@ -1,4 +1,4 @@
-"""A pipeline that unpacks whatever comes, as the shipped ones do not, is given nothing that is unsafe."""
+"""A pipeline that unpacks archives without checks, unlike the shipped ones, never receives an unsafe one."""
 
 from __future__ import annotations
 
@@ -6,51 +6,43 @@ import shutil
 import uuid
 from pathlib import Path
 
-import pytest
-
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack
 from tests.support import digests, killing
 from tests.support.bad_files import BAD, ENTRY, OUTSIDE, REASONS, UNSAFE, harmless_archives
 from tests.support.commands import failures
-from tests.support.ledger import balanced
+from tests.support.outcomes import verify_outcomes
 
 
-@pytest.fixture(params=["embedded", "docker"])
-def trusting(request: pytest.FixtureRequest) -> Stack:
-    """One whose pipeline unpacks what comes, as the shipped ones do not."""
-    made: Stack = request.getfixturevalue(f"{request.param}_digests")
-    return made
-
-
-def is_there(path: Path, stack: Stack) -> bool:
-    """Whether a file exists where the Lambda runs: on this machine, or in its container."""
-    root = Path(f"/proc/{killing.the(stack, 'runtime')}/root")
+def exists(path: Path, stack: Stack) -> bool:
+    """Return whether a file exists where the Lambda runs: on this machine or in its container."""
+    root = Path(f"/proc/{killing.pid_of(stack, 'runtime')}/root")
     return (root / path.relative_to("/")).exists()
 
 
-def test_a_pipeline_that_unpacks_all_that_comes_gets_nothing_unsafe(trusting: Stack, described: StackTemplate):
-    own = f"{uuid.uuid4().hex}.txt"  # without Docker, /tmp is that of all tests on this machine
+def test_unsafe_archives_do_not_reach_a_pipeline_that_would_unpack_them(stack: Stack, described: StackTemplate):
+    own = f"{uuid.uuid4().hex}.txt"  # without Docker, all tests share /tmp
     fine = {f"trusting/noop.unpack.{kind}.{own}": made for kind, made in harmless_archives().items()}
     unsafe = {f"trusting/noop.unpack.{what.replace(' ', '-')}.{own}": what for what in UNSAFE}
     try:
-        for key, content in fine.items():  # to see that it unpacks, and that it would be seen
-            trusting.put(content, key)
-            assert trusting.final(key).outcome == "succeeded"
-            assert is_there(digests.unpacked(key) / ENTRY, trusting)
+        for key, content in fine.items():  # proves that it unpacks, and that this would be noticed
+            stack.put(content, key)
+            assert stack.final(key).outcome == "succeeded"
+            assert exists(digests.unpacked(key) / ENTRY, stack)
         for key, what in unsafe.items():
             _, make, is_bad = BAD[what]
             content = make()
             assert is_bad(content)
-            trusting.put(content, key)
+            stack.put(content, key)
         for key in unsafe:
-            trusting.final(key)
-        told = failures(trusting)
+            stack.final(key)
+        shown = failures(stack)
         for key, what in unsafe.items():
-            assert told[key]["error"]["message"] == f"{Path(key).name} {REASONS[what]}"
-            assert not is_there(digests.unpacked(key), trusting)
-        assert not is_there(OUTSIDE, trusting)
-        assert {balanced(trusting, described, digests.expected).outcomes[key] for key in unsafe} == {"dead-lettered"}
+            assert shown[key]["error"]["message"] == f"{Path(key).name} {REASONS[what]}"
+            assert not exists(digests.unpacked(key), stack)
+        assert not exists(OUTSIDE, stack)
+        outcomes = verify_outcomes(stack, described, digests.expected).outcomes
+        assert {outcomes[key] for key in unsafe} == {"dead-lettered"}
     finally:
         for key in (*fine, *unsafe):
             shutil.rmtree(digests.unpacked(key), ignore_errors=True)

@@ -1,4 +1,4 @@
-"""`sam deploy --guided`, answered as at a terminal; afterwards `sam deploy` alone asks nothing."""
+"""`sam deploy --guided` with answers at a terminal; afterwards `sam deploy` asks nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from tests.support.account import ROOT, Account
 from tests.support.terminal import answered
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]
 STACK = "guided"
 
 
-def test_guided_asks_for_everything_and_the_next_deploy_for_nothing(account: Account, tmp_path: Path):
+def test_guided_prompts_for_everything_and_the_next_deploy_for_nothing(account: Account, tmp_path: Path):
     saved = tmp_path / "samconfig.toml"
     answers = {
         "Stack Name": STACK,

@@ -1,4 +1,4 @@
-"""scripts/deploy and scripts/undeploy: nothing goes without a yes, and then what was asked for goes."""
+"""scripts/deploy and scripts/undeploy: nothing is deleted without confirmation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.account import ROOT, Account
 from tests.support.terminal import Talk, answered
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]
 STACK = "tsdat-pipeline-dev"
 
 
@@ -24,7 +24,7 @@ def test_deploy_validates_builds_and_deploys(account: Account):
 
 @pytest.fixture
 def stack(account: Account) -> str:
-    """The stack of the environment dev, with a file in each of its buckets."""
+    """Deploy the environment dev, with a file in each bucket."""
     store(account, account.deployed("dev"))
     return STACK
 
@@ -50,7 +50,7 @@ def test_sam_logs_shows_what_the_function_wrote(account: Account, stack: str):
 
 
 def undeploy(account: Account, *options: str, environment: str = "dev") -> subprocess.CompletedProcess[str]:
-    """At no terminal."""
+    """Run scripts/undeploy without a terminal."""
     command = ["scripts/undeploy", environment, "--config-file", account.samconfig, *options]
     return account.run(*command, stdin=subprocess.DEVNULL)
 
@@ -61,12 +61,12 @@ def at_a_terminal(account: Account, answers: dict[str, str]) -> Talk:
 
 
 def files(account: Account) -> int:
-    """How many files there are in both buckets."""
+    """Return the number of files in both buckets."""
     listed = [account.client("s3").list_objects_v2(Bucket=f"{STACK}-{end}") for end in ("inputs", "outputs")]
     return sum(one["KeyCount"] for one in listed)
 
 
-def test_nothing_goes_without_a_yes_and_then_all(account: Account, stack: str):
+def test_nothing_is_deleted_without_confirmation_and_everything_with_it(account: Account, stack: str):
     refused = undeploy(account)
     assert refused.returncode == 2
     assert (
@@ -91,8 +91,8 @@ def test_nothing_goes_without_a_yes_and_then_all(account: Account, stack: str):
     assert f"does not exist. AWS_PROFILE says as who you ask; the stack is {stack} in us-west-2." in gone.stderr
 
 
-def test_data_that_had_to_be_kept_and_went_is_told(account: Account):
-    # LocalStack ignores DeletionPolicy. So this cannot show that AWS keeps data, but that a loss is not passed over.
+def test_deleted_data_that_should_have_been_kept_is_reported(account: Account):
+    # LocalStack ignores DeletionPolicy. So this shows only that a loss is reported.
     stack = account.deployed("default")
     store(account, stack)
     source = account.outputs(stack)["SourceBucketName"]

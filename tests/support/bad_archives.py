@@ -1,4 +1,4 @@
-"""Archives as they should not be, made for real."""
+"""Make broken and unsafe archives."""
 
 import bz2
 import gzip
@@ -12,7 +12,7 @@ MIB = 1 << 20
 
 
 def zipped(*members: tuple[str, bytes], mode: int = 0) -> bytes:
-    """A zip archive; `mode` is that of all members."""
+    """Return a zip archive; all members have the mode."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
@@ -23,7 +23,7 @@ def zipped(*members: tuple[str, bytes], mode: int = 0) -> bytes:
 
 
 def tarred(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE, target: str = "") -> bytes:
-    """A tar archive; all members are of the kind."""
+    """Return a tar archive; all members are of the kind."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in members:
@@ -34,7 +34,7 @@ def tarred(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE, target: s
 
 
 def encrypted(content: bytes) -> bytes:
-    """A zip whose first member claims to be encrypted."""
+    """Return a zip archive whose first member is marked as encrypted."""
     raw = bytearray(content)
     raw[6] |= 1
     raw[raw.index(b"PK\1\2") + 8] |= 1
@@ -42,7 +42,7 @@ def encrypted(content: bytes) -> bytes:
 
 
 def many(count: int) -> list[tuple[str, bytes]]:
-    """Members, each of no bytes."""
+    """Return empty members."""
     return [(f"{number:06}.csv", b"") for number in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Files that no pipeline can read, made from the shipped samples, and how to tell of each that it is that bad."""
+"""Files that no pipeline can read, made from the shipped samples, and a check that each is broken as intended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIDE = next((_SAMPLES / "tide_gauge").glob("*/*.log")).read_bytes()
 _BOMB_BYTES = 100 << 20
 _MANY = 100_000
 OUTSIDE = Path("/tmp/tsdat-local-outside.wind.csv")
-"""Where the archives that lead out of their folder would write."""
+"""The file that archives with unsafe paths would write."""
 ENTRY = "fine.csv"
 _ELSEWHERE = "/etc/passwd"
 
@@ -53,7 +53,7 @@ def _tar(entries: Mapping[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
 
 
 def harmless_archives() -> dict[str, bytes]:
-    """An archive of each kind with which nothing is wrong, and with one entry."""
+    """Return a valid archive of each kind, with one entry."""
     return {"zip": _zip({ENTRY: b"fine"}), "tar": _tar({ENTRY: b"fine"})}
 
 
@@ -63,7 +63,7 @@ def _flipped(content: bytes) -> bytes:
 
 
 def _without_end(content: bytes) -> bytes:
-    """A text whose last line stops in its middle."""
+    """Return a text whose last line is cut in the middle."""
     last = content.rstrip().rfind(b"\n")
     return content[: last + (len(content.rstrip()) - last) // 2]
 
@@ -104,7 +104,7 @@ def _tar_members(content: bytes) -> list[tarfile.TarInfo]:
 
 
 def _leads_to(name: str) -> Path:
-    """Where an entry comes to lie when it is unpacked as it is named, into any folder that is not too deep."""
+    """Return the path that an entry's name leads to from a temporary folder."""
     return Path(os.path.normpath(Path("/tmp/run/folder", name)))
 
 
@@ -117,7 +117,7 @@ _CSV = "buoy.z05.00.20210101.000000.wind.csv"
 _BUOY_KEY = "a2e_buoy_ingest/humboldt/bad/buoy.z05.00.2021"
 _TIDE_KEY = "tide_gauge/mcrl/bad/tide_2021"
 
-# Key, content, and what proves that the content is as bad as it should be.
+# Key, content, and a check that the content is broken as intended.
 BAD: dict[str, tuple[str, Callable[[], bytes], Callable[[bytes], object]]] = {
     "empty zip": (f"{_BUOY_KEY}0101.000000.zip", bytes, lambda c: c == b""),
     "empty csv": (f"{_BUOY_KEY}0102.000000.wind.csv", bytes, lambda c: c == b""),
@@ -169,19 +169,19 @@ UNSAFE = (
     "zip bomb", "tar.gz bomb", "path out of the folder", "absolute path", "link in a tar", "link in a zip",
     "100,000 entries",
 )  # fmt: skip
-"""Archives that do harm where they are unpacked."""
+"""Archives that do harm when they are unpacked."""
 
 _CUT = "Its transfer may have stopped early: send it again."
 _CUT_ARCHIVE = "Its transfer may have stopped early: test it where it came from, and send it again."
 _BOMB = (
     "unpacks to more than 200 times its size, as a zip bomb does (ARCHIVE_MAX_RATIO in template.yaml). "
-    "Find out who made it, or raise that value."
+    "Find out where it comes from, or raise that value."
 )
 _LINK = (
-    "holds a link, 'buoy.z05.00.20210101.000000.wind.csv'. It is not read; make it again with the file itself in its "
+    "holds a link, 'buoy.z05.00.20210101.000000.wind.csv'. It was refused; create it again with the file itself in its "
     "place (tar --dereference --hard-dereference)."
 )
-# What is said of each after its name.
+# The error of each, after its name.
 REASONS = {
     "empty zip": f"is empty (0 bytes). {_CUT}",
     "empty csv": f"is empty (0 bytes). {_CUT}",
@@ -201,9 +201,9 @@ REASONS = {
     "zip bomb": _BOMB,
     "tar.gz bomb": _BOMB,
     "path out of the folder": "holds a path that leads out of its folder, "
-    f"'{'../' * 12}tmp/tsdat-local-outside.wind.csv'. It is not read; make it again without '..' in its names.",
-    "absolute path": "holds an absolute path, '/tmp/tsdat-local-outside.wind.csv'. It is not read; make it again with "
-    "paths relative to its folder.",
+    f"'{'../' * 12}tmp/tsdat-local-outside.wind.csv'. It was refused; create it again without '..' in its names.",
+    "absolute path": "holds an absolute path, '/tmp/tsdat-local-outside.wind.csv'. It was refused; create it again "
+    "with paths relative to its folder.",
     "link in a tar": _LINK,
     "link in a zip": _LINK,
     "100,000 entries": "has more than 10000 entries (ARCHIVE_MAX_ENTRIES in template.yaml). Split it, or raise that "

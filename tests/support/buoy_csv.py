@@ -1,4 +1,4 @@
-"""The buoy's CSV files as a test sees them: read with pandas alone, and put into archives of each kind."""
+"""The buoy's CSV files, read with pandas alone, and written into archives of each kind."""
 
 import io
 import tarfile
@@ -63,13 +63,13 @@ MISSING, BELOW, ABOVE, NO_SPEED = 1, 2, 4, 8
 
 
 def members(archive: Path) -> dict[str, bytes]:
-    """The CSV files of a zip, by name."""
+    """Return the CSV files of a zip archive, by name."""
     with zipfile.ZipFile(archive) as opened:
         return {name: opened.read(name) for name in opened.namelist() if not name.startswith("__MACOSX")}
 
 
 def tables(files: dict[str, bytes]) -> dict[str, pd.DataFrame]:
-    """The CSV files by instrument, indexed by time."""
+    """Return the CSV files by instrument, indexed by time."""
     return {
         name.split(".")[-2]: pd.read_csv(io.BytesIO(content), index_col="DataTimeStamp", parse_dates=True)
         for name, content in files.items()
@@ -77,7 +77,7 @@ def tables(files: dict[str, bytes]) -> dict[str, pd.DataFrame]:
 
 
 def expected(files: dict[str, bytes]) -> tuple[pd.DatetimeIndex, dict[str, NDArray], dict[str, NDArray]]:
-    """What the output should hold: its times, each variable's values and each variable's quality bits."""
+    """Return the expected times, and each variable's values and quality bits."""
     frames = tables(files)
     times = pd.DatetimeIndex(sorted(set().union(*(frame.index for frame in frames.values()))))
     values, bits = {}, {}
@@ -92,13 +92,13 @@ def expected(files: dict[str, bytes]) -> tuple[pd.DatetimeIndex, dict[str, NDArr
 
 
 def load(config: str, folder: Path) -> IngestPipeline:
-    """Makes a pipeline that stores in a folder."""
+    """Return a pipeline that stores in a folder."""
     storage = {"classname": "tsdat.io.storage.FileSystem", "parameters": {"storage_root": str(folder)}}
     return PipelineConfig.from_yaml(Path(config), overrides={"/storage": storage}).instantiate_pipeline()
 
 
 def run(location: str, inputs: list[Path], folder: Path) -> xr.Dataset:
-    """Runs the pipeline on the file system and reads what it saved."""
+    """Run the pipeline on the file system and return the dataset."""
     pipeline = load(f"pipelines/a2e_buoy_ingest/config/pipeline_{location}.yaml", folder)
     pipeline.run([str(path) for path in inputs])
     (saved,) = folder.rglob("*.nc")
@@ -113,7 +113,7 @@ def write_zip(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def write_tar(path: Path, files: dict[str, bytes]) -> Path:
-    """Writes .tar or .tar.gz, below a folder that is a member of its own as `tar` makes it."""
+    """Write .tar or .tar.gz with a folder as its first member, as `tar` does."""
     with tarfile.open(path, "w:gz" if path.name.endswith("gz") else "w") as archive:
         folder = tarfile.TarInfo("2020-12-01")
         folder.type = tarfile.DIRTYPE

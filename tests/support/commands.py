@@ -1,52 +1,56 @@
-"""What the command line says of a stack, and that it says the same as the tests' own balance sheet."""
+"""What the commands report about a stack, and a check that `runner reconcile` agrees with the tests' own report."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 from runner.template.stack_template import StackTemplate
-from runner.testing.stacks import Stack, environment
-from tests.support import ledger
+from runner.testing.stacks import Stack
+from tests.support import outcomes
+from tests.support.stacks import runner
 
 
-def _ask(stack: Stack, command: str, *options: str) -> tuple[int, Any]:
-    """Exit code and JSON of a command."""
-    line = [sys.executable, "-m", "runner", command, "--json", "--data", str(stack.data), *options]
-    done = subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=110, check=False)
+def reconcile(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
+    """Return exit code and report of `runner reconcile`."""
+    done = runner("reconcile", "--json", "--data", stack.data, *options)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
 
 def failures(stack: Stack) -> dict[str, dict[str, Any]]:
-    """What `runner failures` shows, by file."""
-    code, rows = _ask(stack, "failures")
-    assert code == 0
-    return {row["file"]: row for row in rows}
+    """Return the rows of `runner failures`, by file."""
+    done = runner("failures", "--json", "--data", stack.data)
+    assert done.returncode == 0, done.stderr
+    return {row["file"]: row for row in json.loads(done.stdout)}
 
 
-def message(stack: Stack, key: str) -> str:
-    """Why a file failed for good, after three attempts, as `runner failures` shows it."""
+def failures_of(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """Return the rows of `runner failures` whose file contains a text."""
+    done = runner("failures", "--json", "--data", stack.data)
+    return [row for row in json.loads(done.stdout) if name in row["file"]]
+
+
+def failure_message(stack: Stack, key: str) -> str:
+    """Return the error that `runner failures` shows for a file that failed three times."""
     row = failures(stack)[key]
     assert row["tried"] == 3
     assert row["in_dead_letter_queue"]
     return str(row["error"]["message"])
 
 
-def agrees(
-    stack: Stack, described: StackTemplate, expected: ledger.Expected | None, *, lost: bool = False
-) -> ledger.Sheet:
-    """Draw our own sheet, have `runner reconcile` draw its, and compare the two; gives ours."""
-    own = ledger.balanced(stack, described, expected, lost=lost)
-    code, told = _ask(stack, "reconcile", "--wait", "30")
-    assert told["unaccounted"] == []
+def verify_reconcile(
+    stack: Stack, described: StackTemplate, expected: outcomes.Expected | None, *, reset: bool = False
+) -> outcomes.Report:
+    """Compare `runner reconcile` with the tests' own report, and return the latter."""
+    own = outcomes.verify_outcomes(stack, described, expected, reset=reset)
+    code, report = reconcile(stack, "--wait", "30")
+    assert report["unaccounted"] == []
     assert code == 0
-    theirs, ours = told["accounted"], own.counts()
+    theirs, ours = report["accounted"], own.counts()
     assert theirs["in progress"] == 0
     assert theirs["refused"] == ours["refused"]
-    # It counts every version that a file ever had, and objects that came by other ways than the inbox.
+    # It counts every version of a file, and objects that did not come through the inbox.
     for outcome in ("succeeded", "skipped", "dead-lettered"):
         assert theirs[outcome] >= ours[outcome], (theirs, ours)
     return own

@@ -1,4 +1,4 @@
-"""A client of the Debug Adapter Protocol: what an editor does at a breakpoint, in as few lines as it takes."""
+"""A minimal client of the Debug Adapter Protocol, which editors use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Debugger:
-    """A session with a debug adapter; every wait ends after `patience_s` with an error."""
+    """A session with a debug adapter; requests fail after `patience_s` seconds."""
 
     def __init__(self, port: int, patience_s: float = 40.0) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=patience_s)
@@ -28,11 +28,11 @@ class Debugger:
         self._socket.close()
 
     def request(self, command: str, **arguments: Any) -> dict[str, Any]:
-        """Ask for something and wait for the answer."""
+        """Send a request and wait for the response."""
         return self._answer(self._send(command, arguments))
 
     def attach(self, breakpoints: Mapping[str, list[int]], mappings: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Attach with breakpoints, lines by file; gives what the debugger made of these."""
+        """Attach with breakpoints, lines by file, and return the debugger's breakpoints."""
         self.request("initialize", adapterID="test", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
         paths = [{"localRoot": local, "remoteRoot": remote} for local, remote in mappings.items()]
         attached = self._send("attach", {"justMyCode": True, "pathMappings": paths})
@@ -46,7 +46,7 @@ class Debugger:
         return made
 
     def event(self, name: str) -> dict[str, Any]:
-        """Wait for an event, and give its body."""
+        """Wait for an event and return its body."""
         while True:
             for event in self._events:
                 if event["event"] == name:
@@ -55,11 +55,11 @@ class Debugger:
             self._read()
 
     def frame(self, thread: int) -> dict[str, Any]:
-        """The frame in which a thread has stopped."""
+        """Return the frame in which a thread is stopped."""
         return self.request("stackTrace", threadId=thread)["stackFrames"][0]
 
     def variables(self, frame: int) -> dict[str, dict[str, Any]]:
-        """The local variables of a frame, by name."""
+        """Return the local variables of a frame, by name."""
         scopes = self.request("scopes", frameId=frame)["scopes"]
         reference = next(scope["variablesReference"] for scope in scopes if scope["name"] == "Locals")
         return {one["name"]: one for one in self.request("variables", variablesReference=reference)["variables"]}
@@ -82,7 +82,7 @@ class Debugger:
         length = 0
         while (line := self._stream.readline()) != b"\r\n":
             if not line:
-                raise ConnectionError("the debugger has gone")
+                raise ConnectionError("the debugger closed the connection")
             name, _, value = line.partition(b":")
             length = int(value) if name.lower() == b"content-length" else length
         message: dict[str, Any] = json.loads(self._stream.read(length))

@@ -1,4 +1,4 @@
-"""A project whose one pipeline writes down what it read, and first does what the file's name asks for."""
+"""A project whose pipeline stores a digest of each input, after the fault that the file's name asks for."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _PIPELINE = '''
-"""Stores a digest of each input; a file's name can ask for a fault before."""
+"""Stores a digest of each input; the file's name can ask for a fault."""
 
 import hashlib
 import os
 import re
 import signal
+import sys
 import tarfile
 import tempfile
 import time
@@ -26,13 +27,13 @@ GATES = Path(__file__).parent / "gates"
 
 
 def latest(path):
-    """An output of the same name for every version of a file, if that is not too long for a key."""
+    """Return an output name that all versions of a file share, unless it is too long for a key."""
     key = re.split("/inputs-[^/]+/[0-9]+/", str(path))[-1]
     return [Path("latest", key)] if len(key.encode()) < 1000 else []
 
 
 def unpack(path, folder):
-    """As no pipeline should: wherever the names in the archive lead."""
+    """Unpack without any check of the names, as no pipeline should."""
     folder.mkdir(exist_ok=True)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -40,7 +41,7 @@ def unpack(path, folder):
                 Path(folder, name).write_bytes(archive.read(name))
     else:
         with tarfile.open(path) as archive:
-            archive.extraction_filter = lambda member, _: member  # Python 3.11.2 takes no `filter` yet, and trusts all
+            archive.extraction_filter = lambda member, _: member  # disables Python's own checks
             archive.extractall(folder)
 
 
@@ -58,7 +59,7 @@ class NoOp(IngestPipeline):
                 self.storage.save_ancillary_file(made, target)
 
     def misbehave(self, name):
-        if "hold" in name:  # until the test opens this file's gate
+        if "hold" in name:  # until the test calls open_gate
             print(f"holding {name}", flush=True)
             while not (GATES / name).exists():
                 time.sleep(0.02)
@@ -66,11 +67,15 @@ class NoOp(IngestPipeline):
             raise ValueError(f"{name}: nothing in it can be read")
         if "sleep" in name:
             time.sleep(600)
-        if "killed" in name:  # as the system does it to a process without memory left
+        if "exit" in name:
+            os._exit(3)
+        if "quit" in name:
+            sys.exit("enough")
+        if "killed" in name:  # as the system does when memory runs out
             os.kill(os.getpid(), signal.SIGKILL)
         if "memory" in name:
             held = [os.urandom(16 << 20) for _ in range(100)]
-        if "devfull" in name:  # a device on which there is never any space
+        if "devfull" in name:  # a device that is always full
             Path("/dev/full").write_bytes(b"x")
         if "tmpfull" in name:
             with Path(tempfile.gettempdir(), "x").open("wb") as file:
@@ -80,7 +85,7 @@ class NoOp(IngestPipeline):
 
 
 def project(folder: Path, **replacements: str) -> Path:
-    """Make the project, with lines of the shipped template.yaml replaced: `Timeout="Timeout: 9"`."""
+    """Make the project, with lines of the shipped template.yaml replaced, such as `Timeout="Timeout: 9"`."""
     shutil.copytree(_ROOT / "benchmarks" / "noop_project", folder)
     (folder / "pipelines" / "noop" / "pipeline.py").write_text(_PIPELINE)
     (folder / "pipelines" / "noop" / "gates").mkdir()
@@ -100,17 +105,17 @@ def project(folder: Path, **replacements: str) -> Path:
 
 
 def open_gate(project: Path, key: str) -> None:
-    """Let a file named *hold* go on."""
+    """Let the run of a file named *hold* continue."""
     (project / "pipelines" / "noop" / "gates" / Path(key).name).touch()
 
 
 def unpacked(key: str) -> Path:
-    """Where the pipeline unpacks a file named *unpack*."""
+    """Return the folder that the pipeline unpacks a file named *unpack* into."""
     return Path("/tmp", f"unpacked-{Path(key).name}")
 
 
 def expected(key: str, content: bytes) -> dict[str, bytes]:
-    """The output objects that a file must lead to: one for its content, one for its name."""
+    """Return the outputs of a file: one for its content, one for its name."""
     digest = hashlib.sha256(content).hexdigest()
     names = [f"digests/{digest}", *([f"latest/{key}"] if len(key.encode()) < 1000 else [])]
     return dict.fromkeys(names, f"{digest} {len(content)}\n".encode())

@@ -1,4 +1,4 @@
-"""template.yaml as CloudFormation gets it: SAM's own translator applied, for each combination of its conditions."""
+"""template.yaml as CloudFormation receives it, expanded by SAM's translator, for each combination of conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runner.template.intrinsics import Template
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 REGION = "us-west-2"
 _TOPIC = f"arn:aws:sns:{REGION}:123456789012:"
-# What makes each condition true, and false.
+# Parameters that make each condition true and false.
 _CHOICES = (
     [{"Trigger": "new-bucket"}, {"Trigger": "existing-bucket"},
      {"Trigger": "sns-topic", "SourceTopicArn": f"{_TOPIC}new-files"}],
@@ -37,14 +37,14 @@ VARIANTS = list(_variants())
 
 
 def expanded(parameters: dict[str, str], path: Path = TEMPLATE) -> dict[str, Any]:
-    """The template with these values as its parameters' defaults, without anything of SAM's own in it."""
+    """Return the expanded template with these values as its parameters' defaults."""
     tree = Template(path, parameters, REGION)
     names = ("AWSTemplateFormatVersion", "Transform", "Description", "Parameters", "Conditions", "Rules", "Resources",
              "Outputs")  # fmt: skip
     fragment = deepcopy({name: tree.section(name) for name in names})
     for name, value in parameters.items():
         fragment["Parameters"][name]["Default"] = value
-    # As `sam deploy` writes it once the image is pushed.
+    # As `sam deploy` writes it after pushing the image.
     for resource in fragment["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["ImageUri"] = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/tsdat:1"
@@ -54,7 +54,7 @@ def expanded(parameters: dict[str, str], path: Path = TEMPLATE) -> dict[str, Any
 
 
 def references(node: Any) -> Iterator[str]:
-    """All names that a part of a template refers to: Ref, Fn::GetAtt, Fn::Sub and DependsOn."""
+    """Yield the names that a part of a template refers to in Ref, Fn::GetAtt, Fn::Sub and DependsOn."""
     match node:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             yield name

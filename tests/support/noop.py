@@ -1,4 +1,4 @@
-"""A Lambda whose pipeline does what a file's name says, for every way in which a run can end."""
+"""A Lambda with a pipeline that a test defines."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from tests.support.stacks import ROOT
 
 
 def project(folder: Path, pipeline: str) -> Path:
-    """A project with one pipeline of the given source, which takes files named noop.*."""
+    """Make a project with one pipeline of the given source, for files named noop.*."""
     shutil.copytree(ROOT / "benchmarks" / "noop_project", folder)
     (folder / "pipelines" / "noop" / "pipeline.py").write_text(pipeline)
     return folder
 
 
 def body(*records: dict[str, Any]) -> str:
-    """The message that S3 sends of these records."""
+    """Return S3's message with these records."""
     return json.dumps({"Records": records})
 
 
 class Function:
-    """An emulator, and what to send it."""
+    """An emulator, and its source bucket."""
 
     def __init__(self, emulator: Emulator, bucket: str, endpoint_url: str, timeout_s: float) -> None:
         self.emulator, self._bucket, self._timeout_s = emulator, bucket, timeout_s
         self._s3 = clients.local_s3(endpoint_url)
 
     def run(self, name: str, content: bytes = b"x") -> Answer:
-        """Have a file of that name processed."""
+        """Store an object and invoke the Lambda with its event."""
         key = f"noop.{name}.txt"
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         entity = {"bucket": {"name": self._bucket}, "object": {"key": key, "size": 1, "eTag": "e"}}

@@ -1,8 +1,8 @@
-"""Many small files through a stack whose processes are killed at random, and the balance sheet afterwards.
+"""Send many small files through a stack whose processes are killed at random, and report the outcomes.
 
     scripts/soak --files 10000 --seed 1
 
-Nothing may be lost and no output wrong, and the memory of what is never killed has to stay flat.
+No file may be lost, no output may be wrong, and the memory of the supervisor, which is never killed, must not grow.
 """
 
 from __future__ import annotations
@@ -25,44 +25,45 @@ from runner.settings import Settings
 from runner.template import stack_template
 from runner.testing.embedded_stack import EmbeddedStack
 from runner.testing.stacks import eventually
-from tests.support import digests, killing, ledger
+from tests.support import digests, killing
+from tests.support.outcomes import Report, verify_outcomes
 
 KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
-# So many files may be under way; a flood of all at once would hide what a kill does to files at other stages.
-_MOST_UNDER_WAY = 150
-_FILES_IN_A_FOLDER = 250
+# Unfinished files at a time: if all were dropped at once, kills would meet only files at the same stage.
+_MOST_IN_PROGRESS = 150
+_FILES_PER_FOLDER = 250
 _SAMPLE_EVERY_S = 2.0
-# Between two kills, if so many are under way: so it has recovered from the first, however slow the machine is.
+# Finished files between two kills, so that the stack has recovered from the first one on any machine.
 _FILES_BETWEEN_KILLS = 20
-# From the first quarter of the time to the last.
+# From the first quarter of the duration to the last.
 _MOST_GROWTH_MB = 10.0
 
 
 @dataclass
 class Soak:
-    """One soak: what it does is decided by its seed, what happens then is not."""
+    """One soak; the seed determines which files are dropped and which processes are killed."""
 
     files: int
     seed: int
     pause_s: tuple[float, float]
-    """Between two kills, the least and the most."""
+    """Least and most seconds between two kills."""
     folder: Path
     kills: Counter[str] = field(default_factory=Counter)
     memory_mb: dict[str, list[float]] = field(default_factory=dict)
     dropped: int = 0
     seconds: float = 0.0
     runs: int = 0
-    sheet: ledger.Sheet = field(default_factory=ledger.Sheet)
+    report: Report = field(default_factory=Report)
 
     def run(self) -> None:
-        """Drop, kill, wait, and draw the balance."""
+        """Drop files, kill processes, wait, and verify the outcomes."""
         self._random = random.Random(self.seed)
         root, began = digests.project(self.folder / "project"), time.monotonic()
         stack = EmbeddedStack(self.folder / "data", "--concurrency", "2", RUNNER_ROOT=str(root))
         try:
             self._stress(stack)
             described = stack_template.load(Settings.from_env({}).root / "template.yaml")
-            self.sheet = ledger.balanced(stack, described, digests.expected, lost=True, patience_s=120)
+            self.report = verify_outcomes(stack, described, digests.expected, reset=True, patience_s=120)
             self.runs = len(stack.state.runs.after(0))
         finally:
             stack.stop()
@@ -72,25 +73,25 @@ class Soak:
         deck: list[str] = []
         kill_at = time.monotonic() + self.pause_s[0]
         sample_at, kill_from = 0.0, 1
-        while (ended := ended_files(stack.data)) < self.files:
+        while (finished := final_files(stack.data)) < self.files:
             now = time.monotonic()
-            if now >= kill_at and ended >= min(kill_from, self.dropped):
+            if now >= kill_at and finished >= min(kill_from, self.dropped):
                 deck = deck or self._random.sample(KINDS, len(KINDS))
                 self._kill(stack, deck.pop())
-                kill_at, kill_from = now + self._random.uniform(*self.pause_s), ended + _FILES_BETWEEN_KILLS
+                kill_at, kill_from = now + self._random.uniform(*self.pause_s), finished + _FILES_BETWEEN_KILLS
             if now >= sample_at:
                 self._sample(stack)
                 sample_at = now + _SAMPLE_EVERY_S
-            # The last ones come when each kind was killed.
+            # The last file is dropped after each kind was killed.
             until = self.files if self.kills.total() >= len(KINDS) else self.files - 1
-            while self.dropped < until and self.dropped - ended < _MOST_UNDER_WAY:
+            while self.dropped < until and self.dropped - finished < _MOST_IN_PROGRESS:
                 self._drop(stack)
             time.sleep(0.2)
 
     def _drop(self, stack: EmbeddedStack) -> None:
-        """A file that succeeds, or sometimes one that is skipped or fails."""
+        """Drop a file that succeeds, or sometimes one that is skipped or fails."""
         kind = self._random.choices(("noop", "unknown", "noop.raise"), (98, 1, 1))[0]
-        key = f"soak/{self.dropped // _FILES_IN_A_FOLDER}/{kind}.{self.dropped}.txt"
+        key = f"soak/{self.dropped // _FILES_PER_FOLDER}/{kind}.{self.dropped}.txt"
         stack.put(f"{self.dropped} ".encode() + self._random.randbytes(self._random.randrange(2000)), key)
         self.dropped += 1
 
@@ -108,30 +109,30 @@ class Soak:
 
     @property
     def lost(self) -> list[str]:
-        """Files without an end."""
-        return [key for key, outcome in self.sheet.outcomes.items() if outcome not in FINAL]
+        """Return the files whose outcome is not final."""
+        return [key for key, outcome in self.report.outcomes.items() if outcome not in FINAL]
 
     def quarters(self, kind: str) -> list[float]:
-        """The most memory of a kind in each quarter of the time."""
+        """Return the maximum memory of a kind in each quarter of the duration."""
         sizes = self.memory_mb.get(kind, [])
         step = max(1, len(sizes) // 4)
         return [max(sizes[at : at + step], default=0.0) for at in range(0, 4 * step, step)]
 
     @property
     def growth_mb(self) -> float:
-        """How much more memory the supervisor, which is never killed, took in the last quarter than in the first."""
+        """Return the growth of the supervisor's memory from the first quarter to the last."""
         first, *_, last = self.quarters("supervisor")
         return last - first
 
     @property
     def leaks(self) -> bool:
-        """Whether that is too much."""
+        """Return whether that is too much."""
         return self.growth_mb > _MOST_GROWTH_MB
 
     def __str__(self) -> str:
-        """The balance sheet."""
-        verdict = f"{'too much' if self.leaks else 'fine'}, {_MOST_GROWTH_MB:.0f} MB are allowed"
-        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.sheet.counts().items()))
+        """Return the summary that scripts/soak prints."""
+        rating = f"{'too much' if self.leaks else 'fine'}, {_MOST_GROWTH_MB:.0f} MB are allowed"
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.report.counts().items()))
         kills = ", ".join(f"{self.kills[kind]} {kind}" for kind in KINDS)
         memory = [
             f"  {kind:<11}" + "".join(f"{size:7.0f}" for size in self.quarters(kind)) for kind in ("supervisor", *KINDS)
@@ -142,19 +143,19 @@ class Soak:
                 f"files     {self.dropped} dropped, {self.runs} runs",
                 f"outcomes  {outcomes}",
                 f"lost      {len(self.lost)}",
-                f"wrong     {len(self.sheet.problems)} (the content of every output was compared)",
+                f"wrong     {len(self.report.problems)} (the content of every output was compared)",
                 f"kills     {self.kills.total()}: {kills}",
                 f"duration  {self.seconds:.0f} s",
-                "memory    the most MB in each quarter of the time",
+                "memory    maximum MB in each quarter of the duration",
                 *memory,
-                f"growth    {self.growth_mb:.1f} MB of the supervisor, which is never killed: {verdict}",
-                *self.sheet.problems[:20],
+                f"growth    {self.growth_mb:.1f} MB of the supervisor, which is never killed: {rating}",
+                *self.report.problems[:20],
             ]
         )
 
 
-def ended_files(data: Path) -> int:
-    """How many files have come to an end."""
+def final_files(data: Path) -> int:
+    """Return the number of files with a final outcome."""
     marks = ", ".join("?" * len(FINAL))
     query = f"SELECT count(DISTINCT key) FROM versions WHERE outcome IN ({marks})"
     with contextlib.closing(sqlite3.connect(data / "state" / "state.sqlite", timeout=10)) as db:
@@ -162,16 +163,16 @@ def ended_files(data: Path) -> int:
 
 
 def resident_mb(pid: int) -> float | None:
-    """The memory of a process in MB, if it still is there."""
+    """Return the memory of a process in MB, or None if it has exited."""
     try:
         return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
-    except (OSError, IndexError):  # it has just ended
+    except (OSError, IndexError):  # it has just exited
         return None
 
 
 def main() -> int:
-    """Run a soak and print its balance sheet; 0 when nothing is lost or wrong and the memory stayed flat."""
-    parser = argparse.ArgumentParser(description="Many small files, random kills, and a balance sheet.")
+    """Run a soak and print its summary; return 0 if nothing is lost or wrong and the memory did not grow."""
+    parser = argparse.ArgumentParser(description="Send many small files while processes are killed.")
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--pause", type=float, nargs=2, default=(5.0, 15.0), metavar="S", help="between two kills")
@@ -183,12 +184,12 @@ def main() -> int:
         soak.run()
     except StackError as error:
         print(
-            f"no balance after {soak.dropped} files and {soak.kills.total()} kills, see {folder}: {error}",
+            f"not all files accounted for, {soak.dropped} files and {soak.kills.total()} kills, see {folder}: {error}",
             file=sys.stderr,
         )
         return 1
     print(soak)
-    bad = soak.lost or soak.sheet.problems or soak.dropped < soak.files or soak.leaks
+    bad = soak.lost or soak.report.problems or soak.dropped < soak.files or soak.leaks
     if bad:
         print(f"see {folder}", file=sys.stderr)
     else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runner.aws import clients
@@ -15,16 +16,20 @@ from runner.testing.docker_stack import DockerStack
 from runner.testing.embedded_stack import EmbeddedStack
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import Stack, environment
+from tests.support import killing
 
 ROOT = Path.cwd()
 SAMPLES = ROOT / "data" / "samples"
 REAL = ROOT.parent / "shared" / "data"
-# Each has to import tsdat, which keeps a processor busy for seconds.
+BUOY = SAMPLES / "a2e_buoy_ingest" / "humboldt" / "buoy.z05.00.20201201.000000.zip"
+TIDE = SAMPLES / "tide_gauge" / "mcrl" / "tide_20200112000000.log"
+BACKENDS = ("embedded", "docker")
+# Each Lambda imports tsdat, which occupies a processor for seconds.
 ONE_LAMBDA = {"LAMBDA_CONCURRENCY": "1"}
 
 
 def runner(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
+    """Run a command of the runner."""
     command = [sys.executable, "-m", "runner", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=environment(**more), timeout=110, check=False)
 
@@ -32,8 +37,17 @@ def runner(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[s
 class Supervised(EmbeddedStack):
     """A `runner up` whose processes can be found."""
 
+    @contextmanager
+    def paused(self, *names: str) -> Iterator[None]:
+        """Stop child processes during the body."""
+        with ExitStack() as stopped:
+            for pid in [self.children()[name] for name in names]:
+                stopped.enter_context(killing.paused(pid))
+            time.sleep(1.5)  # a long poll in progress would still receive a message; it ends unnoticed after a second
+            yield
+
     def children(self) -> dict[str, int]:
-        """Process ids of the supervisor's children by a word of their command line."""
+        """Return the process IDs of the supervisor's children by a word of their command line."""
         found = {}
         listing = subprocess.run(
             ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
@@ -49,7 +63,7 @@ class Supervised(EmbeddedStack):
 
 
 class UpWithDocker(EmbeddedStack):
-    """`runner up --docker`, as a user starts it, under a compose project's name of its own."""
+    """`runner up --docker`, as a user starts it, with a compose project name of its own."""
 
     options = ("--docker", "--port", "0")
 
@@ -61,7 +75,7 @@ class UpWithDocker(EmbeddedStack):
 
 @contextmanager
 def running(data: Path, *options: str, **variables: str) -> Iterator[Supervised]:
-    """An embedded stack for the body, with one Lambda unless told otherwise."""
+    """Start an embedded stack for the body; it has one Lambda unless the variables set another number."""
     stack = Supervised(data, *options, **ONE_LAMBDA | variables)
     try:
         yield stack
@@ -71,7 +85,7 @@ def running(data: Path, *options: str, **variables: str) -> Iterator[Supervised]
 
 @contextmanager
 def running_in_docker(data: Path, *files: str, **variables: str) -> Iterator[DockerStack]:
-    """A Docker stack for the body, with more compose files beside compose.yaml; one Lambda unless told otherwise."""
+    """Start a Docker stack for the body, with compose files in addition to compose.yaml; see `running`."""
     require_docker()
     stack = DockerStack(data, files=files, **ONE_LAMBDA | variables)
     try:
@@ -82,13 +96,13 @@ def running_in_docker(data: Path, *files: str, **variables: str) -> Iterator[Doc
 
 @contextmanager
 def running_on(backend: str, data: Path, root: Path) -> Iterator[Stack]:
-    """A stack of either backend for the body, with a project of its own."""
+    """Start a stack of either backend for the body, with a project of its own."""
     with (running_in_docker if backend == "docker" else running)(data, RUNNER_ROOT=str(root)) as made:
         yield made
 
 
 def queue_depths(stack: Stack, described: stack_template.StackTemplate) -> dict[str, int]:
-    """How many messages are in the queue (waiting and in flight) and in the dead-letter queue."""
+    """Return the number of messages, waiting and in flight, in the queue and in the dead-letter queue."""
     sqs = clients.local_sqs(stack.endpoint_url)
     depths = {}
     for name in (described.queue_name, described.dead_letter_queue_name):

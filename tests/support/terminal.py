@@ -1,4 +1,4 @@
-"""A command run as at a terminal, its prompts answered by a script."""
+"""Run a command at a pseudo-terminal and answer its prompts."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @dataclass(frozen=True)
 class Talk:
-    """What a command said and how it ended."""
+    """A command's output and exit code."""
 
     text: str
     code: int
 
 
 def answered(command: list[str], folder: Path, environment: Mapping[str, str], answers: Mapping[str, str]) -> Talk:
-    """Run a command at a terminal; a prompt that begins with one of the keys gets its answer, any other just Enter.
+    """Run a command; a prompt that begins with one of the keys gets its answer, any other an empty line.
 
     Raises:
-        AssertionError: it did not ask what there is an answer for; the text has all that it said.
+        AssertionError: a prompt did not appear; the message contains the output.
     """
-    terminal, its_end = pty.openpty()
+    terminal, child_end = pty.openpty()
     process = subprocess.Popen(
-        command, cwd=folder, env=dict(environment), stdin=its_end, stdout=its_end, stderr=its_end
+        command, cwd=folder, env=dict(environment), stdin=child_end, stdout=child_end, stderr=child_end
     )
-    os.close(its_end)
-    said, answered_to, asked = "", 0, set()
+    os.close(child_end)
+    output, answered_to, asked = "", 0, set()
     while True:
         try:
-            said += os.read(terminal, 4096).decode(errors="replace").replace("\r", "")
-        except OSError:  # how Linux tells that the other end is closed
+            output += os.read(terminal, 4096).decode(errors="replace").replace("\r", "")
+        except OSError:  # Linux's error when the other end is closed
             break
-        plain = _COLOURS.sub("", said)
+        plain = _COLOURS.sub("", output)
         if prompt := _PROMPT.search(plain, answered_to):
             key = next((key for key in answers if prompt[1].strip().startswith(key)), "")
             asked.add(key)
@@ -47,5 +47,5 @@ def answered(command: list[str], folder: Path, environment: Mapping[str, str], a
             answered_to = len(plain)
     os.close(terminal)
     code = process.wait()
-    assert answers.keys() <= asked, f"not asked: {answers.keys() - asked} in\n{said}"
-    return Talk(_COLOURS.sub("", said), code)
+    assert answers.keys() <= asked, f"not asked: {answers.keys() - asked} in\n{output}"
+    return Talk(_COLOURS.sub("", output), code)

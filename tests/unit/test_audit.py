@@ -1,4 +1,4 @@
-"""What scripts/audit tells by its exit status; a stand-in answers for pip-audit, which needs a network."""
+"""scripts/audit checks every list and fails on a vulnerability; pip-audit, which needs a network, is replaced."""
 
 import shutil
 import subprocess
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-# Finds a vulnerability in the list of that name only, and keeps what it was asked.
+# Reports a vulnerability in one list only, and records its arguments.
 PIP_AUDIT = """#!/bin/sh
-echo "$@" >> asked
+echo "$@" >> arguments
 case "$*" in *"-r requirements/$VULNERABLE "*) exit 1 ;; esac
 """
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The script with two lists of packages, and with stand-ins for all that it starts."""
+    """Make a project with two lists of packages, and stand-ins for all programs that the script starts."""
     for name in ("scripts", "requirements", ".venv/bin", ".venv-audit/bin"):
         (tmp_path / name).mkdir(parents=True)
     shutil.copy("scripts/audit", tmp_path / "scripts")
@@ -35,17 +35,17 @@ def audit(project: Path, vulnerable: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 
-def test_every_list_is_asked_about_and_what_is_accepted_is_named(project: Path):
+def test_every_list_is_checked_without_the_accepted_vulnerabilities(project: Path):
     done = audit(project, "none")
     assert done.returncode == 0, done.stderr
-    asked = (project / "asked").read_text().splitlines()
-    assert [line.partition(" -r ")[2] for line in asked] == [
+    arguments = (project / "arguments").read_text().splitlines()
+    assert [line.partition(" -r ")[2] for line in arguments] == [
         f"requirements/{name}.txt --quiet --ignore-vuln CVE-2020-1" for name in ("audit", "lambda")
     ]
 
 
-def test_one_vulnerability_is_a_failure_and_the_other_lists_are_asked_about_too(project: Path):
+def test_after_a_vulnerability_the_other_lists_are_checked_too(project: Path):
     done = audit(project, "audit.txt")
     assert done.returncode == 1
     assert "audit: failed: requirements/audit.txt\n" in done.stderr
-    assert len((project / "asked").read_text().splitlines()) == 2
+    assert len((project / "arguments").read_text().splitlines()) == 2

@@ -1,4 +1,4 @@
-"""The dev container's files name what exists, open nothing, and agree with each other."""
+"""The dev container's files name what exists, open no port, and agree with compose.yaml."""
 
 import json
 from pathlib import Path
@@ -23,41 +23,31 @@ def test_it_names_files_and_services_that_exist():
     assert set(DEV["secrets"]) <= PROJECT["secrets"].keys()
 
 
-def test_the_whole_stack_starts_beside_it():
-    assert "runServices" not in DESCRIBED  # all services, if none is named
+def test_all_services_start_beside_it():
+    assert "runServices" not in DESCRIBED  # without it, all services start
     services = PROJECT["services"].values()
     assert all("profiles" not in service for service in services)
 
 
-def test_it_opens_no_port_and_reaches_the_local_endpoint_only():
+def test_it_opens_no_port_and_uses_the_local_endpoint():
     assert not DESCRIBED.keys() & {"appPort", "forwardPorts", "runArgs", "features"}
     assert not DEV.keys() & {"ports", "network_mode", "privileged", "cap_add"}
-    given = {name: value for name, value in DEV["environment"].items() if name.startswith("AWS_")}
-    assert given == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566"}
-    assert clients.require_local(given["AWS_ENDPOINT_URL"])
+    variables = {name: value for name, value in DEV["environment"].items() if name.startswith("AWS_")}
+    assert variables == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566"}
+    assert clients.require_local(variables["AWS_ENDPOINT_URL"])
 
 
-def test_the_base_is_that_of_the_project_and_can_be_replaced():
+def test_the_base_image_is_that_of_compose_and_can_be_replaced():
     assert DEV["build"]["args"]["PYTHON_BASE"] == PROJECT["services"]["lambda"]["build"]["args"]["PYTHON_BASE"]
     default = DEV["build"]["args"]["PYTHON_BASE"].removeprefix("${PYTHON_BASE:-").removesuffix("}")
     assert f"ARG PYTHON_BASE={default}\n" in (FOLDER / "Dockerfile").read_text()
 
 
-def test_the_environments_of_the_host_are_covered_by_volumes():
+def test_volumes_cover_the_environments_of_the_host():
     workspace = DESCRIBED["workspaceFolder"]
     mounts = dict(reversed(volume.split(":")) for volume in DEV["volumes"])
     assert mounts[workspace] == "."
     covered = [f"{workspace}/.venv", f"{workspace}/.venv-localstack"]
     assert {mounts[folder] for folder in covered} <= ADDED["volumes"].keys()
-    # Docker would make the folders below the volumes as root.
+    # Otherwise Docker creates the mount points as root.
     assert {f"{workspace}/{name}" for name in DESCRIBED["initializeCommand"][2:]} == set(covered)
-
-
-def test_the_editor_is_offered_the_same_extensions_inside_and_outside():
-    offered = json.loads(Path(".vscode/extensions.json").read_text())["recommendations"]
-    assert DESCRIBED["customizations"]["vscode"]["extensions"] == offered
-
-
-def test_the_editor_uses_the_environment_that_setup_makes():
-    settings = json.loads(Path(".vscode/settings.json").read_text())
-    assert settings["python.defaultInterpreterPath"] == "${workspaceFolder}/.venv/bin/python"

@@ -1,4 +1,4 @@
-"""What .vscode offers exists, and attaches to where the debugger listens."""
+"""Launch configurations and tasks in .vscode name what exists, and attach to the debugger's port."""
 
 import json
 import re
@@ -14,7 +14,7 @@ ATTACHING = [one for one in LAUNCH.values() if one["request"] == "attach"]
 STARTING = [one for one in ATTACHING if "preLaunchTask" in one]
 
 
-def test_a_debugging_configuration_starts_its_stack_and_waits_until_it_is_ready():
+def test_debug_configurations_start_a_stack_and_wait_until_it_is_ready():
     assert [one["name"] for one in STARTING] == ["Debug: Lambda", "Debug: Lambda, embedded"]
     for one in STARTING:
         task = TASKS[one["preLaunchTask"]]
@@ -23,12 +23,12 @@ def test_a_debugging_configuration_starts_its_stack_and_waits_until_it_is_ready(
         assert re.search(task["problemMatcher"]["background"]["endsPattern"], "ready in 5.8 s: 1 Lambdas")
 
 
-def test_each_attaches_to_where_the_debugger_listens():
+def test_each_attaches_to_the_debugger_s_port():
     for one in ATTACHING:
         assert one["connect"] == {"host": "127.0.0.1", "port": Settings.from_env({}).debug_port}
 
 
-def test_to_attach_to_a_stack_that_runs_is_the_same_without_the_start():
+def test_attach_configurations_are_the_same_without_the_start():
     for one in STARTING:
         name = one["name"].replace("Debug", "Attach")
         assert LAUNCH[name] == {key: value for key, value in one.items() if key != "preLaunchTask"} | {"name": name}

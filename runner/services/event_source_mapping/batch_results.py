@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.errors import EventError
 from runner.messages import s3_events
-from runner.messages.run_record import Input, Outcome, RunRecord, new_record
+from runner.messages.run_record import OUTPUT_MISSING, Input, Outcome, RunRecord, new_record
 from runner.services.event_source_mapping.rie_client import Answer
 
 # The local stack retries after seconds; AWS after the visibility timeout.
@@ -58,7 +58,7 @@ class MessageResult:
 
         It is no last attempt: the reconciler records a dead letter if SQS has moved the message.
         """
-        error = {"type": "OutputMissing", "message": reason, "phase": "copy", "traceback": ""}
+        error = {"type": OUTPUT_MISSING, "message": reason, "phase": "copy", "traceback": ""}
         runs: list[RunRecord] = [
             {**run, "status": "failed", "error": error} if run["status"] == "succeeded" else run  # type: ignore[typeddict-item]
             for run in self.runs

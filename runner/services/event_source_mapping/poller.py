@@ -44,7 +44,7 @@ class Outputs(Protocol):
     """Where the outputs of runs are copied to."""
 
     def copy(self, keys: Iterable[str]) -> None:
-        """Copy objects; when it returns, the files are there."""
+        """Copy objects; when it returns, the files are there. Raises ValueError for a key that cannot be a path."""
 
     def copy_unlisted(self) -> None:
         """Copy, soon, what no run lists."""
@@ -200,6 +200,9 @@ class EventSourceMapping:
                 self._answers.put(
                     result.without_outputs(f"An output cannot be read from the destination bucket: {error}")
                 )
+                return
+            except ValueError as error:  # waiting does not help
+                self._answers.put(result.without_outputs(f"An output cannot be copied to data/outputs. {error}"))
                 return
             except (OSError, BotoCoreError) as error:
                 if str(error) != last_error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from runner.messages.redaction import redacted
+from runner.messages.redaction import redact
 
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 # The emulator itself ends a run at the function timeout; this much later it is taken for dead.
@@ -98,12 +98,12 @@ def classify(status: int, body: bytes, timeout_s: float | None = None, memory_mb
         if "signal: killed" in str(payload["errorMessage"]):
             return Answer("died", error=killed(memory_mb))
         message = f"{payload.get('errorType', 'Error')}: {payload['errorMessage']}"
-        return Answer("raised", error=redacted(message), traceback=redacted("".join(payload.get("stackTrace") or [])))
+        return Answer("raised", error=redact(message), traceback=redact("".join(payload.get("stackTrace") or [])))
     if status == http.client.OK and (isinstance(payload, dict) or text == "null"):
         return Answer("answered", payload=payload or {})
     if text.startswith("Task timed out"):
         return Answer("timed out", error=timed_out(text, timeout_s))
-    said = redacted(text[:200]) or "no text"
+    said = redact(text[:200]) or "no text"
     return Answer("died", error=f"The Lambda's runtime died during the run (status {status}: {said}).")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from runner.messages.run_record import RunRecord
-from runner.messages.run_summary import made, next_step, title, told, where, why
+from runner.messages.run_summary import error_lines, made, next_step, title, where, why
 from runner.services.event_source_mapping.batch_results import MessageResult
 
 log = logging.getLogger("runs")
@@ -33,7 +33,7 @@ class RunLog:
 
     def _add_failure(self, name: str, run: RunRecord, result: MessageResult) -> None:
         error = run["error"]
-        lines = told(error) if error else []
+        lines = error_lines(error) if error else []
         is_repeated = self._last_error.get(name) == lines
         shown = [] if is_repeated else lines
         if result.is_last_attempt:

@@ -90,8 +90,8 @@ def classify(facts: Facts) -> Finding:
         return _found(facts, "skipped", _FILTERED)
     if facts.is_replaced:
         return _found(facts, "skipped", "A newer version replaced it before it ran.")
-    # The watcher does not know of a retry: it saw a final outcome.
-    if facts.is_lost and facts.is_in_inbox and facts.outcome != "retried":
+    # The watcher does not know of a retry: it saw a final outcome. Nor does it upload what the new bucket has already.
+    if facts.is_lost and facts.is_in_inbox and not facts.is_in_bucket and facts.outcome != "retried":
         return _found(facts, "in progress", facts.reason)
     return _stranded(facts)
 

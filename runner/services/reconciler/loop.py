@@ -47,7 +47,6 @@ class ReconcileLoop:
         self._suspects: dict[Version, Finding] = {}
         self._depths: _Depths | None = None
         self._look_at = 0.0
-        self._recorded: dict[Version, str] = {}
         self._backlog_at, self._last_run_id = 0.0, 0
 
     def run(self, stop: threading.Event) -> None:
@@ -86,12 +85,13 @@ class ReconcileLoop:
         for finding in reconciler.repair(confirmed):
             name = printable(finding.key) or "a message"
             log.info("↻ %s %s: %s", name, finding.reason, _DONE[finding.repair])
-        before, recorded = self._suspects, self._recorded
+        before = self._suspects
         self._suspects = {f.version: f for f in found if f.version not in before}
-        is_confirmed = before.keys() | recorded.keys()
-        self._recorded = {f.version: f.reason for f in found if not f.repair and f.version in is_confirmed}
-        if self._recorded != recorded:
-            reconciler.state.versions.set_unaccounted(self._recorded)
+        known = reconciler.state.versions.unaccounted()  # commands change it, too
+        is_confirmed = before.keys() | known.keys()
+        unaccounted = {f.version: f.reason for f in found if not f.repair and f.version in is_confirmed}
+        if unaccounted != known:
+            reconciler.state.versions.set_unaccounted(unaccounted)
 
     def _log_start(self, reconciler: Reconciler) -> None:
         count = len(reconciler.state.versions.not_final())

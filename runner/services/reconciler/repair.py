@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message
-from runner.messages.run_record import Failure, Input, RunRecord, Version, new_record
+from runner.messages.run_record import OUTPUT_MISSING, Failure, Input, RunRecord, Version, new_record
 from runner.messages.s3_events import object_created
 from runner.services.reconciler.classify import Finding
 from runner.services.reconciler.snapshot import Backend, Snapshot
@@ -77,6 +77,10 @@ class Reconciler:
 
     def _record_dead_letter(self, message: Message) -> None:
         """Record why a message is in the dead-letter queue when no process saw its last attempt."""
+        with self.state.transaction():  # its run may be recorded at the same time
+            self._record_open(message)
+
+    def _record_open(self, message: Message) -> None:
         last = {version: self.state.runs.of(version) for version in message.versions}
         open_runs = {version: run for version, run in last.items() if not self.state.versions.is_final(version)}
         by_run: dict[int, tuple[Run | None, list[Version]]] = {}
@@ -97,7 +101,10 @@ class Reconciler:
 
 def _no_answer(last: RunRecord) -> Failure:
     text = "Its last attempt returned no answer, because a process of the stack was killed."
-    if before := last["error"]:
+    before = last["error"]
+    if before and before["type"] == OUTPUT_MISSING:  # such a failure is never recorded as the last attempt
+        return before
+    if before:
         return {**before, "message": f"{text} The attempt before: {before['message']}"}
     return {"type": "NoAnswer", "message": f"{text} `runner retry` runs it again.", "phase": "invoke", "traceback": ""}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.aws import clients
-from runner.aws.s3 import bucket_epoch, head, listed
+from runner.aws.s3 import bucket_epoch, head, list_objects
 from runner.aws.sqs import Queues
 from runner.messages.object_keys import refused
 from runner.messages.run_record import FINAL, Version
@@ -170,7 +170,7 @@ class Snapshot:
         """Return ETag and time of each object of the source bucket; S3 lists them in the order of their keys."""
         if self._backend:
             with clients.answering():
-                for item in listed(self._backend.s3, self._template.source_bucket, ""):
+                for item in list_objects(self._backend.s3, self._template.source_bucket, ""):
                     yield item.key, (item.etag, item.modified.timestamp())
 
     def _object(self, key: str) -> tuple[str, float] | None:

@@ -69,11 +69,12 @@ class Uploader:
     def record(self, key: str, sent: Sent) -> None:
         """Record an upload. Content that returns after other content runs again: its old outcome does not count."""
         version = (key, sent.etag)
-        if sent.began_at:
-            run = self._state.runs.of(version)
-            if run and run.ended_at < sent.began_at and self._state.versions.is_final(version):
-                self._state.versions.set_outcome(version, "retried", "the same content was uploaded again")
-        self._state.uploads.put(Upload(key, *sent.stamp, sent.sha256, sent.etag, sent.epoch, time.time()))
-        self._state.versions.add_uploaded(version)
+        with self._state.transaction():  # its run may be recorded at the same time
+            if sent.began_at and self._state.versions.is_final(version):
+                run = self._state.runs.of(version)
+                if run is None or run.ended_at < sent.began_at:
+                    self._state.versions.set_outcome(version, "retried", "the same content was uploaded again")
+            self._state.uploads.put(Upload(key, *sent.stamp, sent.sha256, sent.etag, sent.epoch, time.time()))
+            self._state.versions.add_uploaded(version)
         if sent.began_at:
             log.info("↑ %s (%s)", key, human_size(sent.stamp.size))

@@ -147,8 +147,10 @@ class Watcher:
 
     def _remove(self, known: KnownVersion) -> None:
         """Remove a file whose outputs are in the outputs folder; keep one that was dropped again to have them made."""
+        if known.run_id is None or self._inbox.stamp(known.key) is None:  # most were removed long ago
+            return
         upload = self._state.uploads.get(known.key)
-        if upload is None or upload.etag != known.etag or known.run_id is None:
+        if upload is None or upload.etag != known.etag:
             return
         outputs = self._state.runs.get(known.run_id).record["outputs"]
         if not all((self._settings.outputs / output["key"]).is_file() for output in outputs):
@@ -179,13 +181,21 @@ class Watcher:
             error = future.exception()
             if error is None:
                 self._warnings.pop(key, None)
-                self._uploader.record(key, future.result())
-                self._done[key] = future.result().stamp
+                self._record(key, future.result())
                 self._see(key, stamp)
             elif stamp:
                 self._warn(key, f"not uploaded, trying again: {error}")
                 self._settler.postpone(key, stamp, time.monotonic() + _RETRY_S)
                 self._check_bucket_at = 0.0
+
+    def _record(self, key: str, sent: Sent) -> None:
+        """Record an upload. It is not done if its bucket is gone meanwhile."""
+        self._uploader.record(key, sent)
+        known = self._state.versions.get((key, sent.etag))
+        if sent.epoch == self._epoch or (known and known.outcome in FINAL):
+            self._done[key] = sent.stamp
+        if known and known.outcome == "succeeded" and not self._settings.retain:
+            self._remove(known)  # its run was quicker than this record
 
     def _warn(self, key: str, text: str) -> None:
         """Log what is wrong with a file, once."""

@@ -57,7 +57,7 @@ def test_any_other_endpoint_is_refused(url: str | None):
     with pytest.raises(LocalOnlyError) as caught:
         clients.require_local(url)
     assert str(caught.value) == (
-        f"AWS_ENDPOINT_URL={url!r} is not on this machine, and the local stack never talks to real AWS. "
+        f"AWS_ENDPOINT_URL={url!r} is not on this machine, and the local stack never contacts real AWS. "
         "Unset it, or set it to a local address such as http://127.0.0.1:4566."
     )
 

@@ -1,11 +1,11 @@
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 
 from runner.aws.sqs import sqs_event
-from runner.services.event_source_mapping.batch_results import retry_wait_s
+from runner.services.event_source_mapping.batch_results import retry_after_s
 
 
 def test_the_wait_before_a_retry_doubles_up_to_half_a_minute():
-    assert [retry_wait_s(attempt) for attempt in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
+    assert [retry_after_s(attempt) for attempt in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
 
 
 def test_a_batch_becomes_the_event_that_lambda_makes_of_it():

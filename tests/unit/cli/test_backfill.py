@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.aws.s3 import Listed
+from runner.aws.s3 import ListedObject
 from runner.cli.backfill_request import Checkpoint, Request
 from runner.messages import s3_events
 from runner.messages.s3_events import object_created
@@ -18,8 +18,8 @@ from runner.state.database import State
 CAME = datetime(2020, 12, 1, 0, 10, tzinfo=UTC)
 
 
-def listed(*keys: str) -> list[Listed]:
-    return [Listed(key, 5, "abc", CAME) for key in keys]
+def list_objects(*keys: str) -> list[ListedObject]:
+    return [ListedObject(key, 5, "abc", CAME) for key in keys]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda key: not key.endswith("/")))
@@ -33,7 +33,7 @@ def test_a_request_resumes_after_the_last_key_and_starts_again_when_it_is_comple
     with closing(State(tmp_path)) as state:
         backfills = state.backfills
         request = Request("inputs", ("a/",), (), None, None)
-        found = listed("a/1", "a/2", "a/3")
+        found = list_objects("a/1", "a/2", "a/3")
         Checkpoint(backfills, "here", request).reach("a/2")
         again = Checkpoint(backfills, "here", request)
         assert [item.key for item in again.unsent(found)] == ["a/3"]

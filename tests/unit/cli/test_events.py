@@ -13,7 +13,7 @@ from runner.cli.events import summary
         ("s3-put", "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"),
         ("s3-removed", "ObjectRemoved:Delete (nothing to run)"),
         ("schedule-vap", "buoy-wind-hourly 2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z"),
-        ("eventbridge-schedule", 'An event of no known form: {"version": "0",'),
+        ("eventbridge-schedule", 'Unknown form of event: {"version": "0",'),
     ],
 )
 def test_a_summary_names_what_the_event_is_about(name: str, line: str):

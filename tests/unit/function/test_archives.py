@@ -1,4 +1,4 @@
-"""What the guard says of each bad archive, what it lets pass, and what it costs."""
+"""Which archives are refused, with which reason, which ones pass, and what the check costs."""
 
 import os
 import re
@@ -63,46 +63,46 @@ def test_an_archive_in_an_archive_is_a_file_like_any_other(tmp_path: Path):
 
 
 def escaping(name: str) -> str:
-    return f"a path that leads out of its folder, '{name}'. It is not read; make it again without '..' in its names."
+    return f"a path that leads out of its folder, '{name}'. It was refused; create it again without '..' in its names."
 
 
 @pytest.mark.parametrize("name", ["../x.csv", "day/../../x.csv", "..", "..\\x.csv", "day\\..\\..\\x.csv"])
 def test_traversal_is_refused(name: str, tmp_path: Path):
-    told = f"holds {escaping(name)}".replace("\\", "\\\\")
-    assert reason(tmp_path / "a.zip", zipped(CSV, (name, b"x"))) == f"a.zip {told}"
-    assert reason(tmp_path / "a.tar", tarred(CSV, (name, b"x"))) == f"a.tar {told}"
-    assert reason(tmp_path / "a.tgz", PACKERS["gz"](tarred(CSV, (name, b"x")))) == f"a.tgz {told}"
+    expected = f"holds {escaping(name)}".replace("\\", "\\\\")
+    assert reason(tmp_path / "a.zip", zipped(CSV, (name, b"x"))) == f"a.zip {expected}"
+    assert reason(tmp_path / "a.tar", tarred(CSV, (name, b"x"))) == f"a.tar {expected}"
+    assert reason(tmp_path / "a.tgz", PACKERS["gz"](tarred(CSV, (name, b"x")))) == f"a.tgz {expected}"
     long = "d/" * 200 + name  # a name that tar keeps in a header of its own
     assert "leads out of its folder" in reason(tmp_path / "b.tar", tarred(CSV, (long, b"x")))
 
 
 @pytest.mark.parametrize("name", ["/etc/x", "\\x", "C:\\x.csv"])
 def test_absolute_paths_are_refused(name: str, tmp_path: Path):
-    told = f"holds an absolute path, {name!r}. It is not read; make it again with paths relative to its folder."
-    assert reason(tmp_path / "a.zip", zipped(CSV, (name, b"x"))) == f"a.zip {told}"
-    assert reason(tmp_path / "a.tar", tarred(CSV, (name, b"x"))) == f"a.tar {told}"
+    expected = f"holds an absolute path, {name!r}. It was refused; create it again with paths relative to its folder."
+    assert reason(tmp_path / "a.zip", zipped(CSV, (name, b"x"))) == f"a.zip {expected}"
+    assert reason(tmp_path / "a.tar", tarred(CSV, (name, b"x"))) == f"a.tar {expected}"
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_links_are_refused(kind: bytes, tmp_path: Path):
-    told = (
-        "holds a link, 'x'. It is not read; make it again with the file itself in its place "
+    expected = (
+        "holds a link, 'x'. It was refused; create it again with the file itself in its place "
         "(tar --dereference --hard-dereference)."
     )
-    assert reason(tmp_path / "a.tar", tarred(("x", b""), kind=kind, target="/etc")) == f"a.tar {told}"
-    assert reason(tmp_path / "a.zip", zipped(("x", b"/etc"), mode=stat.S_IFLNK | 0o777)) == f"a.zip {told}"
+    assert reason(tmp_path / "a.tar", tarred(("x", b""), kind=kind, target="/etc")) == f"a.tar {expected}"
+    assert reason(tmp_path / "a.zip", zipped(("x", b"/etc"), mode=stat.S_IFLNK | 0o777)) == f"a.zip {expected}"
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_devices_are_refused(kind: bytes, tmp_path: Path):
-    told = "holds 'x', which is neither file nor folder. It is not read; make it again without it."
-    assert reason(tmp_path / "a.tar", tarred(("x", b""), kind=kind)) == f"a.tar {told}"
-    assert reason(tmp_path / "a.zip", zipped(("x", b""), mode=stat.S_IFCHR)) == f"a.zip {told}"
+    expected = "holds 'x', which is neither file nor folder. It was refused; create it again without it."
+    assert reason(tmp_path / "a.tar", tarred(("x", b""), kind=kind)) == f"a.tar {expected}"
+    assert reason(tmp_path / "a.zip", zipped(("x", b""), mode=stat.S_IFCHR)) == f"a.zip {expected}"
 
 
 def test_an_encrypted_file_is_refused(tmp_path: Path):
     assert reason(tmp_path / "a.zip", encrypted(ZIP)) == (
-        "a.zip holds an encrypted file, 'day/wind.csv'. It is not read; make it again without a password."
+        "a.zip holds an encrypted file, 'day/wind.csv'. It was refused; create it again without a password."
     )
 
 
@@ -136,7 +136,7 @@ def test_a_bomb_is_refused_for_its_ratio_and_for_its_size(name: str, tmp_path: P
     assert len(bomb(name)) < 110_000
     assert reason(tmp_path / name, bomb(name)) == (
         f"{name} unpacks to more than 200 times its size, as a zip bomb does (ARCHIVE_MAX_RATIO in template.yaml). "
-        "Find out who made it, or raise that value."
+        "Find out where it comes from, or raise that value."
     )
     assert reason(tmp_path / name, bomb(name), ArchiveLimits(size_mb=99, ratio=10**9)) == (
         f"{name} unpacks to more than 99 MB (ARCHIVE_MAX_MB in template.yaml). Split it, or raise that value."
@@ -155,7 +155,7 @@ def test_a_bomb_is_not_read_beyond_its_limit(tmp_path: Path):
     assert peak < 8 * MIB
 
 
-def test_a_name_that_claims_to_be_endless_takes_no_memory(tmp_path: Path):
+def test_a_name_with_a_huge_stated_length_takes_no_memory(tmp_path: Path):
     info = tarfile.TarInfo("././@LongLink")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 200 * MIB
     path = tmp_path / "a.tar.gz"
@@ -168,7 +168,7 @@ def test_a_name_that_claims_to_be_endless_takes_no_memory(tmp_path: Path):
     assert archived < 8 * MIB
 
 
-def test_a_zip_that_lies_about_its_size_gives_no_more_than_it_says(tmp_path: Path):
+def test_a_zip_that_understates_its_size_yields_no_more_than_it_states(tmp_path: Path):
     honest = zipped(("zeros", bytes(MIB)))
     entry = honest.index(b"PK\1\2")
     lying = honest[: entry + 24] + (10).to_bytes(4, "little") + honest[entry + 28 :]
@@ -186,7 +186,7 @@ def test_a_zip_that_lies_about_its_size_gives_no_more_than_it_says(tmp_path: Pat
     [
         ("a.zip", b"no archive", "zip", "File is not a zip file"),
         ("a.zip", ZIP[:-30], "zip", "File is not a zip file"),
-        ("a.zip", ZIP[10:], "zip", "'day/wind.csv' is not all there"),
+        ("a.zip", ZIP[10:], "zip", "'day/wind.csv' is incomplete"),
         ("a.tar", b"no archive", "tar", "truncated header"),
         ("a.tar", TAR[:700], "tar", "unexpected end of data"),
         ("a.tar", TAR[: -tarfile.RECORDSIZE], "tar", r".*"),
@@ -199,12 +199,12 @@ def test_a_zip_that_lies_about_its_size_gives_no_more_than_it_says(tmp_path: Pat
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_torn_is_refused(name: str, content: bytes, kind: str, why: str, tmp_path: Path):
-    told = rf"{re.escape(name)} cannot be read as a {kind} archive \({why}\)\.{re.escape(BROKEN)}"
-    assert re.fullmatch(told, reason(tmp_path / name, content))
+def test_truncated_archives_are_refused(name: str, content: bytes, kind: str, why: str, tmp_path: Path):
+    expected = rf"{re.escape(name)} cannot be read as a {kind} archive \({why}\)\.{re.escape(BROKEN)}"
+    assert re.fullmatch(expected, reason(tmp_path / name, content))
 
 
-def test_a_tar_that_stops_between_two_files_is_torn(tmp_path: Path):
+def test_a_tar_that_stops_between_two_files_is_refused(tmp_path: Path):
     whole = tarred(("a", bytes(512)), ("b", bytes(512)))
     assert reason(tmp_path / "a.tar", whole[: 4 * 512]) == (
         f"a.tar cannot be read as a tar archive (it stops before its end-of-archive block).{BROKEN}"
@@ -218,12 +218,12 @@ def test_an_empty_archive_file_is_refused(name: str, tmp_path: Path):
     )
 
 
-def test_what_is_two_archives_in_one_is_judged_as_both(tmp_path: Path):
+def test_a_file_that_is_two_kinds_of_archive_is_checked_as_both(tmp_path: Path):
     both = PACKERS["bz2"](CSV[1]) + zipped(("../x", b"x"))
     assert "leads out of its folder" in reason(tmp_path / "a.zip", both)
 
 
-def test_the_fault_is_real_without_the_guard(tmp_path: Path):
+def test_without_the_check_the_archive_does_harm(tmp_path: Path):
     """What a pipeline that trusts its input would do with these archives."""
     inner = tmp_path / "run"
     inner.mkdir()
@@ -239,7 +239,7 @@ def test_the_fault_is_real_without_the_guard(tmp_path: Path):
 
 @settings(max_examples=150)
 @given(data=st.data(), name=st.sampled_from(["a.zip", "a.tar", "a.tar.gz", "a.tar.bz2", "a.tar.xz"]))
-def test_whatever_the_bytes_are_they_pass_or_are_refused_by_name(
+def test_any_bytes_pass_or_are_refused_by_name(
     data: st.DataObject, name: str, tmp_path_factory: pytest.TempPathFactory
 ):
     whole = {"a.zip": ZIP, "a.tar": TAR}.get(name) or PACKERS[name.rpartition(".")[2]](TAR)
@@ -254,7 +254,7 @@ def test_whatever_the_bytes_are_they_pass_or_are_refused_by_name(
         assert str(error).startswith(name)
 
 
-def test_a_large_honest_archive_costs_little(tmp_path: Path):
+def test_a_large_valid_archive_takes_little_memory(tmp_path: Path):
     noise = os.urandom(MIB) * 64
     sizes = {"a.zip": zipped(("noise", noise)), "a.tar": tarred(("noise", noise))}
     for name, content in sizes.items():
@@ -277,7 +277,7 @@ def test_the_defaults_are_those_of_the_template():
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "1e3", "٣"])
-def test_a_limit_that_is_none_is_told(value: str):
+def test_an_invalid_limit_is_reported(value: str):
     assert ArchiveLimits.from_env({"ARCHIVE_MAX_MB": "7"}).size_mb == 7
     with pytest.raises(SettingsError) as raised:
         ArchiveLimits.from_env({"ARCHIVE_MAX_MB": value})

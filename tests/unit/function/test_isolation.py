@@ -8,7 +8,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from runner.function.isolation import contained
+from runner.function.isolation import isolated
 
 
 def world() -> tuple[object, ...]:
@@ -21,7 +21,7 @@ def world() -> tuple[object, ...]:
 def test_nothing_of_a_run_is_left():
     before = world()
     texts: list[str] = []
-    with contained(texts):
+    with isolated(texts):
         made = Path(tempfile.mkdtemp())
         plt.figure()
         plt.rcParams["axes.facecolor"] = "pink"
@@ -37,7 +37,7 @@ def test_nothing_of_a_run_is_left():
 
 def test_it_is_the_same_when_the_run_fails():
     made = None
-    with pytest.raises(ZeroDivisionError), contained([]):
+    with pytest.raises(ZeroDivisionError), isolated([]):
         made = Path(tempfile.mkdtemp())
         1 / 0  # noqa: B018
     assert made is not None
@@ -47,7 +47,7 @@ def test_it_is_the_same_when_the_run_fails():
 
 def test_warnings_and_logged_warnings_are_collected_once():
     texts: list[str] = []
-    with contained(texts):
+    with isolated(texts):
         for _ in range(2):
             warnings.warn("100% odd", stacklevel=1)
             logging.getLogger("tsdat.x").warning("value %s", 3)

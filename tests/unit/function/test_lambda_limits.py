@@ -1,26 +1,25 @@
 import errno
-import tempfile
 
 import pytest
 
 from runner.function import lambda_limits
-from runner.function.isolation import Folder, contained
+from runner.function.isolation import TemporaryFolder, isolated
 
 
 @pytest.mark.parametrize(
     ("error", "free", "text"),
     [
-        (OSError(errno.ENOSPC, "No space left"), 10**9, "/tmp is full: EphemeralStorage in template.yaml sets"),
+        (OSError(errno.ENOSPC, "No space left"), 10**9, "/tmp is full: EphemeralStorage in template.yaml"),
         (RuntimeError("NetCDF: HDF error"), 0, "/tmp is full: EphemeralStorage in template.yaml sets its size."),
         (RuntimeError("NetCDF: HDF error"), 10**9, None),
         (OSError(errno.EROFS, "Read-only", "/var/task/x"), 10**9, "read-only but for /tmp; /var/task/x cannot"),
-        (PermissionError(errno.EACCES, "denied", "/etc/x"), 10**9, "nobody is root; /etc/x cannot be used"),
+        (PermissionError(errno.EACCES, "denied", "/etc/x"), 10**9, "no process runs as root; /etc/x cannot be used"),
         (PermissionError(errno.EACCES, "denied", "/tmp/x"), 10**9, None),
-        (MemoryError(), 10**9, "MemorySize in template.yaml gives the function 2048 MB"),
+        (MemoryError(), 10**9, "MemorySize in template.yaml is 2048 MB."),
         (ValueError("torn"), 10**9, None),
     ],
 )  # fmt: skip
-def test_each_limit_is_told_with_its_key(error: Exception, free: int, text: str | None):
+def test_each_limit_is_reported_with_its_property(error: Exception, free: int, text: str | None):
     outer = KeyError("tsdat's own")
     outer.__cause__ = error
     for shown in (error, outer):
@@ -28,15 +27,14 @@ def test_each_limit_is_told_with_its_key(error: Exception, free: int, text: str 
         assert (reached is None) if text is None else (text in (reached or ""))
 
 
-def test_a_limit_is_kept_with_the_exception_once_though_folders_nest():
-    with pytest.raises(MemoryError) as raised, Folder(), contained([]), tempfile.TemporaryDirectory():
+def test_nested_folders_note_a_limit_once():
+    with pytest.raises(MemoryError) as raised, TemporaryFolder(), isolated([]), TemporaryFolder():
         raise MemoryError
     assert [text.partition(" ")[0] for text in raised.value.__notes__] == ["Limit:"]
-    assert "MemorySize" in lambda_limits.noted(raised.value)
-    assert tempfile.TemporaryDirectory is not Folder
+    assert "MemorySize" in lambda_limits.note_of(raised.value)
 
 
-def test_only_a_run_that_grew_beyond_its_memory_is_warned_of():
+def test_only_a_run_that_exceeds_its_memory_has_a_warning():
     assert lambda_limits.memory_warning(100, 2100.4, 2048) == (
         "used 2100 MB; MemorySize in template.yaml is 2048 MB: on AWS this run is killed."
     )

@@ -76,9 +76,9 @@ def test_a_path_ends_as_its_key_does(key: str, relative: str):
 def test_names_that_s3_cannot_take_are_refused_with_a_reason():
     assert refused("a/é😀.csv") is None
     assert refused("k" * 1024) is None
-    assert refused("é" * 513) == "its path below the inbox has 1026 bytes, and S3 takes no more than 1024. Shorten it."
-    assert refused("caf\udce9.csv") == "its name is not valid UTF-8, and S3 takes no other. Rename it."
-    assert refused("Icon\r") == "its name holds the character '\\r', which S3 cannot list. Rename it."
-    assert refused("a\ufffe") == "its name holds the character '\\ufffe', which S3 cannot list. Rename it."
+    assert refused("é" * 513) == "its path below the inbox has 1026 bytes, and S3 allows 1024. Shorten it."
+    assert refused("caf\udce9.csv") == "its name is not valid UTF-8, which S3 requires. Rename it."
+    assert refused("Icon\r") == "its name contains the character '\\r', which S3 cannot list. Rename it."
+    assert refused("a\ufffe") == "its name contains the character '\\ufffe', which S3 cannot list. Rename it."
     assert printable("caf\udce9.csv") == "caf�.csv"
     assert printable("\x1b[2J.csv") == r"\x1b[2J.csv"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.messages.redaction import MARK, RedactingFilter, clean, redacted, secrets_of
+from runner.messages.redaction import MARK, RedactingFilter, redact, redact_run, secrets_in
 from runner.messages.run_record import new_record
 from runner.services.event_source_mapping.rie_client import classify
 
@@ -42,30 +42,30 @@ FORMS = [
 @pytest.mark.parametrize("form", FORMS)
 @given(secret=SECRET, before=AROUND, after=AROUND)
 def test_a_secret_is_taken_out_of_every_form(form: str, secret: str, before: str, after: str):
-    text = redacted(f"{before} {form.format(secret)} {after}")
+    text = redact(f"{before} {form.format(secret)} {after}")
     assert secret not in text
     assert MARK in text
 
 
 @given(user=st.text(string.ascii_letters, min_size=1), secret=st.text(string.ascii_letters + "!@:%$", min_size=1))
 def test_a_password_in_a_url_is_taken_out(user: str, secret: str):
-    text = redacted(f"cannot open ftp://{user}:{secret}@example.org/data: refused")
+    text = redact(f"cannot open ftp://{user}:{secret}@example.org/data: refused")
     assert text == f"cannot open ftp://{MARK}@example.org/data: refused"
 
 
 @given(secret=SECRET, before=AROUND, after=AROUND)
 def test_a_value_of_the_environment_is_taken_out_wherever_it_stands(secret: str, before: str, after: str):
-    secrets = secrets_of({"MY_TOKEN": secret, "AWS_ACCESS_KEY_ID": "test", "PATH": "/usr/bin:/bin:/usr/local"})
+    secrets = secrets_in({"MY_TOKEN": secret, "AWS_ACCESS_KEY_ID": "test", "PATH": "/usr/bin:/bin:/usr/local"})
     assert secret in secrets
     assert "test" not in secrets
     assert not [value for value in secrets if "/usr/bin" in value]
-    assert secret not in redacted(f"{before}{secret}{after}", secrets)
+    assert secret not in redact(f"{before}{secret}{after}", secrets)
 
 
 @given(text=st.text() | AROUND, form=st.sampled_from(FORMS), secret=SECRET)
 def test_twice_is_the_same_as_once(text: str, form: str, secret: str):
-    once = redacted(text + form.format(secret))
-    assert redacted(once) == once
+    once = redact(text + form.format(secret))
+    assert redact(once) == once
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_twice_is_the_same_as_once(text: str, form: str, secret: str):
     ],
 )
 def test_what_is_left_still_says_where_it_stood(text: str, wanted: str):
-    assert redacted(text) == wanted
+    assert redact(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ def test_what_is_left_still_says_where_it_stood(text: str, wanted: str):
     ],
 )
 def test_what_is_no_secret_stays(text: str):
-    assert redacted(text) == text
+    assert redact(text) == text
 
 
 def test_a_long_text_takes_no_time():
     began = time.process_time()
-    redacted("a" * 20_000 + "token" * 4_000 + "://" * 7_000 + "password=" * 2_000)
+    redact("a" * 20_000 + "token" * 4_000 + "://" * 7_000 + "password=" * 2_000)
     assert time.process_time() - began < 2
 
 
@@ -113,7 +113,7 @@ def test_a_record_is_cleaned_in_all_its_texts_and_keeps_the_rest():
     item = {"bucket": "b", "key": "token=abcdef123456.csv", "size": 1, "etag": "e"}
     error = {"type": "ValueError", "message": "password=hunter2x", "phase": "load", "traceback": "token='abc123'"}
     run = new_record("failed", "r", inputs=[item], error=error, warnings=["ftp://u:p@h"], reason="pwd=abcdefg")
-    assert clean(run, ()) == {
+    assert redact_run(run, ()) == {
         **run, "reason": f"pwd={MARK}", "warnings": [f"ftp://{MARK}@h"],
         "error": {**error, "message": f"password={MARK}", "traceback": f"token='{MARK}'"},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What people read of a failure."""
+"""Failures as people read them."""
 
 import pytest
 
@@ -12,8 +12,8 @@ def failure(phase: str, message: str = "torn") -> Failure:
     return {"type": "ValueError", "message": message, "phase": phase, "traceback": TRACEBACK}
 
 
-def test_each_thing_is_said_once_and_the_place_comes_last():
-    assert run_summary.told(failure("process", "torn\nLimit: /tmp is full\n")) == [
+def test_nothing_is_repeated_and_the_place_comes_last():
+    assert run_summary.error_lines(failure("process", "torn\nLimit: /tmp is full\n")) == [
         "ValueError in phase process: torn",
         "  Limit: /tmp is full",
         "pipelines/a/b.py:3 in f",
@@ -22,19 +22,19 @@ def test_each_thing_is_said_once_and_the_place_comes_last():
 
 
 @pytest.mark.parametrize("phase", ["event", "route", "inspect"])
-def test_where_no_pipeline_ran_no_place_is_told(phase: str):
-    assert run_summary.told(failure(phase)) == [f"ValueError in phase {phase}: torn"]
+def test_without_a_pipeline_no_place_is_shown(phase: str):
+    assert run_summary.error_lines(failure(phase)) == [f"ValueError in phase {phase}: torn"]
 
 
 @pytest.mark.parametrize(
     ("phase", "text"),
     [
-        ("event", "next: find out who sends such messages to the queue"),
-        ("route", "next: correct the routes, then `runner retry`"),
-        ("inspect", "next: drop a mended archive, or change the limit, start again and `runner retry`"),
-        ("invoke", "next: mend it, or change the limit and start again; then `runner retry`"),
-        ("load", "next: mend it, then `runner retry`; `runner ingest FILE` runs it alone, in seconds"),
-        ("upload", "next: mend it, then `runner retry`; `runner ingest FILE` runs it alone, in seconds"),
+        ("event", "next: find out which sender puts such messages into the queue"),
+        ("route", "next: correct the routes, then run `runner retry`"),
+        ("inspect", "next: drop a corrected archive; or change the limit, restart, and run `runner retry`"),
+        ("invoke", "next: fix it, or change the limit and restart; then run `runner retry`"),
+        ("load", "next: fix it, then run `runner retry`; `runner ingest FILE` runs the pipeline alone, in seconds"),
+        ("upload", "next: fix it, then run `runner retry`; `runner ingest FILE` runs the pipeline alone, in seconds"),
     ],
 )
 def test_each_phase_has_its_next_step(phase: str, text: str):
@@ -42,4 +42,4 @@ def test_each_phase_has_its_next_step(phase: str, text: str):
 
 
 def test_an_empty_message_does_no_harm():
-    assert run_summary.told({**failure("invoke", ""), "traceback": ""}) == ["ValueError in phase invoke: "]
+    assert run_summary.error_lines({**failure("invoke", ""), "traceback": ""}) == ["ValueError in phase invoke: "]

@@ -66,21 +66,21 @@ SCHEDULED = {
 }
 ERRORS = {
     "schedule-without-time": (
-        "A schedule's event ('buoy-wind-hourly'): '<aws.scheduler.scheduled-time>' is no time such as "
+        "Invalid event of the schedule 'buoy-wind-hourly': '<aws.scheduler.scheduled-time>' is not a time such as "
         "2020-12-01T00:00:00Z. Correct its Input in template.yaml."
     ),
     "s3-key-not-utf8": "The object key 'tide_gauge/d%EDa.csv' is not UTF-8 after URL decoding.",
-    "s3-version-1": "An S3 event notification with eventVersion '1.0', and only 2.x is known here: {",
-    "s3-version-3": "An S3 event notification with eventVersion '3.0', and only 2.x is known here: {",
-    "s3-version-missing": "An S3 event notification without an eventVersion, and only 2.x is known here: {",
+    "s3-version-1": "An S3 event notification with eventVersion '1.0'; only 2.x is supported: {",
+    "s3-version-3": "An S3 event notification with eventVersion '3.0'; only 2.x is supported: {",
+    "s3-version-missing": "An S3 event notification without an eventVersion; only 2.x is supported: {",
     "sqs-not-json": (
         "The message is not JSON (Expecting value: line 1 column 1 (char 0)): "
         "buoy.z05.00.20201201.000000.zip is there\n"
         "Known forms: "
     ),
-    "sqs-sns-subscription": 'An event of no known form: {"Type": "SubscriptionConfirmation", ',
-    "eventbridge-cloudtrail": 'An event of no known form: {"version": "0", ',
-    "eventbridge-schedule": 'An event of no known form: {"version": "0", ',
+    "sqs-sns-subscription": 'Unknown form of event: {"Type": "SubscriptionConfirmation", ',
+    "eventbridge-cloudtrail": 'Unknown form of event: {"version": "0", ',
+    "eventbridge-schedule": 'Unknown form of event: {"version": "0", ',
 }
 
 
@@ -162,9 +162,9 @@ def test_everything_that_eventbridge_says() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("s3-test-event", "Amazon S3 only tests that it may send notifications."),
-        ("s3-folder", "This empty object stands for a folder and is not a file."),
-        ("eventbridge-folder", "This empty object stands for a folder and is not a file."),
+        ("s3-test-event", "S3 only tests whether it may send notifications."),
+        ("s3-folder", "This empty object represents a folder, not a file."),
+        ("eventbridge-folder", "This empty object represents a folder, not a file."),
         ("s3-removed", NOT_NEW),
         ("eventbridge-tags-added", NOT_NEW),
     ],
@@ -217,7 +217,7 @@ def test_an_unknown_event_says_what_came_and_what_may_come(event: dict[str, Any]
     with pytest.raises(EventError) as caught:
         parse(event)
     received, known = str(caught.value).split("\n")
-    assert received.startswith("An event of no known form: ")
+    assert received.startswith("Unknown form of event: ")
     assert known == (
         "Known forms: an S3 event notification (Records with eventSource aws:s3 and eventVersion 2.x), an "
         "s3:TestEvent, an EventBridge event with source aws.s3, a schedule's event with source tsdat.schedule; each "

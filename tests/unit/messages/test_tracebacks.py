@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.messages.tracebacks import folded
+from runner.messages.tracebacks import fold
 
 READER = """
 import json
@@ -45,7 +45,7 @@ def caught(folder: Path, call: str, source: str = READER) -> str:
 
 
 def test_the_readers_own_line_comes_first(tmp_path: Path):
-    lines = folded(caught(tmp_path, "torn"))
+    lines = fold(caught(tmp_path, "torn"))
     assert lines[:3] == [
         "pipelines/tide_gauge/readers.py:9 in inner",
         '    raise ValueError("it is torn")',
@@ -55,7 +55,7 @@ def test_the_readers_own_line_comes_first(tmp_path: Path):
 
 
 def test_a_cause_is_told_with_its_own_place_and_foreign_frames_in_one_line(tmp_path: Path):
-    lines = folded(caught(tmp_path, "{"))
+    lines = fold(caught(tmp_path, "{"))
     assert lines[:2] == [
         "pipelines/tide_gauge/readers.py:13 in inner",
         '    raise KeyError("no such column") from error',
@@ -73,7 +73,7 @@ def test_what_a_library_raised_twice_is_told_once():
     chained = "\nDuring handling of the above exception, another exception occurred:\n\n"
     part = 'Traceback (most recent call last):\n  File "/opt/python/xarray/a.py", line 1, in f\n    x\n'
     own = 'Traceback (most recent call last):\n  File "/var/task/pipelines/a.py", line 3, in g\n    y\n'
-    assert folded(f"{part}KeyError: 'a'\n{chained}{part}KeyError: 'a'\n{chained}{own}KeyError: 'b'\n") == [
+    assert fold(f"{part}KeyError: 'a'\n{chained}{part}KeyError: 'a'\n{chained}{own}KeyError: 'b'\n") == [
         "pipelines/a.py:3 in g",
         "    y",
         "  because of KeyError: 'a'",
@@ -82,7 +82,7 @@ def test_what_a_library_raised_twice_is_told_once():
 
 
 def test_a_syntax_error_is_the_readers_own_line(tmp_path: Path):
-    lines = folded(caught(tmp_path, "", "def outer(text):\n    return (text\n"))
+    lines = fold(caught(tmp_path, "", "def outer(text):\n    return (text\n"))
     assert lines[:2] == ["pipelines/tide_gauge/readers.py:2", "    return (text"]
 
 
@@ -109,7 +109,7 @@ ValueError: did not find a match
 
 
 def test_frames_of_the_image_are_folded_in_runs():
-    assert folded(FRAMES) == [
+    assert fold(FRAMES) == [
         "pipelines/a2e/readers.py:51 in read",
         "    return xr.open_dataset(path)",
         "  … 2 frames in xarray below it",
@@ -121,7 +121,7 @@ def test_frames_of_the_image_are_folded_in_runs():
 
 def test_where_no_line_is_the_readers_own_all_is_one_line():
     theirs = "\n".join(line for line in FRAMES.splitlines() if "readers.py" not in line and "strict" not in line)
-    assert folded(theirs) == ["… 6 frames in xarray, tsdat, runner"]
+    assert fold(theirs) == ["… 6 frames in xarray, tsdat, runner"]
 
 
 @pytest.mark.parametrize(
@@ -136,28 +136,28 @@ def test_where_no_line_is_the_readers_own_all_is_one_line():
     ],
 )
 def test_whose_a_frame_is(path: str, shown: str):
-    assert folded(f'Traceback (most recent call last):\n  File "{path}", line 7, in f\n    x\nE: e\n')[0] == shown
+    assert fold(f'Traceback (most recent call last):\n  File "{path}", line 7, in f\n    x\nE: e\n')[0] == shown
 
 
 def test_what_awslambdaric_sends_is_read_too():
     stack = '  File "/var/task/pipelines/a.py", line 3, in f\n    g()\n'
-    assert folded(stack) == ["pipelines/a.py:3 in f", "    g()"]
+    assert fold(stack) == ["pipelines/a.py:3 in f", "    g()"]
 
 
 @pytest.mark.parametrize("text", ["", "Runtime.ExitError", "Task timed out after 3.00 seconds"])
 def test_what_has_no_frames_gives_no_lines(text: str):
-    assert folded(text) == []
+    assert fold(text) == []
 
 
 @given(text=st.text() | st.lists(st.sampled_from([*FRAMES.splitlines(), "", "    ^^", "E"])).map("\n".join))
 def test_any_text_is_shortened(text: str):
-    assert len(folded(text)) <= 2 * len(text.splitlines()) + 1
+    assert len(fold(text)) <= 2 * len(text.splitlines()) + 1
 
 
 def test_a_group_of_exceptions_does_not_confuse_it():
     try:
         raise ExceptionGroup("several", [ValueError("a"), KeyError("b")])
     except ExceptionGroup:
-        lines = folded(traceback.format_exc())
+        lines = fold(traceback.format_exc())
     assert re.search(r"test_tracebacks.py:\d+ in test_a_group", lines[0])
     assert lines[1] == '    raise ExceptionGroup("several", [ValueError("a"), KeyError("b")])'

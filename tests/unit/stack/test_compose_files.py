@@ -1,4 +1,4 @@
-"""compose.yaml repeats values of template.yaml and of the runner; these tests compare them."""
+"""compose.yaml is consistent with template.yaml and the runner."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import yaml
 
 from runner.aws import clients
 from runner.settings import Settings
-from runner.stack import docker_compose, lambda_container_init, lambda_process
+from runner.stack import docker_compose, lambda_process
 from runner.template import stack_template
 from runner.testing.stacks import environment
 
@@ -22,7 +22,7 @@ DESCRIBED = stack_template.load(Path("template.yaml"))
 
 
 def resolved(node: object) -> object:
-    """Return a part of compose.yaml as it is when no variable is set."""
+    """Return a part of compose.yaml with the defaults of its variables."""
     text = json.dumps(node)
     while (plain := re.sub(r"\$\{\w+:?-([^${}]*)\}", r"\1", text)) != text:
         text = plain
@@ -33,21 +33,21 @@ LAMBDA = resolved(SERVICES["lambda"])
 DEBUG = yaml.safe_load(Path("compose.debug.yaml").read_text())["services"]
 
 
-def test_lambda_environment_has_fake_credentials_and_no_value_of_the_template():
-    variables = {name: str(value) for name, value in LAMBDA["environment"].items()}
-    assert variables == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
+def test_the_lambda_has_fake_credentials_and_no_setting_of_the_template():
+    environment = {name: str(value) for name, value in LAMBDA["environment"].items()}
+    assert environment == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
 
 
-def test_services_have_fake_credentials():
+def test_our_services_have_fake_credentials():
     assert SERVICES["watcher"]["environment"].items() >= {**clients.FAKE_IDENTITY, "RUNNER_DATA": "/data"}.items()
 
 
-def test_lambda_starts_the_handler_of_the_image():
-    assert SERVICES["lambda"]["command"] == [lambda_process.HANDLER]
+def test_the_lambda_starts_the_local_handler_and_the_image_its_own():
+    assert SERVICES["lambda"]["command"] == [lambda_process.LOCAL_HANDLER]
     assert Path("Dockerfile").read_text().endswith(f'CMD ["{lambda_process.HANDLER}"]\n')
 
 
-def test_default_tmp_size_matches_the_template_and_memory_is_a_variable():
+def test_the_default_size_of_tmp_is_the_templates():
     defaults = dict(re.findall(r"\$\{(LAMBDA_\w+_MB):-(\d+)\}", json.dumps(COMPOSE)))
     wanted = docker_compose.variables(DESCRIBED)
     assert defaults == wanted | {"LAMBDA_MEMORY_MB": "10240"}
@@ -64,34 +64,39 @@ def prepare(folder: Path, root: Path, tmp_mb: str) -> subprocess.CompletedProces
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 
-def test_lambda_gets_the_environment_of_the_template(tmp_path: Path):
+def test_the_volume_has_the_templates_environment_and_the_local_modules(tmp_path: Path):
     done = prepare(tmp_path, Path.cwd(), str(DESCRIBED.ephemeral_storage_mb))
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "environment.json").read_text()) == DESCRIBED.function_environment
-    assert (tmp_path / "start.py").read_bytes() == Path(lambda_container_init.__file__).read_bytes()
+    for module in ("lambda_container_init.py", "local_handler.py", "hot_reload.py"):
+        assert (tmp_path / module).read_bytes() == Path("runner/stack", module).read_bytes()
+    # Where the handler's name finds them, beside the packages in the image.
+    (mount,) = [volume for volume in LAMBDA["volumes"] if volume.startswith("lambda-stack:")]
+    assert mount == "lambda-stack:/var/task/runner/stack:ro"
+    assert LAMBDA["entrypoint"] == ["python3", "/var/task/runner/stack/lambda_container_init.py"]
 
 
-def test_different_tmp_size_is_refused_with_the_line_to_write(tmp_path: Path):
+def test_another_size_of_tmp_is_refused_with_the_line_to_add(tmp_path: Path):
     (tmp_path / "template.yaml").write_text(TEMPLATE.replace("{Size: 1024}", "{Size: 2048}"))
     done = prepare(tmp_path, tmp_path, "1024")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: template.yaml gives /tmp 2048 MB (EphemeralStorage), docker compose 1024 MB, and it cannot read the "
-        "template. Start with scripts/up --docker, or put this line into .env and start again:\nLAMBDA_TMP_MB=2048\n"
+        "error: EphemeralStorage in template.yaml is 2048 MB, but docker compose, which cannot read the template, made "
+        "/tmp 1024 MB. Start with scripts/up --docker, or add this line to .env and start again:\nLAMBDA_TMP_MB=2048\n"
     )
     assert not (tmp_path / "environment.json").exists()
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_services_have_a_read_only_root_and_no_capabilities(name: str):
+def test_services_are_read_only_and_gain_no_privileges(name: str):
     service = SERVICES[name]
-    assert service.get("read_only", False) == (name != "localstack")  # a third-party image
+    assert service.get("read_only", False) == (name != "localstack")  # not ours
     assert service["init"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_lambda_runs_as_a_user_and_services_can_only_switch_to_one():
+def test_the_lambda_has_no_privileges_and_the_others_can_only_change_user():
     assert LAMBDA["user"] == "1000:1000"
     assert "cap_add" not in LAMBDA
     for name in ("provision", "poller", "watcher", "template"):
@@ -104,7 +109,7 @@ def test_ports_are_published_on_loopback_only():
     assert all(str(port).startswith("127.0.0.1:") for port in ports)
 
 
-def test_images_are_pinned_and_localstack_matches_the_embedded_version():
+def test_images_are_pinned_and_localstack_is_the_embedded_one():
     images = [service["image"] for service in SERVICES.values()]
     assert not [image for image in images if "latest" in image]
     pinned = [
@@ -121,18 +126,18 @@ def test_only_folders_are_mounted():
             assert source in COMPOSE["volumes"] or Path(source).is_dir(), volume
 
 
-def test_when_debugging_emulator_and_poller_have_the_same_timeout():
-    variables = DEBUG["poller"]["environment"]
-    template = stack_template.with_debug_timeout(DESCRIBED, Settings.from_env(variables))
-    assert variables == {"RUNNER_DEBUG": "true"}
+def test_under_the_debugger_emulator_and_poller_have_the_same_timeout():
+    environment = DEBUG["poller"]["environment"]
+    template = stack_template.with_debug_timeout(DESCRIBED, Settings.from_env(environment))
+    assert environment == {"RUNNER_DEBUG": "true"}
     assert DEBUG["lambda"]["environment"]["AWS_LAMBDA_FUNCTION_TIMEOUT"] == str(template.function_timeout_s) == "3600"
     assert DEBUG["lambda"]["scale"] == 1
 
 
-def test_when_debugging_the_lambda_keeps_its_image_and_limits():
+def test_under_the_debugger_the_lambda_is_the_one_that_ships_with_its_limits():
     assert DEBUG.keys() == {"debugger", "lambda", "poller"}
     assert DEBUG["lambda"].keys() == {"environment", "volumes", "ports", "scale", "depends_on"}
-    # PYTHONPATH would remove /opt/python, which holds the packages, from the search path.
+    # PYTHONPATH would take /opt/python, where the packages are, off the search path.
     assert DEBUG["lambda"]["environment"].keys() == {"AWS_LAMBDA_EXEC_WRAPPER", "AWS_LAMBDA_FUNCTION_TIMEOUT"}
     assert DEBUG["lambda"]["volumes"] == ["debugpy:/opt/debugpy:ro"]
     assert re.findall(r"^FROM .* AS ([\w-]+)$", Path("Dockerfile").read_text(), re.MULTILINE)[-1] == "lambda"
@@ -140,7 +145,7 @@ def test_when_debugging_the_lambda_keeps_its_image_and_limits():
     assert "debug" not in shipped
 
 
-def test_debugger_is_copied_at_each_start_by_an_isolated_service():
+def test_the_debugger_is_copied_at_each_start_by_a_service_without_rights():
     service = DEBUG["debugger"]
     assert service["network_mode"] == "none"
     assert service["read_only"]
@@ -149,7 +154,7 @@ def test_debugger_is_copied_at_each_start_by_an_isolated_service():
     assert DEBUG["lambda"]["depends_on"] == {"debugger": {"condition": "service_completed_successfully"}}
 
 
-def test_wrapper_inserts_the_debugger_after_the_interpreter():
+def test_the_wrapper_runs_the_arguments_under_the_debugger():
     done = subprocess.run(
         ["docker/debug-wrapper", "echo", "boot.py", "a b"], capture_output=True, text=True, check=True
     )

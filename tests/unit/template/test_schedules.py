@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import EventError, TemplateError
-from runner.messages.schedule_events import Window, iso, read
+from runner.messages.schedule_events import Window, iso, parse
 from runner.template import stack_template
 from runner.template.schedules import Schedule
 
@@ -104,7 +104,7 @@ def test_keywords_are_replaced_as_in_eventbridge():
 )
 def test_window_ends_at_a_multiple_of_its_rounding(time: datetime, round_h: float, length_h: int):
     time = time.replace(microsecond=0, tzinfo=UTC)
-    window = read(VAP | {"time": iso(time), "window": {"length_h": length_h, "round_h": round_h}}).window
+    window = parse(VAP | {"time": iso(time), "window": {"length_h": length_h, "round_h": round_h}}).window
     assert window.end - window.begin == timedelta(hours=length_h)
     assert timedelta() <= time - window.end <= timedelta(hours=round_h)
     if round_h:
@@ -114,39 +114,40 @@ def test_window_ends_at_a_multiple_of_its_rounding(time: datetime, round_h: floa
 
 
 def test_explicit_window_is_converted_to_tsdats_format():
-    window = read(VAP | {"window": {"begin": "2020-12-01T02:00:00+02:00", "end": "2020-12-02"}}).window
+    window = parse(VAP | {"window": {"begin": "2020-12-01T02:00:00+02:00", "end": "2020-12-02"}}).window
     assert window == Window(datetime(2020, 12, 1, tzinfo=UTC), datetime(2020, 12, 2, tzinfo=UTC))
     assert window.for_tsdat() == ["20201201.000000", "20201202.000000"]
     assert window.as_json() == {"begin": "2020-12-01T00:00:00Z", "end": "2020-12-02T00:00:00Z"}
 
 
 def test_ingest_event_names_bucket_and_prefix():
-    requested = read(VAP | {"bucket": "inputs", "prefix": ""})
+    requested = parse(VAP | {"bucket": "inputs", "prefix": ""})
     assert (requested.bucket, requested.prefix) == ("inputs", "")
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"window": None}, "the window None has neither length_h and round_h, in hours, nor begin and end"),
+        ({"window": None}, "the window None must have either length_h and round_h, in hours, or begin and end"),
         ({"window": {"length_h": 24}},
-         "the window {'length_h': 24} has neither length_h and round_h, in hours, nor begin and end"),
+         "the window {'length_h': 24} must have either length_h and round_h, in hours, or begin and end"),
         ({"window": {"begin": "2020-12-02", "end": "2020-12-02"}},
          "the window from 2020-12-02T00:00:00Z to 2020-12-02T00:00:00Z is empty"),
         ({"window": {"length_h": 0, "round_h": 0}},
          "the window from 2020-12-02T02:30:00Z to 2020-12-02T02:30:00Z is empty"),
         ({"time": "<aws.scheduler.scheduled-time>"},
-         "'<aws.scheduler.scheduled-time>' is no time such as 2020-12-01T00:00:00Z"),
-        ({"time": 5}, "time is 5, and must be a text"),
-        ({"config": ""}, "config is '', and must be a text"),
-        ({"bucket": "inputs"}, "an ingest needs both a bucket and a prefix (which may be empty), a VAP neither"),
+         "'<aws.scheduler.scheduled-time>' is not a time such as 2020-12-01T00:00:00Z"),
+        ({"time": 5}, "time is 5, but must be a non-empty string"),
+        ({"config": ""}, "config is '', but must be a non-empty string"),
+        ({"bucket": "inputs"},
+         "an ingest needs both a bucket and a prefix (which may be empty), and a VAP needs neither"),
         ({"pipeline": "x"}, "unknown pipeline. Known: bucket, config, prefix, schedule, source, time, window"),
     ],
 )  # fmt: skip
 def test_event_error_names_the_problem(change: dict[str, object], text: str):
     with pytest.raises(EventError) as caught:
-        read(VAP | change)
-    assert str(caught.value) == f"A schedule's event ('daily'): {text}. Correct its Input in template.yaml."
+        parse(VAP | change)
+    assert str(caught.value) == f"Invalid event of the schedule 'daily': {text}. Correct its Input in template.yaml."
 
 
 @pytest.mark.parametrize(
@@ -164,8 +165,8 @@ def test_event_error_names_the_problem(change: dict[str, object], text: str):
         ("cron(30 2 * * ? *)", "at(tomorrow)", f"{AT}: Invalid isoformat string: 'tomorrow'"),
         ("Timezone: UTC", "Timezone: Mars/Olympus", f"{AT}: 'No time zone found with key Mars/Olympus'"),
         ('"config": ', '"confg": ',
-         f"{AT}: A schedule's event ('buoy-wind-hourly'): unknown confg. Known: bucket, config, prefix, schedule, "
-         "source, time, window. Correct its Input in template.yaml."),
+         f"{AT}: Invalid event of the schedule 'buoy-wind-hourly': unknown confg. Known: bucket, config, prefix, "
+         "schedule, source, time, window. Correct its Input in template.yaml."),
         ('{"source": "tsdat.schedule", ', '{"source": "aws.s3", "detail-type": "Object Deleted", "detail": {"bucket": '
          '{"name": "b"}, "object": {"key": "k"}}, ', f"{AT}: Its Input must be one JSON object with source "),
     ],

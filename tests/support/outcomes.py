@@ -1,7 +1,8 @@
-"""A balance sheet that trusts nothing of the stack's own accounts but its history: looks at the files themselves.
+"""Check independently of the stack what became of every file in its inbox.
 
-Every file in the inbox has to have its outputs, right to the byte, or a named skip, or its message in the dead-letter
-queue with a reason in the history; nothing twice, nothing missing, nothing left in the queue.
+Reads the inbox, the buckets, the queues, the outputs folder and the recorded runs. Each file must have its outputs,
+correct to the byte, or a skip with a reason, or one message in the dead-letter queue with a reason; nothing may occur
+twice, be missing, or be left in the queue.
 """
 
 from __future__ import annotations
@@ -27,33 +28,34 @@ from runner.testing.stacks import Stack, eventually
 
 _PART_BYTES = 16 * 1024 * 1024
 Expected = Callable[[str, bytes], dict[str, bytes]]
+"""Returns the outputs that a key with a content must lead to: contents by key."""
 
 
 @dataclass
-class Sheet:
-    """What became of each file, and what is wrong with that."""
+class Report:
+    """The outcome of each file, and what is wrong with it."""
 
     outcomes: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-    """Bodies in the dead-letter queue that speak of no file in the inbox."""
+    unrelated: list[str] = field(default_factory=list)
+    """Bodies of dead letters that name no file in the inbox."""
 
     def counts(self) -> Counter[str]:
-        """How many files ended how."""
+        """Return the number of files by outcome."""
         return Counter(self.outcomes.values())
 
 
 def etag(content: bytes) -> str:
-    """What S3 calls a content: its MD5, or that of its parts' MD5s."""
-    parts = [content[at : at + _PART_BYTES] for at in range(0, len(content), _PART_BYTES)]
-    sums = [hashlib.md5(part, usedforsecurity=False).digest() for part in parts]
+    """Return S3's ETag of a content: its MD5, or for a multipart upload the MD5 of its parts' MD5s."""
     if len(content) < _PART_BYTES:
         return hashlib.md5(content, usedforsecurity=False).hexdigest()
-    return f"{hashlib.md5(b''.join(sums), usedforsecurity=False).hexdigest()}-{len(sums)}"
+    parts = [content[at : at + _PART_BYTES] for at in range(0, len(content), _PART_BYTES)]
+    sums = b"".join(hashlib.md5(part, usedforsecurity=False).digest() for part in parts)
+    return f"{hashlib.md5(sums, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def messages(stack: Stack, queue: str) -> list[str]:
-    """The bodies of all messages in a queue, in flight and delayed ones included; looking changes nothing."""
+    """Return the bodies of all messages in a queue, in flight and delayed ones included, without receiving them."""
     address = f"{stack.endpoint_url}/_aws/sqs/messages/{clients.REGION}/{clients.ACCOUNT}/{urllib.parse.quote(queue)}"
     request = urllib.request.Request(
         f"{address}?ShowInvisible=true&ShowDelayed=true", headers={"Accept": "application/json"}
@@ -65,14 +67,14 @@ def messages(stack: Stack, queue: str) -> list[str]:
 
 
 def in_flight(stack: Stack, queue: str) -> int:
-    """How many messages of a queue somebody has received and not yet deleted or given back."""
+    """Return the number of a queue's messages that were received and neither deleted nor released."""
     sqs, name = clients.local_sqs(stack.endpoint_url), "ApproximateNumberOfMessagesNotVisible"
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
 def objects_of(body: str) -> Iterator[tuple[str, str]]:
-    """Key and ETag of each object that a message speaks of, as S3 itself words it."""
+    """Yield key and ETag of each object in an S3 event; nothing for any other message."""
     with contextlib.suppress(ValueError, KeyError, TypeError):
         for record in json.loads(body)["Records"]:
             entity = record["s3"]["object"]
@@ -80,7 +82,7 @@ def objects_of(body: str) -> Iterator[tuple[str, str]]:
 
 
 class _Runs:
-    """What the state file records of each object version."""
+    """The last recorded run of each object, by key and ETag, and the keys of all outputs."""
 
     def __init__(self, data: Path) -> None:
         query = "SELECT key, etag, v.outcome, record FROM versions v LEFT JOIN runs r ON r.id = run_id"
@@ -93,7 +95,7 @@ class _Runs:
                 self.outputs |= {output["key"] for output in json.loads(record)["outputs"]}
 
 
-def _is_left_alone(key: str) -> bool:
+def _is_ignored(key: str) -> bool:
     return any(fnmatchcase(part, pattern) for part in key.split("/") for pattern in IGNORED_NAMES)
 
 
@@ -106,98 +108,90 @@ class _Outputs:
     """The destination bucket and the folder that mirrors it."""
 
     def __init__(self, stack: Stack, described: StackTemplate) -> None:
-        self._s3, self._bucket = clients.local_s3(stack.endpoint_url), described.destination_bucket
+        s3 = clients.local_s3(stack.endpoint_url)
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=described.destination_bucket)
+        self.etags = {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", [])}
         self._folder = stack.outputs
 
-    def listed(self) -> dict[str, str]:
-        """ETags by key."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
-        return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", [])}
-
     def folder_has(self, key: str, content: bytes | None) -> bool:
-        """Whether the folder has an output, with a content if that is known."""
+        """Return whether the folder has an output, with this content if it is known."""
         path = self._folder / key
         return path.is_file() and (content is None or path.read_bytes() == content)
 
 
-def sheet(stack: Stack, described: StackTemplate, expected: Expected | None, *, lost: bool = False) -> Sheet:
-    """Make the balance sheet of a stack as it is now.
-
-    Args:
-        expected: the outputs that a key with a content must lead to; None when only the run record tells.
-        lost: LocalStack has lost everything meanwhile, so what had ended before lives only in folders and history.
-    """
-    made = Sheet()
-    runs, outputs = _Runs(stack.data), _Outputs(stack, described)
-    listed = outputs.listed()
+def current_report(stack: Stack, described: StackTemplate, expected: Expected | None, *, reset: bool) -> Report:
+    """Report on a stack as it is now; for the arguments see `verify_outcomes`."""
+    made, runs, outputs = Report(), _Runs(stack.data), _Outputs(stack, described)
     bodies = messages(stack, described.dead_letter_queue_name)
     dead = Counter(named for body in bodies for named in objects_of(body))
     made.problems += [f"still in the queue: {body[:300]}" for body in messages(stack, described.queue_name)]
     for path in sorted(path for path in stack.inbox.rglob("*") if path.is_file()):
         key = path.relative_to(stack.inbox).as_posix()
-        if _is_left_alone(key) or _is_refused(key):
-            made.outcomes[key] = "left alone" if _is_left_alone(key) else "refused"
+        if _is_ignored(key) or _is_refused(key):
+            made.outcomes[key] = "ignored" if _is_ignored(key) else "refused"
             continue
         content = path.read_bytes()
         name = (key, etag(content))
         outcome, record = runs.latest.get(name, ("never run", {}))
         made.outcomes[key] = outcome
-        wanted: dict[str, bytes | None] = {output["key"]: None for output in record.get("outputs", [])}
-        wanted = {**wanted, **expected(key, content)} if expected and outcome == "succeeded" else wanted
-        made.problems += [f"{key}: {text}" for text in _wrong(outcome, record, dead[name], lost)]
+        made.problems += [f"{key}: {text}" for text in _run_problems(outcome, record, dead[name], reset)]
         if outcome == "succeeded":
-            made.problems += [f"{key}: {text}" for text in _wrong_outputs(wanted, listed, outputs, lost)]
-    made.foreign = [body for body in bodies if not any((stack.inbox / key).is_file() for key, _ in objects_of(body))]
-    made.problems += [f"an output of no run: {key}" for key in listed.keys() - runs.outputs]
+            wanted: dict[str, bytes | None] = {output["key"]: None for output in record["outputs"]}
+            wanted |= expected(key, content) if expected else {}
+            made.problems += [f"{key}: {text}" for text in _output_problems(wanted, outputs, reset)]
+    made.unrelated = [body for body in bodies if not any((stack.inbox / key).is_file() for key, _ in objects_of(body))]
+    made.problems += [f"an output of no run: {key}" for key in outputs.etags.keys() - runs.outputs]
     made.problems += [f"twice in the dead-letter queue: {name}" for name, count in dead.items() if count > 1]
     return made
 
 
-def _wrong(outcome: str, record: dict[str, Any], dead_letters: int, lost: bool) -> Iterator[str]:
+def _run_problems(outcome: str, record: dict[str, Any], dead_letters: int, reset: bool) -> Iterator[str]:
     error = record.get("error") or {}
     if outcome in ("never run", "uploaded", "failed", "retried"):
-        yield f"it ended as nothing, its last run is: {outcome} {error.get('message', '')}"
+        yield f"not final, its last run is: {outcome} {error.get('message', '')}"
     if outcome == "skipped" and not record["reason"]:
         yield "skipped without a reason"
     if outcome == "dead-lettered" and not error.get("message"):
         yield "dead-lettered without a reason"
-    if outcome == "dead-lettered" and not dead_letters and not lost:
+    if outcome == "dead-lettered" and not dead_letters and not reset:
         yield "dead-lettered, and not in the dead-letter queue"
     if outcome != "dead-lettered" and dead_letters:
         yield f"{outcome}, and also in the dead-letter queue"
 
 
-def _wrong_outputs(
-    wanted: dict[str, bytes | None], listed: dict[str, str], outputs: _Outputs, lost: bool
-) -> Iterator[str]:
+def _output_problems(wanted: dict[str, bytes | None], outputs: _Outputs, reset: bool) -> Iterator[str]:
     if not wanted:
-        yield "succeeded and made nothing"
+        yield "succeeded without outputs"
     for key, content in wanted.items():
-        if key not in listed and not lost:
+        if key not in outputs.etags and not reset:
             yield f"its output {key} is not in the bucket"
-        if key in listed and content is not None and listed[key] != etag(content):
-            yield f"its output {key} in the bucket is not what it must be"
+        if key in outputs.etags and content is not None and outputs.etags[key] != etag(content):
+            yield f"its output {key} in the bucket has other content than expected"
         if not outputs.folder_has(key, content):
-            yield f"its output {key} is not in the folder, or is not what it must be"
+            yield f"its output {key} is not in the folder, or has other content than expected"
 
 
-def balanced(
-    stack: Stack, described: StackTemplate, expected: Expected | None, *, lost: bool = False, patience_s: float = 60.0
-) -> Sheet:
-    """Wait until every file is accounted for, and give the sheet.
+def verify_outcomes(
+    stack: Stack, described: StackTemplate, expected: Expected | None, *, reset: bool = False, patience_s: float = 60.0
+) -> Report:
+    """Wait until every file is accounted for and return the report.
+
+    Args:
+        expected: returns the outputs of a key with a content; None to rely on the run records.
+        reset: the emulator was restarted empty, so that earlier outputs exist only in folders and records.
 
     Raises:
-        StackError: something is still wrong after `patience_s` seconds; the text lists what.
+        StackError: something is still wrong after `patience_s` seconds; the message lists what.
     """
-    last = Sheet(problems=["not looked yet"])
+    last = Report(problems=["no report yet"])
 
-    def is_balanced() -> bool:
+    def no_problems() -> bool:
         nonlocal last
-        last = sheet(stack, described, expected, lost=lost)
+        last = current_report(stack, described, expected, reset=reset)
         return not last.problems
 
     try:
-        eventually(is_balanced, "balance", patience_s)
+        eventually(no_problems, "correct outcome of every file", patience_s)
     except StackError as error:
-        raise StackError("\n".join([str(error), *last.problems, "the stack said:", stack.text[-5000:]])) from None
+        raise StackError("\n".join([str(error), *last.problems, "the stack printed:", stack.text[-5000:]])) from None
     return last

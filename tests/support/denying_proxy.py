@@ -1,4 +1,4 @@
-"""An S3 that refuses: a server before LocalStack that answers as AWS does when a policy denies a request."""
+"""A proxy in front of S3 that answers as AWS does when a policy denies a request."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _DENIED = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>User: '
     b"arn:aws:sts::000000000000:assumed-role/pipeline is not authorized to perform: s3:PutObject</Message></Error>"
 )
-_OF_ONE_CONNECTION = {"connection", "transfer-encoding", "keep-alive"}
+_PER_CONNECTION = {"connection", "transfer-encoding", "keep-alive"}
 
 
-class Gatekeeper:
-    """Hands every request on to an endpoint, but for PUTs to a bucket while `denied`, and counts what it refused."""
+class DenyingProxy:
+    """Forwards requests to an endpoint; while `denied` is set, rejects and counts PUTs to a bucket."""
 
     def __init__(self, bucket: str) -> None:
         self.bucket, self.endpoint_url, self.denied, self.refused = bucket, "", False, 0
@@ -24,26 +24,26 @@ class Gatekeeper:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return the address that it listens on."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._server.shutdown()
         self._server.server_close()
 
 
-def _handler(keeper: Gatekeeper) -> type[BaseHTTPRequestHandler]:
+def _handler(proxy: DenyingProxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_one(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if keeper.denied and self.command == "PUT" and self.path.startswith(f"/{keeper.bucket}/"):
-                keeper.refused += 1
+            if proxy.denied and self.command == "PUT" and self.path.startswith(f"/{proxy.bucket}/"):
+                proxy.refused += 1
                 self.answer(403, [("Content-Type", "application/xml")], _DENIED)
                 return
-            there = http.client.HTTPConnection(urlsplit(keeper.endpoint_url).netloc, timeout=20)
+            there = http.client.HTTPConnection(urlsplit(proxy.endpoint_url).netloc, timeout=20)
             there.request(self.command, self.path, body, dict(self.headers.items()))
             response = there.getresponse()
             content = response.read()
@@ -56,7 +56,7 @@ def _handler(keeper: Gatekeeper) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             length = [value for name, value in headers if name.lower() == "content-length"]
             for name, value in headers:
-                if name.lower() not in _OF_ONE_CONNECTION | {"content-length"}:
+                if name.lower() not in _PER_CONNECTION | {"content-length"}:
                     self.send_header(name, value)
             self.send_header("Content-Length", length[0] if self.command == "HEAD" and length else str(len(content)))
             self.end_headers()
@@ -64,6 +64,6 @@ def _handler(keeper: Gatekeeper) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Tests want no log."""
+            """Log nothing."""
 
     return Handler

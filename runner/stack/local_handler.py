@@ -1,0 +1,59 @@
+"""The handler of both local backends: the one that ships, with the user's edits applied before each invocation.
+
+The embedded runtime imports it by name; `docker_compose.prepare` puts it into the volume that compose.yaml mounts over
+the image's (missing) runner/stack folder.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import RoutingError
+from runner.function import pipeline, routing
+from runner.stack.hot_reload import SourceFinder, Watch
+
+ROOT = Path(os.environ["LAMBDA_TASK_ROOT"])
+
+watch = Watch(ROOT)  # first: the function reads the routes when it is imported
+modules = SourceFinder(ROOT)
+sys.meta_path.insert(0, modules)
+
+from runner.function import handler as function  # noqa: E402
+
+
+@dataclass(frozen=True)
+class InvalidRoutes(routing.Routes):
+    """Routes that an edit broke: each file fails with the reason, until the next edit."""
+
+    reason: str = ""
+
+    def match(self, key: str) -> routing.Route:
+        """Raise RoutingError."""
+        raise RoutingError(self.reason)
+
+    def named(self, config: str) -> routing.Route:
+        """Raise RoutingError."""
+        raise RoutingError(self.reason)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Apply edits, then call the function's handler."""
+    if watch.changed():
+        reload()
+    return function.handler(event, context)
+
+
+def reload() -> None:
+    """Drop the project's modules, the pipelines built from them and the routes."""
+    pipeline.built.clear()
+    modules.forget_modules()
+    gc.unfreeze()  # otherwise the old classes are never collected
+    try:
+        function.routes = routing.load(ROOT)
+    except RoutingError as error:
+        function.routes = InvalidRoutes((), str(error))
