@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from runner.aws import clients
 from runner.cli.options import AsJson, Data, chosen
@@ -43,15 +44,20 @@ def stack_variables(settings: Settings, endpoint_url: str) -> dict[str, str]:
     template = stack_template.load(settings.root / "template.yaml")
     sqs = clients.local_sqs(endpoint_url)
     with clients.answering("SQS does"):
-        queue_url = sqs.get_queue_url(QueueName=template.queue_name)["QueueUrl"]
-        dead_letter_queue_url = sqs.get_queue_url(QueueName=template.dead_letter_queue_name)["QueueUrl"]
+        names = (template.queue_name, template.dead_letter_queue_name)
+        queue_url, dead_letter_queue_url = (sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in names)
     return {
         **clients.local_environment(endpoint_url),
         "SOURCE_BUCKET": template.source_bucket,
         "DESTINATION_BUCKET": template.destination_bucket,
-        "QUEUE_URL": queue_url,
-        "DEAD_LETTER_QUEUE_URL": dead_letter_queue_url,
+        "QUEUE_URL": _at(endpoint_url, queue_url),
+        "DEAD_LETTER_QUEUE_URL": _at(endpoint_url, dead_letter_queue_url),
     }
+
+
+def _at(endpoint_url: str, queue_url: str) -> str:
+    """Return the URL of a queue at the endpoint. LocalStack returns a host name that needs a network to resolve."""
+    return endpoint_url.rstrip("/") + urlsplit(queue_url).path
 
 
 def shell_lines(variables: Mapping[str, str], shell: Mapping[str, str]) -> Iterator[str]:

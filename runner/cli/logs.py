@@ -14,7 +14,7 @@ from typing import Annotated, Optional
 import typer
 
 from runner.cli.options import AsJson, Data, chosen
-from runner.cli.output import COLOURS, MARKS, results
+from runner.cli.output import COLOURS, MARKS, results, say
 from runner.errors import SettingsError
 from runner.messages import run_summary
 from runner.messages.run_record import Outcome
@@ -50,7 +50,10 @@ def logs(
         last_id = state.runs.last_id()
         outcomes: tuple[Outcome, ...] = ("failed", "dead-lettered") if failed else ()
         found = (run for run in state.runs.newest(name or "", pipeline, outcomes) if is_of(run))
-        for run in reversed(list(islice(found, newest))):
+        shown = list(islice(found, newest))
+        if not shown and newest and not follow:
+            say(f"No run in {settings.state} matches. `runner status` lists all files.")
+        for run in reversed(shown):
             show(run)
         while follow:
             time.sleep(_FOLLOW_INTERVAL_S)

@@ -18,7 +18,7 @@ Data = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Concurrency = Annotated[
     int | None,
-    typer.Option(min=1, help="Lambda emulators in parallel. [default: one per core]", show_default=False),
+    typer.Option(min=1, metavar="N", help="Lambda emulators in parallel. [default: one per core]", show_default=False),
 ]
 
 

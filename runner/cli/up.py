@@ -15,39 +15,46 @@ from runner.errors import StoppedError
 from runner.settings import DEFAULT_PORT, Settings
 from runner.stack import debugger
 
+Port = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        metavar="PORT",
+        help=f"Port of S3, SQS and STS; 0 is any free one. [default: {DEFAULT_PORT}]",
+        show_default=False,
+    ),
+]
+Settle = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Time without a change until an open file is complete. [default: 1]",
+        show_default=False,
+    ),
+]
+
 
 def up(
     docker: Annotated[
         bool | None, typer.Option("--docker/--embedded", help="[default: Docker if an engine runs]", show_default=False)
     ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65535, help=f"Port of S3, SQS and STS; 0 is any free one. [default: {DEFAULT_PORT}]",
-            show_default=False,
-        ),
-    ] = None,
+    port: Port = None,
     concurrency: Concurrency = None,
     data: Data = None,
-    settle: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="Seconds without a change until an open file is complete. [default: 1]", show_default=False
-        ),
-    ] = None,
+    settle: Settle = None,
     polling: Annotated[
         bool | None,
-        typer.Option("--polling/--no-polling", help="Poll the inbox, for network and virtual mounts.",
-                     show_default=False),
+        typer.Option("--polling/--no-polling", help="Poll the inbox, for network mounts.", show_default=False),
     ] = None,
     retain: Annotated[
         bool | None,
-        typer.Option("--retain/--no-retain", help="Keep the inbox copy of a file after success. [default: retain]",
+        typer.Option("--retain/--no-retain", help="Keep inbox files after success. [default: retain]",
                      show_default=False),
     ] = None,
     debug: Annotated[
-        bool | None,
-        typer.Option("--debug/--no-debug", help="One Lambda, to which a debugger can attach.", show_default=False),
+        bool | None, typer.Option("--debug/--no-debug", help="One Lambda, with a debugger.", show_default=False)
     ] = None,
 ) -> None:  # fmt: skip
     """Start the stack and process files in `data/inbox`.

@@ -1,10 +1,12 @@
-"""What people type, against real stacks."""
+"""Commands against real stacks."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.testing.stacks import Stack, environment
-from tests.support.stacks import SAMPLES, runner
+from runner.template import stack_template
+from runner.testing.stacks import Stack, environment, eventually
+from tests.support.stacks import SAMPLES, Supervised, runner, running
 
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
@@ -22,13 +25,13 @@ TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 
 @pytest.fixture
 def stack(embedded_stack: Stack) -> Stack:
-    """What is asked here is the same on both backends."""
+    """One backend is enough: the commands do not know which one runs."""
     return embedded_stack
 
 
 @pytest.fixture(scope="module")
-def told(embedded_stack: Stack) -> Stack:
-    """With files whose ends are asked for; what fails takes its attempts at the same time."""
+def with_files(embedded_stack: Stack) -> Stack:
+    """A stack that has processed good and bad files; the failures took their attempts in parallel."""
     files: dict[str, Path | bytes] = {
         "status/buoy.z06.00.20201201.000000.zip": b"not a zip",
         "status/unknown.bin": b"?",
@@ -43,7 +46,7 @@ def told(embedded_stack: Stack) -> Stack:
     return embedded_stack
 
 
-def test_run_starts_a_stack_and_tells_what_came_out(tmp_path: Path):
+def test_run_starts_a_stack_and_prints_the_run_records(tmp_path: Path):
     bad = tmp_path / "x.7z"
     bad.write_bytes(b"7z")
     done = runner("run", "--json", TIDE, bad, "--data", tmp_path / "data")
@@ -78,15 +81,17 @@ def test_run_sends_no_file_whose_name_s3_cannot_take(name: str, shown: str, why:
     assert done.stderr == f"error: {shown} cannot be sent: its name {why}. Rename it.\n"
 
 
-def test_status_and_logs_tell_of_every_file(told: Stack):
-    states = {state["file"]: state for state in json.loads(runner("status", "--json", "--data", told.data).stdout)}
+def test_status_and_logs_show_every_file(with_files: Stack):
+    states = {
+        state["file"]: state for state in json.loads(runner("status", "--json", "--data", with_files.data).stdout)
+    }
     assert states["status/buoy.z06.00.20201201.000000.zip"]["outcome"] == "dead-lettered"
     assert "(tried 3 times)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
     assert states["status/unknown.bin"]["outcome"] == "skipped"
     reason = "No pipeline matches 'status/unknown.bin'. `runner logs` lists the known routes."
     assert states["status/unknown.bin"]["text"] == reason
-    assert "skipped" in runner("status", "--data", told.data).stdout
-    shown = runner("logs", "status/", "--failed", "--data", told.data).stdout
+    assert "skipped" in runner("status", "--data", with_files.data).stdout
+    shown = runner("logs", "status/", "--failed", "--data", with_files.data).stdout
     assert shown.count("ArchiveError in phase inspect: buoy.z06.00.20201201.000000.zip cannot be read as a zip") == 1
     assert shown.count("the same error as before") == 2
     assert shown.count("next: drop a corrected archive") == 1
@@ -94,8 +99,8 @@ def test_status_and_logs_tell_of_every_file(told: Stack):
     assert "unknown.bin" not in shown
 
 
-def test_logs_are_chosen_by_pipeline_and_failure_and_told_in_json(told: Stack):
-    asked = ("logs", "logs/", "--json", "--pipeline", "tide_gauge", "--data", told.data)
+def test_logs_are_filtered_by_pipeline_and_failure_and_printed_as_json(with_files: Stack):
+    asked = ("logs", "logs/", "--json", "--pipeline", "tide_gauge", "--data", with_files.data)
     runs = [json.loads(line) for line in runner(*asked).stdout.splitlines()]
     assert [run["outcome"] for run in runs].count("succeeded") == 1
     failed = [json.loads(line) for line in runner(*asked, "--failed").stdout.splitlines()]
@@ -103,7 +108,7 @@ def test_logs_are_chosen_by_pipeline_and_failure_and_told_in_json(told: Stack):
     assert [run["attempt"] for run in failed] == [1, 2, 3]
     assert {run["inputs"][0]["key"] for run in failed} == {"logs/tide_20202112000000.log"}
     assert "Traceback" in failed[0]["error"]["traceback"]
-    shown = runner("logs", "logs/tide_20202112", "--data", told.data).stdout
+    shown = runner("logs", "logs/tide_20202112", "--data", with_files.data).stdout
     assert shown.count("pipelines/tide_gauge/readers.py:") >= 1
     assert shown.count("ValueError in phase process: tide_20202112000000.log does not begin with") == 1
     assert "frames in tsdat" in shown
@@ -192,8 +197,13 @@ def test_ingest_clumps_the_files_into_one_run(tmp_path: Path):
 
 
 def test_check_finds_nothing_in_the_shipped_project_and_everything_in_a_broken_one(tmp_path: Path):
-    done = runner("check")
-    assert "✔ template, routes, pipeline configs and ports are in order" in done.stdout or "port 4566" in done.stdout
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = runner("check", "--data", tmp_path / "data", AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}")
+    warning, result = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert warning.startswith(f"! port {port} is in use")
+    assert result == "✔ no problems in template, routes and pipeline configs"
     project = tmp_path / "project"
     for name in ("pipelines", "shared"):
         shutil.copytree(name, project / name)
@@ -202,9 +212,9 @@ def test_check_finds_nothing_in_the_shipped_project_and_everything_in_a_broken_o
     config.write_text(config.read_text().replace("classname: pipelines.", "classname: pipelines.nowhere."))
     retriever = project / "pipelines" / "a2e_buoy_ingest" / "config" / "retriever.yaml"
     retriever.write_text("classname: [")
-    done = runner("check", RUNNER_ROOT=str(project))
+    done = runner("check", "--json", "--data", tmp_path / "data", RUNNER_ROOT=str(project))
     assert done.returncode == 1
-    lines = [line for line in done.stdout.splitlines() if "port 4566" not in line]
+    lines = json.loads(done.stdout)["problems"]
     assert len(lines) == 3
     assert any(
         "tide_gauge/config/pipeline.yaml: ModuleNotFoundError: No module named 'pipelines.nowhere" in line
@@ -213,7 +223,7 @@ def test_check_finds_nothing_in_the_shipped_project_and_everything_in_a_broken_o
     assert sum("a2e_buoy_ingest/config/pipeline_" in line for line in lines) == 2
 
 
-def test_a_missing_file_is_told_by_name():
+def test_a_missing_file_is_named():
     done = runner("run", "no/such/file.zip")
     assert done.returncode == 2
     assert "no/such/file.zip" in done.stderr
@@ -226,3 +236,97 @@ def test_the_demo_shows_what_it_promises():
     made = [Path(line) for line in lines if line.startswith("data/demo/outputs/")]
     assert sorted(path.suffix for path in made) == [".nc"] * 2 + [".png"] * 6
     assert all(path.is_file() for path in made)
+
+
+# What the user's own program does after `eval "$(runner env)"`: it knows nothing of tsdat-local.
+PROGRAM = """
+import json, os, boto3
+s3, sqs = boto3.client("s3"), boto3.client("sqs")
+s3.put_object(Bucket=os.environ["SOURCE_BUCKET"], Key="env/by-hand.7z", Body=b"7z")
+urls = [os.environ["QUEUE_URL"], os.environ["DEAD_LETTER_QUEUE_URL"]]
+arns = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"] for url in urls]
+print(json.dumps([arns, s3.list_buckets()["Buckets"][0]["Name"], boto3.client("sts").get_caller_identity()["Account"]]))
+"""
+
+
+def test_after_env_boto3_works_with_the_stack_and_with_nothing_else(stack: Stack):
+    template = stack_template.load(Path("template.yaml"))
+    printed = f"{sys.executable} -m runner env --data {shlex.quote(str(stack.data))}"
+    script = f'set -e; variables="$({printed})"; eval "$variables"; exec {sys.executable} -c "$PROGRAM"'
+    elsewhere = {
+        "AWS_PROFILE": "prod", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["sh", "-c", script], env=environment(PROGRAM=PROGRAM, **elsewhere), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    arns, bucket, account = json.loads(done.stdout)
+    assert [arn.rpartition(":")[2] for arn in arns] == [template.queue_name, template.dead_letter_queue_name]
+    assert bucket in (template.source_bucket, template.destination_bucket)
+    assert account == "000000000000"
+    assert stack.final("env/by-hand.7z").outcome == "skipped"
+
+
+def test_env_in_json_names_the_buckets_of_the_template(stack: Stack):
+    variables = json.loads(runner("env", "--json", "--data", stack.data).stdout)
+    template = stack_template.load(Path("template.yaml"))
+    assert variables["AWS_ENDPOINT_URL"] == stack.endpoint_url
+    assert variables["SOURCE_BUCKET"] == template.source_bucket
+    assert variables["DESTINATION_BUCKET"] == template.destination_bucket
+    # No name that only a network could resolve.
+    assert variables["QUEUE_URL"] == f"{stack.endpoint_url}/000000000000/{template.queue_name}"
+
+
+def test_the_environment_counts_for_up_unless_an_option_is_given(tmp_path: Path):
+    variables = {"RUNNER_SETTLE_S": "0.25", "RUNNER_POLLING": "true", "RETAIN_INPUT_FILES": "false",
+                 "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}  # fmt: skip
+    with running(tmp_path, "--retain", **variables) as stack:  # with --port 0
+        assert stack.endpoint_url != variables["AWS_ENDPOINT_URL"]
+        watcher = environment_of(stack, "runner watch")
+    assert {name: watcher[name] for name in ("RUNNER_SETTLE_S", "RUNNER_POLLING", "RETAIN_INPUT_FILES")} == {
+        "RUNNER_SETTLE_S": "0.25", "RUNNER_POLLING": "True", "RETAIN_INPUT_FILES": "True"
+    }  # fmt: skip
+
+
+def environment_of(stack: Supervised, name: str) -> dict[str, str]:
+    content = Path(f"/proc/{stack.children()[name]}/environ").read_text()
+    return dict(line.split("=", 1) for line in content.split("\0") if line)
+
+
+def test_ingest_prints_only_json_whatever_a_pipeline_prints(tmp_path: Path):
+    project = tmp_path / "project"
+    shutil.copytree("pipelines", project / "pipelines")
+    shutil.copytree("shared", project / "shared")
+    readers = project / "pipelines" / "tide_gauge" / "readers.py"
+    readers.write_text(readers.read_text() + "\nprint('a line of the user')\n")
+    bad = tmp_path / "x.7z"
+    bad.write_bytes(b"7z")
+    torn = tmp_path / "tide_20202112000000.log"
+    torn.write_bytes(b"half a li")
+    done = runner("ingest", "--json", TIDE, bad, torn, "--data", tmp_path / "data", RUNNER_ROOT=str(project))
+    assert done.returncode == 1, done.stderr
+    good, skipped, failed = json.loads(done.stdout)
+    assert [result["status"] for result in (good, skipped, failed)] == ["succeeded", "skipped", "failed"]
+    assert good["config"].endswith("tide_gauge/config/pipeline.yaml")
+    assert skipped["reason"].startswith("No pipeline matches")
+    assert failed["error"]["type"] == "ValueError"
+    assert "a line of the user" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("check",), ("ingest", str(TIDE))])
+def test_ctrl_c_exits_with_130_and_no_traceback(command: tuple[str, ...], tmp_path: Path):
+    project, reached = tmp_path / "project", tmp_path / "reached"
+    for name in ("pipelines", "shared"):
+        shutil.copytree(name, project / name)
+    shutil.copy("template.yaml", project)
+    waiting = f"import pathlib, time\npathlib.Path({str(reached)!r}).touch()\ntime.sleep(60)\n"
+    readers = project / "pipelines" / "tide_gauge" / "readers.py"
+    readers.write_text(waiting)
+    own = environment(RUNNER_DATA=str(tmp_path / "data"), RUNNER_ROOT=str(project))
+    line = [sys.executable, "-m", "runner", *command]
+    with subprocess.Popen(line, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        eventually(reached.exists, "import of the pipeline's module")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors

@@ -1,4 +1,4 @@
-"""Three looks at template.yaml, because each misses something that AWS would refuse; no account, no network."""
+"""Three validations of template.yaml: each misses errors that AWS would refuse. No account, no network."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.support.expansion import TEMPLATE, VARIANTS, expanded
 from tests.support.stacks import ROOT
 
 TEXT = TEMPLATE.read_text(encoding="utf-8")
-# SAM's own words are checked by SAM alone; what CloudFormation's resources may hold, by cfn-lint; and what becomes of
-# SAM's resources, only in the expanded template.
-NO_SAM = ("Type: SQS\n", "Type: Queue\n")
-NO_PROPERTY = ("VisibilityTimeout: 720", "VisibilityTimeouts: 720")
-NO_SUCH_ANSWER = ("[ReportBatchItemFailures]", "[ReportFailures]")
+# Only SAM knows its own resource types, only cfn-lint knows the properties of CloudFormation's resources, and only the
+# expanded template shows what SAM generates.
+UNKNOWN_TYPE = ("Type: SQS\n", "Type: Queue\n")
+UNKNOWN_PROPERTY = ("VisibilityTimeout: 720", "VisibilityTimeouts: 720")
+UNKNOWN_RESPONSE_TYPE = ("[ReportBatchItemFailures]", "[ReportFailures]")
 
 
 def sam_validate(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +41,7 @@ def changed(folder: Path, change: tuple[str, str]) -> Path:
 
 @pytest.mark.parametrize("options", [[], ["--lint"]])
 def test_sam_finds_nothing(tmp_path: Path, options: list[str]):
-    # In a folder of its own, where no samconfig.toml adds options.
+    # In another folder, where no samconfig.toml adds options.
     done = sam_validate(changed(tmp_path, ("", "")), *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is a valid SAM Template" in done.stdout
@@ -55,25 +55,25 @@ def test_cfn_lint_finds_nothing_in_the_expanded_template(tmp_path: Path):
     assert (done.stdout, done.returncode) == ("", 0)
 
 
-def test_only_sam_knows_its_own_words(tmp_path: Path):
-    done = sam_validate(changed(tmp_path, NO_SAM))
+def test_only_sam_finds_an_unknown_event_type(tmp_path: Path):
+    done = sam_validate(changed(tmp_path, UNKNOWN_TYPE))
     assert done.returncode == 1
     assert "NewFile" in done.stdout + done.stderr
 
 
-def test_only_the_linter_knows_what_a_resource_may_hold(tmp_path: Path):
-    path = changed(tmp_path, NO_PROPERTY)
+def test_only_the_linter_finds_an_unknown_property(tmp_path: Path):
+    path = changed(tmp_path, UNKNOWN_PROPERTY)
     assert sam_validate(path).returncode == 0
     done = sam_validate(path, "--lint")
     assert done.returncode == 1
     assert "VisibilityTimeouts" in done.stdout + done.stderr
 
 
-def test_only_the_expanded_template_shows_what_an_event_becomes(tmp_path: Path):
-    path = changed(tmp_path, NO_SUCH_ANSWER)
+def test_only_the_expanded_template_shows_an_unknown_response_type(tmp_path: Path):
+    path = changed(tmp_path, UNKNOWN_RESPONSE_TYPE)
     assert sam_validate(path, "--lint").returncode == 0
-    whole = tmp_path / "expanded.json"
-    whole.write_text(json.dumps(expanded({}, path)))
-    done = cfn_lint(whole)
+    complete = tmp_path / "expanded.json"
+    complete.write_text(json.dumps(expanded({}, path)))
+    done = cfn_lint(complete)
     assert done.returncode != 0
     assert "E3030 'ReportFailures' is not one of ['ReportBatchItemFailures']" in done.stdout

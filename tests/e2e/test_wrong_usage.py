@@ -1,4 +1,4 @@
-"""What people mistype and what their machine refuses: each is told in a line that says what to do."""
+"""Typing errors, and what the machine refuses: each leads to one line that says what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder in which a message has failed and three files, of which one has been replaced since."""
+    """A folder with a failed message and three failed files; a newer version of one of them succeeded."""
     state = State(tmp_path / "state")
     for name in ("a", "b", "c"):
         error = {"type": "ValueError", "message": "line 11 has 4 values", "phase": "process", "traceback": ""}
@@ -35,8 +35,8 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(*command: str | Path) -> str:
-    """What a command that is refused says."""
+def refusal(*command: str | Path) -> str:
+    """Return what a command that is refused prints; it prints no result."""
     done = runner(*command)
     assert (done.returncode, done.stdout) == (2, "")
     return " ".join(line.strip("│ ") for line in done.stderr.splitlines())
@@ -45,15 +45,15 @@ def told(*command: str | Path) -> str:
 def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path, data: Path):
     (tmp_path / "file").touch()
     wrong = "state.sqlite cannot be used: [Errno 20] Not a directory"
-    assert f"error: {tmp_path}/file/state/{wrong}" in told("status", "--data", tmp_path / "file")
+    assert f"error: {tmp_path}/file/state/{wrong}" in refusal("status", "--data", tmp_path / "file")
     history = data / "state" / "state.sqlite"
     history.write_bytes(b"not a database, and long enough to be none" * 100)
-    assert told("logs", "--data", data) == (
+    assert refusal("logs", "--data", data) == (
         f"error: {history} cannot be used: file is not a database. Fix that, or choose another folder with --data."
     )
 
 
-def test_a_full_disk_is_told(data: Path):
+def test_a_full_disk_is_reported(data: Path):
     command = [sys.executable, "-m", "runner", "failures", "--data", str(data)]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment())
@@ -62,10 +62,12 @@ def test_a_full_disk_is_told(data: Path):
     assert "runner/" not in done.stderr
 
 
-def test_what_is_no_file_is_not_sent(tmp_path: Path):
+def test_a_pipe_is_not_sent(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
-    text = f"{tmp_path}/pipe is no regular file. Save what comes out of it to one first."
-    assert text.replace(" ", "") in told("run", tmp_path / "pipe").replace(" ", "")  # it breaks lines in the path, too
+    text = f"{tmp_path}/pipe is not a regular file. Write its contents to one first."
+    assert text.replace(" ", "") in refusal("run", tmp_path / "pipe").replace(
+        " ", ""
+    )  # it breaks lines in the path, too
 
 
 def test_two_files_of_one_key_are_named(tmp_path: Path):
@@ -73,19 +75,19 @@ def test_two_files_of_one_key_are_named(tmp_path: Path):
     for path in (one, two):
         path.parent.mkdir()
         path.touch()
-    assert told("run", one, one, two, "--data", tmp_path) == (
+    assert refusal("run", one, one, two, "--data", tmp_path) == (
         f"error: {one} and {two} would get the same key, x.log. Run one after the other."
     )
 
 
-def test_logs_of_nothing_say_so(data: Path):
-    assert told("logs", "--pipeline", "tide_guage", "--data", data) == (
-        "error: No pipeline is called 'tide_guage'. There are: a2e_buoy_ingest, buoy_wind_hourly, tide_gauge."
+def test_logs_that_match_nothing_say_so(data: Path):
+    assert refusal("logs", "--pipeline", "tide_guage", "--data", data) == (
+        "error: No pipeline is called 'tide_guage'. Pipelines: a2e_buoy_ingest, buoy_wind_hourly, tide_gauge."
     )
-    assert "Invalid value for '-n' / '--newest'" in told("logs", "-n", "-3", "--data", data)
+    assert "Invalid value for '-n' / '--newest'" in refusal("logs", "-n", "-3", "--data", data)
     done = runner("logs", "nobody.log", "--data", data)
     assert (done.returncode, done.stdout) == (0, "")
-    assert "matches that. `runner status` shows what became of every file." in done.stderr
+    assert "matches. `runner status` lists all files." in done.stderr
     assert runner("logs", "-n", "0", "--data", data).stdout == ""
     assert runner("logs", "-n", "1", "--data", data).stdout.count(", attempt ") == 1
 
@@ -101,3 +103,24 @@ def test_failures_fit_into_a_narrow_terminal_and_tell_what_was_replaced(data: Pa
     assert shown.count("  ValueError: line 11 has 4 values\n") == 4
     assert shown.count("--why replaced") == 1
     assert "│" not in shown
+
+
+@pytest.mark.parametrize(
+    "command", [("env",), ("env", "--json"), ("trigger", "buoy-wind-hourly"), ("backfill", "x"), ("retry", "--all")]
+)
+def test_without_a_stack_a_command_that_needs_one_says_so(command: tuple[str, ...], tmp_path: Path):
+    assert "No stack" in refusal(*command, "--data", tmp_path)
+
+
+def test_a_time_and_a_window_that_cannot_be_are_refused(tmp_path: Path):
+    config = "pipelines/buoy_wind_hourly/config/pipeline.yaml"
+    window = ("--begin", "2020-12-02", "--end", "2020-12-01")
+    assert refusal("vap", config, *window, "--data", tmp_path) == (
+        "error: --begin 2020-12-02T00:00:00Z must be earlier than --end 2020-12-01T00:00:00Z."
+    )
+    assert "'soon' is not a time. Write 2020-12-01 or" in refusal("trigger", "x", "--begin", "soon")
+
+
+@pytest.mark.parametrize("options", [("--port", "70000"), ("--settle", "-1"), ("--concurrency", "0")])
+def test_a_number_out_of_its_range_is_refused(options: tuple[str, ...], tmp_path: Path):
+    assert f"Invalid value for '{options[0]}'" in refusal("up", "--embedded", "--data", tmp_path, *options)

@@ -10,8 +10,6 @@ DOCS = [Path("README.md"), Path("CONTRIBUTING.md"), *Path("docs").rglob("*.md"),
 PLAIN_ENGLISH = [Path("README.md"), Path("CONTRIBUTING.md"), Path("CHANGELOG.md"), *PAGES]
 # The field has better words: fix, report, re-queue, snapshot, outcome, run records.
 NOT_OUR_WORDS = r"\b(mend|mended|told|tells|takes? up|taken up|gives? up|census|verdict|ledger)\b"
-# Documented ahead of the command itself.
-COMING = {"env"}
 
 
 def command_names(visible_only: bool = False) -> set[str]:
@@ -46,7 +44,7 @@ def test_named_scripts_tests_and_commands_exist():
         inline = re.findall(r"`runner ([a-z][a-z-]*)", text)
         blocks = re.findall(r"^ *```(?:bash|console)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
         fenced = re.findall(r"(?:^|[ (])(?:scripts/)?runner ([a-z][a-z-]*)", "\n".join(blocks), re.MULTILINE)
-        assert {*inline, *fenced} <= command_names() | COMING, doc
+        assert {*inline, *fenced} <= command_names(), doc
 
 
 def test_every_command_is_documented():
