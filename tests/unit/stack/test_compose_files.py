@@ -1,4 +1,4 @@
-"""compose.yaml repeats what template.yaml and the runner say; here they are held together."""
+"""compose.yaml is consistent with template.yaml and the runner."""
 
 import json
 import re
@@ -22,7 +22,7 @@ DESCRIBED = stack_template.load(Path("template.yaml"))
 
 
 def resolved(node: object) -> object:
-    """A part of compose.yaml where no variable is set."""
+    """Return a part of compose.yaml with the defaults of its variables."""
     text = json.dumps(node)
     while (plain := re.sub(r"\$\{\w+:?-([^${}]*)\}", r"\1", text)) != text:
         text = plain
@@ -33,12 +33,12 @@ LAMBDA = resolved(SERVICES["lambda"])
 DEBUG = yaml.safe_load(Path("compose.debug.yaml").read_text())["services"]
 
 
-def test_the_lambda_is_given_fake_credentials_and_nothing_of_the_template():
-    given = {name: str(value) for name, value in LAMBDA["environment"].items()}
-    assert given == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
+def test_the_lambda_has_fake_credentials_and_no_setting_of_the_template():
+    environment = {name: str(value) for name, value in LAMBDA["environment"].items()}
+    assert environment == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
 
 
-def test_our_services_are_given_fake_credentials():
+def test_our_services_have_fake_credentials():
     assert SERVICES["watcher"]["environment"].items() >= {**clients.FAKE_IDENTITY, "RUNNER_DATA": "/data"}.items()
 
 
@@ -47,7 +47,7 @@ def test_the_lambda_starts_the_local_handler_and_the_image_its_own():
     assert Path("Dockerfile").read_text().endswith(f'CMD ["{lambda_process.HANDLER}"]\n')
 
 
-def test_the_size_of_tmp_is_the_templates_and_memory_can_be():
+def test_the_default_size_of_tmp_is_the_templates():
     defaults = dict(re.findall(r"\$\{(LAMBDA_\w+_MB):-(\d+)\}", json.dumps(COMPOSE)))
     wanted = docker_compose.variables(DESCRIBED)
     assert defaults == wanted | {"LAMBDA_MEMORY_MB": "10240"}
@@ -58,13 +58,13 @@ def test_the_size_of_tmp_is_the_templates_and_memory_can_be():
 
 
 def prepare(folder: Path, root: Path, tmp_mb: str) -> subprocess.CompletedProcess[str]:
-    """What the service `template` does."""
+    """Run the command of the service `template`."""
     command = [sys.executable, "-m", "runner", "prepare-lambda", "--tmp-mb", tmp_mb, str(folder)]
     variables = environment(RUNNER_ROOT=str(root))
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 
-def test_the_lambda_gets_what_the_template_says(tmp_path: Path):
+def test_the_volume_has_the_templates_environment_and_the_local_modules(tmp_path: Path):
     done = prepare(tmp_path, Path.cwd(), str(DESCRIBED.ephemeral_storage_mb))
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "environment.json").read_text()) == DESCRIBED.function_environment
@@ -76,7 +76,7 @@ def test_the_lambda_gets_what_the_template_says(tmp_path: Path):
     assert LAMBDA["entrypoint"] == ["python3", "/var/task/runner/stack/lambda_container_init.py"]
 
 
-def test_another_size_of_tmp_is_refused_with_the_line_to_write(tmp_path: Path):
+def test_another_size_of_tmp_is_refused_with_the_line_to_add(tmp_path: Path):
     (tmp_path / "template.yaml").write_text(TEMPLATE.replace("{Size: 1024}", "{Size: 2048}"))
     done = prepare(tmp_path, tmp_path, "1024")
     assert done.returncode == 2
@@ -88,7 +88,7 @@ def test_another_size_of_tmp_is_refused_with_the_line_to_write(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_services_can_write_nothing_and_gain_nothing(name: str):
+def test_services_are_read_only_and_gain_no_privileges(name: str):
     service = SERVICES[name]
     assert service.get("read_only", False) == (name != "localstack")  # not ours
     assert service["init"]
@@ -96,14 +96,14 @@ def test_services_can_write_nothing_and_gain_nothing(name: str):
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_the_lambda_is_nobody_and_the_others_can_only_become_somebody():
+def test_the_lambda_has_no_privileges_and_the_others_can_only_change_user():
     assert LAMBDA["user"] == "1000:1000"
     assert "cap_add" not in LAMBDA
     for name in ("provision", "poller", "watcher", "template"):
         assert SERVICES[name]["cap_add"] == ["SETUID", "SETGID"]
 
 
-def test_ports_open_on_this_machine_only():
+def test_ports_are_published_on_loopback_only():
     ports = [port for service in [*SERVICES.values(), *DEBUG.values()] for port in service.get("ports", [])]
     assert ports
     assert all(str(port).startswith("127.0.0.1:") for port in ports)
@@ -126,10 +126,10 @@ def test_only_folders_are_mounted():
             assert source in COMPOSE["volumes"] or Path(source).is_dir(), volume
 
 
-def test_under_the_debugger_emulator_and_poller_wait_alike():
-    given = DEBUG["poller"]["environment"]
-    patient = stack_template.patient(DESCRIBED, Settings.from_env(given))
-    assert given == {"RUNNER_DEBUG": "true"}
+def test_under_the_debugger_emulator_and_poller_have_the_same_timeout():
+    environment = DEBUG["poller"]["environment"]
+    patient = stack_template.patient(DESCRIBED, Settings.from_env(environment))
+    assert environment == {"RUNNER_DEBUG": "true"}
     assert DEBUG["lambda"]["environment"]["AWS_LAMBDA_FUNCTION_TIMEOUT"] == str(patient.function_timeout_s) == "3600"
     assert DEBUG["lambda"]["scale"] == 1
 
@@ -145,7 +145,7 @@ def test_under_the_debugger_the_lambda_is_the_one_that_ships_with_its_limits():
     assert "debug" not in shipped
 
 
-def test_the_debugger_is_brought_at_each_start_by_a_service_that_can_do_nothing_else():
+def test_the_debugger_is_copied_at_each_start_by_a_service_without_rights():
     service = DEBUG["debugger"]
     assert service["network_mode"] == "none"
     assert service["read_only"]
@@ -154,7 +154,7 @@ def test_the_debugger_is_brought_at_each_start_by_a_service_that_can_do_nothing_
     assert DEBUG["lambda"]["depends_on"] == {"debugger": {"condition": "service_completed_successfully"}}
 
 
-def test_the_wrapper_puts_the_debugger_between_the_interpreter_and_the_rest():
+def test_the_wrapper_runs_the_arguments_under_the_debugger():
     done = subprocess.run(
         ["docker/debug-wrapper", "echo", "boot.py", "a b"], capture_output=True, text=True, check=True
     )
