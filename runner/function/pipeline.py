@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from runner.aws import clients
 from runner.errors import NothingStoredError
+from runner.function import quality_summary
 from runner.function.isolation import isolated
 from runner.function.phase_timer import PhaseTimer
 from runner.messages.run_record import Output, VariableQC
@@ -73,35 +74,11 @@ def load(config: Path) -> Any:
 
 
 def _build(config: Path) -> Any:
-    from tsdat import PipelineConfig, read_yaml
+    from tsdat import PipelineConfig
 
-    return PipelineConfig.from_yaml(config, overrides=_storage_override(config, read_yaml)).instantiate_pipeline()
+    from runner.function import storage
 
-
-def _storage_override(config: Path, read_yaml: Any) -> dict[str, Any]:
-    """Replace tsdat's own file storages by the output bucket, with the same handler and path templates.
-
-    The `storage_root` of a local folder is dropped: keys in the bucket begin at `data_storage_path`.
-    """
-    from jsonpointer import set_pointer
-    from tsdat.io.storage import FileSystem, FileSystemS3
-
-    storage = read_yaml(config)["storage"]
-    if "path" in storage:
-        overrides = storage.get("overrides", {})
-        path = storage["path"]
-        storage = read_yaml((config.parent / path) if path.startswith(("./", "../")) else Path(path))
-        for pointer, value in overrides.items():
-            set_pointer(storage, pointer, value)
-    module, _, name = storage["classname"].rpartition(".")
-    storage_class = getattr(__import__(module, fromlist=[name]), name)
-    if storage_class not in (FileSystem, FileSystemS3):
-        return {}  # Zarr, or the user's own class, which knows where to store
-    parameters = dict(storage.get("parameters") or {})
-    if storage_class is FileSystem:
-        parameters.pop("storage_root", None)
-        parameters["TSDAT_STORAGE_ROOT"] = "."
-    return {"/storage": {**storage, "classname": "runner.function.storage.OutputBucket", "parameters": parameters}}
+    return PipelineConfig.from_yaml(config, overrides=storage.override(config)).instantiate_pipeline()
 
 
 class RequireCurrent(Protocol):
@@ -148,7 +125,7 @@ def run(
         try:
             dataset = pipeline.run(window.for_tsdat() if window else list(uris))
             result.location = getattr(dataset, "attrs", {}).get("location_id")
-            result.qc = summarize_qc(dataset)
+            result.qc = quality_summary.summarize(dataset)
             phases.enter("upload")
             if uploads is None or uploads.finish():  # a user's own storage class does not report what it stored
                 require_current(stored=True)
@@ -170,24 +147,6 @@ def _nothing_stored(datastreams: Iterable[str], window: Window) -> str:
         f"No data of {names} is stored from {window}. Run the pipeline that produces it, then this window again: "
         "`runner trigger`."
     )
-
-
-def summarize_qc(dataset: Any) -> dict[str, VariableQC]:
-    """Count the flagged samples of each variable by quality check, from ACT's bit-packed qc_ variables."""
-    summary: dict[str, VariableQC] = {}
-    for name, variable in getattr(dataset, "data_vars", {}).items():
-        masks = variable.attrs.get("flag_masks")
-        if not str(name).startswith("qc_") or masks is None:
-            continue
-        meanings = variable.attrs.get("flag_meanings", [])
-        meanings = meanings.split() if isinstance(meanings, str) else list(meanings)
-        values = variable.to_numpy()
-        counts = {str(m): int(((values & int(mask)) != 0).sum()) for mask, m in zip(masks, meanings, strict=False)}
-        summary[str(name).removeprefix("qc_")] = {
-            "samples": int(values.size),
-            "flagged": {meaning: count for meaning, count in counts.items() if count},
-        }
-    return summary
 
 
 def use_project(root: Path) -> None:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jsonpointer import set_pointer
 from pydantic import PrivateAttr, field_validator
-from tsdat.io.storage import FileSystemS3
+from tsdat import read_yaml
+from tsdat.io.storage import FileSystem, FileSystemS3
 
 from runner.aws import clients
-from runner.errors import ReplacedError
+from runner.function.background_uploads import BackgroundUploads
 from runner.function.isolation import TemporaryFolder
 from runner.function.phase_timer import PhaseTimer
-from runner.messages.run_record import Output
 from runner.messages.schedule_events import Window
 
 if TYPE_CHECKING:
     import xarray as xr
-
-# Up to this size a file is held in memory and uploaded in the background. A larger one blocks the pipeline.
-_IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 # tsdat's own TransformationPipeline uses the form of input keys that its retriever warns of as deprecated.
 logging.getLogger("tsdat.io.retrievers.storage_retriever_input").setLevel(logging.ERROR)
@@ -33,7 +30,7 @@ logging.getLogger("tsdat.io.retrievers.storage_retriever_input").setLevel(loggin
 class OutputBucket(FileSystemS3):
     """The storage of every pipeline in the Lambda whose config names one of tsdat's file storages."""
 
-    _uploads: Uploads | None = PrivateAttr(default=None)
+    _uploads: BackgroundUploads | None = PrivateAttr(default=None)
     _phases: PhaseTimer = PrivateAttr(default_factory=PhaseTimer)
     _input_uris: dict[str, str] = PrivateAttr(default_factory=dict)
     _window: Window | None = PrivateAttr(default=None)
@@ -56,7 +53,7 @@ class OutputBucket(FileSystemS3):
         input_uris: Mapping[str, str],
         before_first: Callable[[], None],
         window: Window | None = None,
-    ) -> Uploads:
+    ) -> BackgroundUploads:
         """Prepare for one run.
 
         Args:
@@ -66,7 +63,7 @@ class OutputBucket(FileSystemS3):
             window: the window of a VAP.
         """
         self._phases, self._input_uris, self._window = phases, dict(input_uris), window
-        self._uploads = Uploads(self.parameters.bucket, before_first)
+        self._uploads = BackgroundUploads(self.parameters.bucket, before_first)
         return self._uploads
 
     @property
@@ -105,67 +102,25 @@ class OutputBucket(FileSystemS3):
                     self._bucket.upload_file(Filename=str(path), Key=str(key.parent / path.relative_to(folder)))
 
 
-class Uploads:
-    """An S3 bucket for tsdat, with uploads in the background until `finish`."""
+def override(config: Path) -> dict[str, Any]:
+    """Return the overrides with which a pipeline config stores in the output bucket instead of tsdat's file storages.
 
-    def __init__(self, name: str, before_first: Callable[[], None]) -> None:
-        self._name, self._before_first = name, before_first
-        self._refusal: ReplacedError | None = None
-        self._bucket = clients.bucket(name)
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="upload")
-        self._started: list[tuple[Output, Future[Any] | None]] = []
-        self.fetched: dict[str, int] = {}
-        """For a VAP: the number of stored times in its window, by datastream."""
-
-    def __getattr__(self, name: str) -> Any:  # list and download, for pipelines that read stored data
-        return getattr(self._bucket, name)
-
-    def upload_file(self, Filename: str, Key: str | Path) -> None:  # noqa: N803  boto3's names
-        """Upload a file, which the caller may delete as soon as this returns.
-
-        Raises:
-            ReplacedError: this is the first output, and the input was replaced meanwhile.
-        """
-        if not self._started:
-            self._require_current()
-        path, key = Path(Filename), str(Key)
-        size = path.stat().st_size
-        future = None
-        if size <= _IN_MEMORY_BYTES:
-            future = self._pool.submit(self._bucket.put_object, Key=key, Body=path.read_bytes())
-        else:
-            self._bucket.upload_file(Filename=str(path), Key=key)
-        self._started.append(({"bucket": self._name, "key": key, "size": size}, future))
-
-    def _require_current(self) -> None:
-        try:
-            if self._refusal is None:
-                self._before_first()
-        except ReplacedError as error:
-            self._refusal = error
-        if self._refusal:
-            raise self._refusal
-
-    def finish(self) -> list[Output]:
-        """Wait for all uploads and return the stored outputs.
-
-        Raises:
-            ReplacedError: nothing was stored because the input was replaced, and the pipeline ignored that error.
-            botocore.exceptions.ClientError: S3 refused an upload; the first such error.
-        """
-        self._pool.shutdown(wait=True)
-        if self._refusal:
-            raise self._refusal
-        for _, future in self._started:
-            if future is not None:
-                future.result()
-        return self.stored
-
-    @property
-    def stored(self) -> list[Output]:
-        """The outputs that are in the bucket by now."""
-        return [
-            output
-            for output, future in self._started
-            if future is None or (future.done() and future.exception() is None)
-        ]
+    The data handler and the path templates stay. The `storage_root` of a local folder is dropped: keys in the bucket
+    begin at `data_storage_path`.
+    """
+    storage = read_yaml(config)["storage"]
+    if "path" in storage:
+        overrides = storage.get("overrides", {})
+        path = storage["path"]
+        storage = read_yaml((config.parent / path) if path.startswith(("./", "../")) else Path(path))
+        for pointer, value in overrides.items():
+            set_pointer(storage, pointer, value)
+    module, _, name = storage["classname"].rpartition(".")
+    storage_class = getattr(__import__(module, fromlist=[name]), name)
+    if storage_class not in (FileSystem, FileSystemS3):
+        return {}  # Zarr, or the user's own class, which knows where to store
+    parameters = dict(storage.get("parameters") or {})
+    if storage_class is FileSystem:
+        parameters.pop("storage_root", None)
+        parameters["TSDAT_STORAGE_ROOT"] = "."
+    return {"/storage": {**storage, "classname": "runner.function.storage.OutputBucket", "parameters": parameters}}

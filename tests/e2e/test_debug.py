@@ -1,4 +1,4 @@
-"""Breakpoints in the Lambda, as an editor sets them: with a real client, on both backends."""
+"""Breakpoints in the Lambda, set by a client of the Debug Adapter Protocol, on both backends."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SOURCE = ROOT / "pipelines/a2e_buoy_ingest/pipeline.py"
 LINE = 1 + [line.strip() for line in SOURCE.read_text().splitlines()].index("return dataset")
 BREAKPOINT = {str(SOURCE): [LINE]}
 TASK = {str(ROOT): "/var/task"}
-# Longer than the poller's lease of a message, and than a visibility timeout that nobody renews.
+# Longer than the lease of a message.
 LONG_S = 16
 
 
 def stopped_at_the_breakpoint(debugger: Debugger) -> tuple[int, dict[str, Any]]:
-    """The thread and its frame, once there."""
+    """Wait for the breakpoint, and return the thread and its frame."""
     event = debugger.event("stopped")
     assert event["reason"] == "breakpoint"
     frame = debugger.frame(event["threadId"])
@@ -42,16 +42,16 @@ def stopped_at_the_breakpoint(debugger: Debugger) -> tuple[int, dict[str, Any]]:
 
 
 class Debugged:
-    """A stack with a debugger's port, and a run that is held at the breakpoint for long."""
+    """A stack under a debugger, with a run that stays at the breakpoint for a long time."""
 
     def __init__(self, stack: Stack, port: int, mappings: dict[str, str]) -> None:
         self.stack, self.port, self._mappings = stack, port, mappings
         self._debugger: Debugger | None = None
-        self._is_through = False
+        self._is_finished = False
 
     def hold(self) -> None:
-        """Stop a run at the breakpoint and look around, if that has not been done."""
-        if self._debugger or self._is_through:
+        """Stop a run at the breakpoint and inspect it, unless that has been done."""
+        if self._debugger or self._is_finished:
             return
         self._debugger = Debugger(self.port)
         assert [made["verified"] for made in self._debugger.attach(BREAKPOINT, self._mappings)] == [True]
@@ -66,12 +66,12 @@ class Debugged:
         )
         assert evaluated["result"] == "['depth', 'time']"
 
-    def let_go(self) -> None:
-        """Let the run go on when it has been held for long."""
+    def resume(self) -> None:
+        """Continue the run after it was stopped for a long time."""
         if self._debugger:
             with self._debugger as debugger:
-                self._debugger, self._is_through = None, True
-                # What is waited for is that nothing happens.
+                self._debugger, self._is_finished = None, True
+                # In this time nothing must happen.
                 time.sleep(max(0, self._since + LONG_S - time.monotonic()))
                 debugger.request("continue", threadId=self._thread)
 
@@ -97,24 +97,24 @@ def debugged(request: pytest.FixtureRequest) -> Debugged:
 
 
 def processes(port: int) -> dict[int, str]:
-    """Every process that was told of a debug port: the emulator, the runtime, the debugger's adapter."""
+    """Return all processes with a debug port: the emulator, the runtime, the debug adapter."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
-            continue  # it has just ended
+            continue  # it has just exited
         if f"127.0.0.1:{port}" in command or f"--port {port}" in command:
             found[int(folder.name)] = command
     return found
 
 
 def runtime(port: int) -> int:
-    """The process that runs the handler."""
+    """Return the process that runs the handler."""
     return next(pid for pid, command in processes(port).items() if " -m debugpy " in command and "-rie" not in command)
 
 
-# Both runs are held at the breakpoint while other tests are at work.
+# Both runs stay at the breakpoint while other tests run.
 @pytest.mark.timeout(900)  # the first time the images are built
 def test_a_run_stops_at_a_breakpoint(debugged: Debugged):
     stack, port = debugged.stack, debugged.port
@@ -128,13 +128,13 @@ def test_a_run_stops_at_a_breakpoint(debugged: Debugged):
     debugged.hold()
 
 
-def test_when_the_supervisor_is_killed_the_debugger_goes_too(tmp_path: Path):
+def test_when_the_supervisor_is_killed_the_debugger_exits(tmp_path: Path):
     port = free_port()
     with running(tmp_path, "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
         assert len(processes(port)) == 3
         stack.process.kill()
         stack.process.wait()
-        eventually(lambda: not processes(port), "end of all processes", 5)
+        eventually(lambda: not processes(port), "exit of all processes", 5)
 
 
 def test_a_taken_debug_port_is_refused(tmp_path: Path):
@@ -147,16 +147,16 @@ def test_a_taken_debug_port_is_refused(tmp_path: Path):
 
 
 @pytest.mark.timeout(900)
-def test_a_run_that_was_held_for_long_goes_on(debugged: Debugged):
-    """It succeeds at its first attempt, no other is made, and its files are there."""
+def test_a_run_continues_after_a_long_stop(debugged: Debugged):
+    """It succeeds at its first attempt, which is the only one, and its outputs are there."""
     stack = debugged.stack
     debugged.hold()
-    debugged.let_go()
+    debugged.resume()
 
-    def ended() -> list[Run]:
+    def finished() -> list[Run]:
         return [run for run in stack.state.runs.after(0) if run.outcome in FINAL and run.record["inputs"]]
 
-    (run,) = eventually(ended, "end of the run")
+    (run,) = eventually(finished, "end of the run")
     assert (run.outcome, run.attempt) == ("succeeded", 1)
     assert run.record["inputs"][0]["key"] == KEY
     assert run.record["durations_s"]["total"] > LONG_S
@@ -164,9 +164,9 @@ def test_a_run_that_was_held_for_long_goes_on(debugged: Debugged):
     assert len([run for run in stack.state.runs.after(0) if run.record["inputs"]]) == 1
 
 
-def test_after_a_crash_it_can_be_attached_again_and_ctrl_c_at_a_breakpoint_leaves_nothing(embedded: Debugged):
+def test_a_debugger_attaches_again_after_a_crash_and_ctrl_c_at_a_breakpoint_leaves_no_process(embedded: Debugged):
     stack, port = embedded.stack, embedded.port
-    embedded.let_go()
+    embedded.resume()
     keys = [KEY.replace("20201201", date) for date in ("20201202", "20201203")]
     with Debugger(port) as debugger:
         debugger.attach(BREAKPOINT, {})
@@ -182,5 +182,5 @@ def test_after_a_crash_it_can_be_attached_again_and_ctrl_c_at_a_breakpoint_leave
         stack.put(SAMPLE, keys[1])
         stopped_at_the_breakpoint(debugger)
         assert stack.stop() < 4
-    # A process that ends loses its command line before its sockets.
+    # An exiting process loses its command line before its sockets.
     eventually(lambda: not processes(port) and not listeners(port), "end of all processes and of the port", 5)

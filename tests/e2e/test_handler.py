@@ -1,4 +1,4 @@
-"""The handler as AWS would call it: events straight into the genuine emulator, real S3 beside it, no queue between."""
+"""The handler as AWS calls it: events sent to the Lambda emulator, with S3 and without a queue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.stacks import ROOT, SAMPLES
 
 EVENTS = ROOT / "tests" / "events"
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
-# Every form in which AWS can deliver that a sample has arrived.
+# Every form in which AWS can deliver the event of a new object.
 FORMS = [
     "s3-put", "s3-multipart", "eventbridge-created", "sns-s3", "sqs-s3", "sqs-eventbridge-created", "sqs-sns-s3",
     "sqs-sns-raw-s3", "a2e_buoy_ingest/humboldt/s3-event", "a2e_buoy_ingest/morro/s3-event",
@@ -27,26 +27,26 @@ FORMS = [
 
 
 class Lambda:
-    """One emulator with the handler, and the buckets it works on."""
+    """A Lambda emulator with the handler, and its buckets."""
 
     def __init__(self, emulator: Emulator, described: StackTemplate, endpoint_url: str) -> None:
         self._emulator, self._described = emulator, described
         self.s3 = clients.local_s3(endpoint_url)
 
     def put(self, key: str, content: bytes) -> dict[str, object]:
-        """Store an object; gives its record in an S3 event."""
+        """Store an object and return its record in an S3 event."""
         etag = self.s3.put_object(Bucket=self._described.source_bucket, Key=key, Body=content)["ETag"].strip('"')
         entity = {"bucket": {"name": self._described.source_bucket}, "object": {"key": key, "size": 1, "eTag": etag}}
         return {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": entity}
 
     def invoke(self, event: object) -> Answer:
-        """Send an event and wait for the answer."""
+        """Send an event and return the answer."""
         return self._emulator.invoke(event, self._described.function_timeout_s)
 
 
 @pytest.fixture(scope="module")
 def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) -> Iterator[Lambda]:
-    """The Lambda, warm, with both buoy samples in its source bucket."""
+    """A Lambda with both buoy samples in its source bucket."""
     state = tmp_path_factory.mktemp("lambda")
     (state / "logs").mkdir()
     endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
@@ -65,7 +65,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
 
 
 def in_queue(*bodies: object) -> dict[str, object]:
-    """An SQS event with these message bodies."""
+    """Return an SQS event with these message bodies."""
     return {
         "Records": [
             {
@@ -90,13 +90,13 @@ def test_every_form_of_event_leads_to_the_same_run(function: Lambda, form: str):
     assert ("batchItemFailures" in answer.payload) == form.startswith("sqs-")
 
 
-def test_a_direct_event_that_fails_raises_so_that_aws_tries_again(function: Lambda):
+def test_a_direct_event_that_fails_raises_so_that_aws_retries(function: Lambda):
     answer = function.invoke({"Records": [function.put("buoy.z05.00.20201202.000000.zip", b"torn")]})
     assert answer.kind == "raised"
     assert answer.error.startswith("PipelineFailedError: buoy.z05.00.20201202.000000.zip: ArchiveError: ")
 
 
-def test_of_a_batch_only_what_failed_is_reported(function: Lambda):
+def test_only_the_failed_messages_of_a_batch_are_reported(function: Lambda):
     good, bad = function.put(f"x/{TIDE.name}", TIDE.read_bytes()), function.put("x/buoy.z06.zip", b"torn")
     answer = function.invoke(
         in_queue({"Records": [good]}, {"Records": [bad]}, {"Event": "s3:TestEvent", "Bucket": "b"}, {"what": "is this"})
@@ -110,7 +110,7 @@ def test_of_a_batch_only_what_failed_is_reported(function: Lambda):
     assert "EventError" in answer.payload["runs"][3]["error"]["type"]
 
 
-def test_objects_of_one_event_for_one_pipeline_are_run_together(function: Lambda):
+def test_objects_of_one_event_for_one_pipeline_share_a_run(function: Lambda):
     next_day = TIDE.name.replace("20200112", "20200212")
     records = [function.put(f"together/{name}", TIDE.read_bytes()) for name in (TIDE.name, next_day)]
     records.append(function.put("together/unknown.bin", b"?"))
@@ -123,7 +123,7 @@ def test_objects_of_one_event_for_one_pipeline_are_run_together(function: Lambda
     assert sum(output["key"].endswith(".nc") for output in together["outputs"]) == 1
 
 
-def test_an_object_that_is_gone_fails_with_its_reason(function: Lambda, described: StackTemplate):
+def test_a_deleted_object_fails_with_its_reason(function: Lambda, described: StackTemplate):
     record = function.put(f"gone/{TIDE.name}", TIDE.read_bytes())
     function.s3.delete_object(Bucket=described.source_bucket, Key=f"gone/{TIDE.name}")
     answer = function.invoke(in_queue({"Records": [record]}))
@@ -132,7 +132,7 @@ def test_an_object_that_is_gone_fails_with_its_reason(function: Lambda, describe
     assert (run["error"]["type"], run["error"]["phase"]) == ("GoneError", "download")
 
 
-def test_a_missing_destination_bucket_is_an_error_and_is_not_made(function: Lambda, described: StackTemplate):
+def test_a_missing_destination_bucket_is_an_error_and_is_not_created(function: Lambda, described: StackTemplate):
     bucket = described.destination_bucket
     for item in function.s3.list_object_versions(Bucket=bucket).get("Versions", []):
         function.s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
@@ -149,7 +149,7 @@ def test_a_missing_destination_bucket_is_an_error_and_is_not_made(function: Lamb
         function.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": clients.REGION})
 
 
-def test_what_is_no_event_raises_with_the_known_forms(function: Lambda):
+def test_an_unknown_event_raises_with_the_known_forms(function: Lambda):
     answer = function.invoke({"hello": "world"})
     assert answer.kind == "raised"
     assert 'EventError: Unknown form of event: {"hello": "world"}' in answer.error

@@ -20,22 +20,22 @@ PIPELINE = f"{TIDE_GAUGE}/pipeline.py"
 
 
 class Edited:
-    """A stack on a copy of the project, and what a user does there: save a file, drop a file."""
+    """A stack on a copy of the project, in which files are edited and dropped."""
 
     def __init__(self, project: Path, stack: Stack, code: Path) -> None:
         self.project, self.stack = project, stack
-        self.code = code  # where the Lambda sees the project
+        self.code = code  # the project's folder in the Lambda
         self._dropped = 0
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Save a file with one text in the place of another."""
+        """Replace a text in a file."""
         path = self.project / name
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
 
     def copy(self, gauge: str) -> None:
-        """Make a pipeline like the tide gauge's, for files that begin with its own name."""
+        """Add a copy of the tide gauge's pipeline for files whose names begin with `gauge`."""
         new = self.project / "pipelines" / gauge
         shutil.copytree(self.project / TIDE_GAUGE, new, ignore=shutil.ignore_patterns("__pycache__"))
         for path in (new / "config").glob("*.yaml"):
@@ -43,7 +43,7 @@ class Edited:
         self.edit(f"pipelines/{gauge}/readers.py", '"tide_%', f'"{gauge}_%')
 
     def drop(self, *gauges: str) -> list[Run]:
-        """Have the sample processed under new names, one for each gauge, to their ends."""
+        """Drop the sample under a new name for each gauge, and return the final runs."""
         self._dropped += 1
         keys = [f"{gauge}/{self._dropped}/{gauge}_{TIDE.name.partition('_')[2]}" for gauge in gauges]
         for key in keys:
@@ -51,12 +51,12 @@ class Edited:
         return [self.stack.final(key) for key in keys]
 
     def dataset(self) -> xr.Dataset:
-        """What the next file becomes."""
+        """Drop a file and return its dataset."""
         (run,) = self.drop("tide")
         return self.made(run)
 
     def made(self, run: Run) -> xr.Dataset:
-        """What a file became."""
+        """Return the dataset of a run."""
         assert run.outcome == "succeeded", run.record["error"]
         path = next(path for path in self.stack.mirrored(run) if path.suffix == ".nc")
         with xr.open_dataset(path) as dataset:
@@ -77,19 +77,19 @@ def edited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @dataclass
 class Broken:
-    """Runs after edits that broke two pipelines, and runs after both were mended."""
+    """Runs after edits that broke two pipelines, and runs after both were fixed."""
 
     syntax: Run
     run_time: Run
-    mended: list[Run]
+    fixed: list[Run]
 
 
 @pytest.fixture(scope="module")
 def broken(edited: Edited) -> Broken:
-    """Both failures take their attempts at the same time."""
+    """Break two pipelines at once, so that their attempts run at the same time."""
     edited.copy("late")
     late = "pipelines/late/pipeline.py"
-    runs = edited.drop("tide", "late")  # so the lines that were there before are known
+    runs = edited.drop("tide", "late")  # so that the old lines are cached
     assert [run.outcome for run in runs] == ["succeeded", "succeeded"]
     edited.edit(PIPELINE, "return dataset", "return (dataset")
     edited.edit(late, "        return dataset", "        assert not 'reached'\n        return dataset")
@@ -107,7 +107,7 @@ def test_an_edit_of_the_pipeline_shows_in_the_next_file(edited: Edited):
     assert edited.dataset().attrs["edition"] == "two"
 
 
-def test_a_syntax_error_fails_with_its_place_and_the_next_save_heals(edited: Edited, broken: Broken):
+def test_a_syntax_error_fails_with_its_place_until_the_next_edit(edited: Edited, broken: Broken):
     assert broken.syntax.outcome == "dead-lettered"
     error = broken.syntax.record["error"]
     assert error is not None
@@ -115,17 +115,17 @@ def test_a_syntax_error_fails_with_its_place_and_the_next_save_heals(edited: Edi
     assert "SyntaxError: '(' was never closed" in error["traceback"]
     assert f'File "{edited.code / PIPELINE}", line' in error["traceback"]
     assert "return (dataset" in error["traceback"]
-    edited.made(broken.mended[0])
+    edited.made(broken.fixed[0])
 
 
 def test_an_error_at_run_time_shows_the_new_lines(edited: Edited, broken: Broken):
     error = broken.run_time.record["error"]
     assert error is not None
     assert "    assert not 'reached'" in error["traceback"]
-    edited.made(broken.mended[1])
+    edited.made(broken.fixed[1])
 
 
-def test_edits_of_yaml_shared_and_utils_show(edited: Edited):
+def test_edits_of_yaml_shared_and_utils_show_in_the_next_file(edited: Edited):
     edited.edit("pipelines/tide_gauge/config/dataset.yaml", "title: Tide gauge at", "title: Gauge at")
     assert edited.dataset().attrs["title"].startswith("Gauge at")
     (edited.project / "utils" / "names.py").write_text("NAME = 'from utils'\n")
@@ -139,7 +139,7 @@ def test_edits_of_yaml_shared_and_utils_show(edited: Edited):
     assert edited.dataset().attrs["edition"] == "shared"
 
 
-def test_a_pipeline_that_is_new_takes_the_next_file(edited: Edited):
+def test_a_new_pipeline_takes_the_next_file(edited: Edited):
     edited.copy("fresh")
     (run,) = edited.drop("fresh")
     assert (run.outcome, run.record["pipeline"]) == ("succeeded", "fresh")
@@ -148,7 +148,7 @@ def test_a_pipeline_that_is_new_takes_the_next_file(edited: Edited):
     assert run.outcome == "skipped"
 
 
-def test_routes_that_are_not_valid_fail_the_run_and_heal(edited: Edited):
+def test_invalid_routes_fail_the_run_until_the_next_edit(edited: Edited):
     edited.edit("pipelines/routes.yaml", r"'buoy\.", r"'(buoy\.")
     (run,) = edited.drop("tide")
     error = run.record["error"]

@@ -1,4 +1,4 @@
-"""Lambda's limits, met for real: in the image that is deployed, in containers with small ones, and without Docker."""
+"""Runs that reach Lambda's limits: in the image that ships, in containers with small limits, and without Docker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from runner.testing.stacks import eventually
 from tests.support import noop
 from tests.support.noop import Function
 
-# A pipeline that does what the file's name says.
+# A pipeline that does what the name of its file says.
 PIPELINE = """
 import tempfile, time
 from pathlib import Path
@@ -59,7 +59,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def endpoint_url(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) -> Iterator[str]:
-    """Buckets for both ways."""
+    """An emulator with the buckets, for both backends."""
     state = tmp_path_factory.mktemp("limits-state")
     (state / "logs").mkdir()
     url = f"http://127.0.0.1:{ports.free_port()}"
@@ -75,7 +75,7 @@ def endpoint_url(tmp_path_factory: pytest.TempPathFactory, described: StackTempl
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    """The image that is deployed, built from what is here."""
+    """The image that ships, built from this checkout."""
     require_docker()
     built = subprocess.run(["docker", "compose", "build", "lambda"], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
@@ -86,7 +86,7 @@ def image() -> str:
 
 @contextmanager
 def container(image: str, project: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Emulator]:
-    """A Lambda as compose.yaml describes it, with small limits, on this machine's own network."""
+    """Start the Lambda of compose.yaml without hot reload, with small limits, in the host's network."""
     small = replace(described, function_timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
     variables = lambda_process.environment(Path("/var/task"), Path("/tmp"), small, endpoint_url)
     for name in ("PATH", "PYTHONPATH"):
@@ -121,13 +121,13 @@ def contained(image: str, project: Path, described: StackTemplate, endpoint_url:
 
 @pytest.fixture
 def function(contained: Function) -> Iterator[Function]:
-    """One that works before and after whatever it meets."""
+    """A Lambda that works before and after the test."""
     assert (before := contained.run("fine")).kind == "answered", before
     yield contained
     assert (after := contained.run("fine")).kind == "answered", after
 
 
-def test_too_much_memory_is_told_with_the_templates_value(function: Function):
+def test_too_much_memory_is_reported_with_the_templates_value(function: Function):
     answer = function.run("memory")
     assert answer.kind == "died"
     assert answer.error == (
@@ -137,19 +137,19 @@ def test_too_much_memory_is_told_with_the_templates_value(function: Function):
 
 
 @pytest.mark.parametrize(("name", "error"), [("write", "No space left on device"), ("save", "NetCDF: HDF error")])
-def test_a_full_tmp_is_told_with_its_key(function: Function, name: str, error: str):
+def test_a_full_tmp_is_reported_with_its_property(function: Function, name: str, error: str):
     answer = function.run(name)
     assert answer.kind == "raised", answer
     assert error in answer.error
     assert "Limit: /tmp is full: EphemeralStorage in template.yaml sets its size." in answer.error
 
 
-def test_a_write_beside_tmp_is_told_with_its_path(function: Function):
+def test_a_write_outside_of_tmp_is_reported_with_its_path(function: Function):
     answer = function.run("root")
     assert "Limit: Lambda's file system is read-only but for /tmp; /var/task/x cannot be written." in answer.error
 
 
-def test_a_run_that_takes_too_long_is_told_with_the_templates_value(function: Function):
+def test_a_run_that_takes_too_long_is_reported_with_the_templates_value(function: Function):
     answer = function.run("sleep")
     assert answer.kind == "timed out"
     assert answer.error.startswith(
@@ -159,7 +159,7 @@ def test_a_run_that_takes_too_long_is_told_with_the_templates_value(function: Fu
 
 @contextmanager
 def embedded(project: Path, state: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Emulator]:
-    """The same without Docker: no limit but the timeout is kept there."""
+    """Start the Lambda without Docker, where only the timeout is enforced."""
     port = ports.free_port()
     (state / "logs").mkdir()
     supervisor = Supervisor(print)
@@ -178,20 +178,20 @@ def test_without_docker_too_much_memory_is_a_warning(
     small = replace(described, function_timeout_s=60, memory_mb=MEMORY_MB)
     with embedded(project, tmp_path, small, endpoint_url) as emulator:
         function = Function(emulator, described.source_bucket, endpoint_url, TIMEOUT_S)
-        told = [(function.run(name).payload or {})["runs"][0]["warnings"] for name in ("fine", "memory", "fine")]
-    before, (warning,), after = ([text for text in texts if "MemorySize" in text] for texts in told)
+        warnings = [(function.run(name).payload or {})["runs"][0]["warnings"] for name in ("fine", "memory", "fine")]
+    before, (warning,), after = ([text for text in texts if "MemorySize" in text] for texts in warnings)
     assert not before
     assert not after
     assert warning.startswith("used ")
     assert warning.endswith(f" MB; MemorySize in template.yaml is {MEMORY_MB} MB: on AWS this run is killed.")
 
 
-def test_a_slow_init_is_told_once(
+def test_a_slow_init_is_reported_once(
     project: Path, tmp_path: Path, described: StackTemplate, endpoint_url: str, caplog: pytest.LogCaptureFixture
 ):
     slow = tmp_path / "slow"
     shutil.copytree(project, slow)
-    # Python runs it at its start: an import that takes long.
+    # Python imports it at its start, which then takes long.
     (slow / "sitecustomize.py").write_text("import time; time.sleep(2)")
     received: queue.Queue[list[object]] = queue.Queue()
     with embedded(slow, tmp_path, described, endpoint_url) as emulator, caplog.at_level(logging.WARNING, "poller"):

@@ -71,7 +71,7 @@ def test_local_clients_ignore_the_developers_credentials(monkeypatch: pytest.Mon
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
 
 
-def test_local_clients_read_no_profile_no_file_and_use_no_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_local_clients_use_no_profile_no_file_and_no_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "config").write_text("this is no configuration")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "of-somebody-else")
@@ -83,7 +83,7 @@ def test_local_clients_read_no_profile_no_file_and_use_no_proxy(monkeypatch: pyt
     assert client.meta.config.proxies == {}
 
 
-def test_threads_make_local_clients_at_the_same_time_and_each_is_its_own():
+def test_threads_create_separate_local_clients_at_the_same_time():
     begin = threading.Barrier(8)
 
     def make(number: int) -> tuple[str, str]:
@@ -98,7 +98,7 @@ def test_threads_make_local_clients_at_the_same_time_and_each_is_its_own():
 
 
 @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_CONFIG_FILE", "HTTP_PROXY", "https_proxy"])
-def test_variables_that_lead_a_client_away_are_known(name: str):
+def test_variables_that_make_a_client_bypass_the_endpoint_are_known(name: str):
     assert clients.leads_away(name)
     assert not any(map(clients.leads_away, ("PATH", "HOME", "TSDAT_S3_BUCKET_NAME")))
 

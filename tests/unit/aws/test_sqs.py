@@ -8,7 +8,7 @@ def test_the_wait_before_a_retry_doubles_up_to_half_a_minute():
     assert [retry_after_s(attempt) for attempt in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
 
 
-def test_a_batch_becomes_the_event_that_lambda_makes_of_it():
+def test_a_batch_becomes_lambdas_event():
     message = {"MessageId": "m", "ReceiptHandle": "h", "Body": "{}", "Attributes": {"ApproximateReceiveCount": "2"}}
     (record,) = SQSEvent(sqs_event([message], "queue")).records
     assert (record.message_id, record.receipt_handle, record.body) == ("m", "h", "{}")

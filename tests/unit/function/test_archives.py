@@ -127,7 +127,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 @cache
 def bomb(name: str) -> bytes:
-    """One of them; to make all takes seconds, for which nobody should wait who runs another test."""
+    """Create one of the bombs. They are not created on import, which would take seconds."""
     return BOMBS[name]()
 
 
@@ -205,8 +205,8 @@ def test_truncated_archives_are_refused(name: str, content: bytes, kind: str, wh
 
 
 def test_a_tar_that_stops_between_two_files_is_refused(tmp_path: Path):
-    whole = tarred(("a", bytes(512)), ("b", bytes(512)))
-    assert reason(tmp_path / "a.tar", whole[: 4 * 512]) == (
+    content = tarred(("a", bytes(512)), ("b", bytes(512)))
+    assert reason(tmp_path / "a.tar", content[: 4 * 512]) == (
         f"a.tar cannot be read as a tar archive (it stops before its end-of-archive block).{BROKEN}"
     )
 
@@ -224,7 +224,7 @@ def test_a_file_that_is_two_kinds_of_archive_is_checked_as_both(tmp_path: Path):
 
 
 def test_without_the_check_the_archive_does_harm(tmp_path: Path):
-    """What a pipeline that trusts its input would do with these archives."""
+    """Extract as a pipeline without checks would."""
     inner = tmp_path / "run"
     inner.mkdir()
     path = tmp_path / "a.tar"
@@ -242,8 +242,8 @@ def test_without_the_check_the_archive_does_harm(tmp_path: Path):
 def test_any_bytes_pass_or_are_refused_by_name(
     data: st.DataObject, name: str, tmp_path_factory: pytest.TempPathFactory
 ):
-    whole = {"a.zip": ZIP, "a.tar": TAR}.get(name) or PACKERS[name.rpartition(".")[2]](TAR)
-    raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
+    content = {"a.zip": ZIP, "a.tar": TAR}.get(name) or PACKERS[name.rpartition(".")[2]](TAR)
+    raw = bytearray(content[: data.draw(st.integers(0, len(content)))])
     for _ in range(data.draw(st.integers(0, 4)) if raw else 0):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / name

@@ -11,15 +11,15 @@ import pytest
 from runner.function.isolation import isolated
 
 
-def world() -> tuple[object, ...]:
-    """What a run could change for the next one."""
+def process_state() -> tuple[object, ...]:
+    """Return the state that a run could change for the next one."""
     root = logging.getLogger()
     style = {name: value for name, value in mpl.rcParams.items() if name != "backend"}  # chosen once, at first use
     return root.handlers[:], root.level, dict(os.environ), Path.cwd(), style
 
 
-def test_nothing_of_a_run_is_left():
-    before = world()
+def test_a_run_leaves_nothing_behind():
+    before = process_state()
     texts: list[str] = []
     with isolated(texts):
         made = Path(tempfile.mkdtemp())
@@ -32,10 +32,10 @@ def test_nothing_of_a_run_is_left():
         assert plt.get_fignums()
     assert not made.exists()
     assert not plt.get_fignums()
-    assert world() == before
+    assert process_state() == before
 
 
-def test_it_is_the_same_when_the_run_fails():
+def test_a_failed_run_leaves_nothing_behind():
     made = None
     with pytest.raises(ZeroDivisionError), isolated([]):
         made = Path(tempfile.mkdtemp())

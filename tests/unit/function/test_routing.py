@@ -97,19 +97,19 @@ def test_two_matches_name_both(tmp_path: Path):
         ({"p/config/pipeline.yaml": "triggers: [7]"}, r"triggers\[0\]: 7 is not a regular expression"),
     ],
 )
-def test_what_cannot_work_is_told_before_the_first_file(tmp_path: Path, files: dict[str, str], text: str):
+def test_invalid_routes_are_reported_when_they_are_loaded(tmp_path: Path, files: dict[str, str], text: str):
     with pytest.raises(RoutingError, match=text):
         routing.load(project(tmp_path, files))
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path):
+def test_all_problems_are_reported_at_once(tmp_path: Path):
     files = {"p/config/pipeline.yaml": "triggers: ['*']", "q/config/pipeline.yaml": "{}"}
     with pytest.raises(RoutingError) as caught:
         routing.load(project(tmp_path, files))
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_the_shipped_routes_are_in_order():
+def test_the_shipped_routes_are_valid():
     routes = routing.load(Path())
     assert {route.location for route in routes.routes} >= {"humboldt", "morro"}
 
@@ -132,7 +132,7 @@ def test_a_vap_is_found_by_its_name_and_by_no_key(tmp_path: Path):
     assert "wind/config" not in str(caught.value)
 
 
-def test_a_config_that_is_not_there_lists_those_that_are(tmp_path: Path):
+def test_a_missing_config_is_reported_with_the_existing_ones(tmp_path: Path):
     with pytest.raises(UnroutableError) as caught:
         routing.load(project(tmp_path, TIDE)).named("pipelines/wind.yaml")
     assert str(caught.value) == (

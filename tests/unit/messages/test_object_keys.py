@@ -1,4 +1,4 @@
-"""Keys as S3 and LocalStack write them come back as they were, and never lead out of their folder."""
+"""Keys survive the encodings of S3 and LocalStack, and their paths stay in a folder."""
 
 import unicodedata
 from pathlib import Path
@@ -27,7 +27,7 @@ ENCODINGS = {"S3": quote_plus, "LocalStack": quote}
 @example(key=unicodedata.normalize("NFD", "été.csv"))
 @example(key="🌊/.hidden/..csv")
 @example(key="é" * 512)
-def test_a_key_comes_back_as_it_was(encoding: str, key: str):
+def test_a_key_survives_encoding(encoding: str, key: str):
     entity = {"bucket": {"name": "b"}, "object": {"key": ENCODINGS[encoding](key, safe="/"), "size": 1}}
     record = {"eventSource": "aws:s3", "eventVersion": "2.1", "eventName": "ObjectCreated:Put", "s3": entity}
     assert [item.key for item in s3_events.parse({"Records": [record]}).objects] == [key]
@@ -73,7 +73,7 @@ def test_a_path_ends_as_its_key_does(key: str, relative: str):
     assert local_path(key, Path("f")) == Path("f", relative)
 
 
-def test_names_that_s3_cannot_take_are_refused_with_a_reason():
+def test_names_that_s3_cannot_store_are_refused_with_a_reason():
     assert refused("a/é😀.csv") is None
     assert refused("k" * 1024) is None
     assert refused("é" * 513) == "its path below the inbox has 1026 bytes, and S3 allows 1024. Shorten it."

@@ -1,4 +1,4 @@
-"""Secrets are taken out of every text, and nothing else is."""
+"""Secrets are redacted in every text, and nothing else is."""
 
 import io
 import logging
@@ -41,20 +41,20 @@ FORMS = [
 
 @pytest.mark.parametrize("form", FORMS)
 @given(secret=SECRET, before=AROUND, after=AROUND)
-def test_a_secret_is_taken_out_of_every_form(form: str, secret: str, before: str, after: str):
+def test_a_secret_is_redacted_in_every_form(form: str, secret: str, before: str, after: str):
     text = redact(f"{before} {form.format(secret)} {after}")
     assert secret not in text
     assert MARK in text
 
 
 @given(user=st.text(string.ascii_letters, min_size=1), secret=st.text(string.ascii_letters + "!@:%$", min_size=1))
-def test_a_password_in_a_url_is_taken_out(user: str, secret: str):
+def test_a_password_in_a_url_is_redacted(user: str, secret: str):
     text = redact(f"cannot open ftp://{user}:{secret}@example.org/data: refused")
     assert text == f"cannot open ftp://{MARK}@example.org/data: refused"
 
 
 @given(secret=SECRET, before=AROUND, after=AROUND)
-def test_a_value_of_the_environment_is_taken_out_wherever_it_stands(secret: str, before: str, after: str):
+def test_a_value_of_the_environment_is_redacted_everywhere(secret: str, before: str, after: str):
     secrets = secrets_in({"MY_TOKEN": secret, "AWS_ACCESS_KEY_ID": "test", "PATH": "/usr/bin:/bin:/usr/local"})
     assert secret in secrets
     assert "test" not in secrets
@@ -63,7 +63,7 @@ def test_a_value_of_the_environment_is_taken_out_wherever_it_stands(secret: str,
 
 
 @given(text=st.text() | AROUND, form=st.sampled_from(FORMS), secret=SECRET)
-def test_twice_is_the_same_as_once(text: str, form: str, secret: str):
+def test_redacting_twice_changes_nothing(text: str, form: str, secret: str):
     once = redact(text + form.format(secret))
     assert redact(once) == once
 
@@ -78,7 +78,7 @@ def test_twice_is_the_same_as_once(text: str, form: str, secret: str):
         ("Password: hunter2", f"Password: {MARK}"),
     ],
 )
-def test_what_is_left_still_says_where_it_stood(text: str, wanted: str):
+def test_the_text_around_a_secret_stays(text: str, wanted: str):
     assert redact(text) == wanted
 
 
@@ -99,17 +99,17 @@ def test_what_is_left_still_says_where_it_stood(text: str, wanted: str):
         "mail a.b@example.org for the password",
     ],
 )
-def test_what_is_no_secret_stays(text: str):
+def test_other_text_stays(text: str):
     assert redact(text) == text
 
 
-def test_a_long_text_takes_no_time():
+def test_a_long_text_takes_little_time():
     began = time.process_time()
     redact("a" * 20_000 + "token" * 4_000 + "://" * 7_000 + "password=" * 2_000)
     assert time.process_time() - began < 2
 
 
-def test_a_record_is_cleaned_in_all_its_texts_and_keeps_the_rest():
+def test_all_texts_of_a_record_are_redacted_and_the_rest_stays():
     item = {"bucket": "b", "key": "token=abcdef123456.csv", "size": 1, "etag": "e"}
     error = {"type": "ValueError", "message": "password=hunter2x", "phase": "load", "traceback": "token='abc123'"}
     run = new_record("failed", "r", inputs=[item], error=error, warnings=["ftp://u:p@h"], reason="pwd=abcdefg")
@@ -119,7 +119,7 @@ def test_a_record_is_cleaned_in_all_its_texts_and_keeps_the_rest():
     }  # fmt: skip
 
 
-def test_nothing_that_is_logged_holds_a_secret():
+def test_logs_contain_no_secret():
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.addFilter(RedactingFilter(["only-the-environment-knows"]))
@@ -133,7 +133,7 @@ def test_nothing_that_is_logged_holds_a_secret():
     assert stream.getvalue().endswith(f"ValueError: cannot open ftp://{MARK}@example.org\n")
 
 
-def test_what_the_emulator_tells_holds_no_secret():
+def test_errors_of_the_emulator_contain_no_secret():
     body = b'{"errorType": "ValueError", "errorMessage": "password=hunter2x", "stackTrace": ["token=\'abc123\'"]}'
     answer = classify(200, body)
     assert (answer.error, answer.traceback) == (f"ValueError: password={MARK}", f"token='{MARK}'")

@@ -41,5 +41,5 @@ def test_each_phase_has_its_next_step(phase: str, text: str):
     assert run_summary.next_step(failure(phase)) == text
 
 
-def test_an_empty_message_does_no_harm():
+def test_an_empty_message_is_allowed():
     assert run_summary.error_lines({**failure("invoke", ""), "traceback": ""}) == ["ValueError in phase invoke: "]

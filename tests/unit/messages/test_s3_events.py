@@ -90,7 +90,7 @@ def load(name: str) -> dict[str, Any]:
 
 
 def notification(key: str, size: int = 1) -> dict[str, Any]:
-    """A record of an S3 event notification; the key as it is written there."""
+    """Return a record of an S3 event notification, with the key as it is encoded there."""
     described = {"bucket": {"name": "b"}, "object": {"key": key, "size": size}}
     return {"eventVersion": "2.6", "eventSource": "aws:s3", "eventName": CREATED, "s3": described}
 
@@ -123,13 +123,13 @@ def test_file_of_a_schedule(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ERRORS))
-def test_file_that_is_refused(name: str) -> None:
+def test_file_with_an_error(name: str) -> None:
     with pytest.raises(EventError) as caught:
         parse(load(name))
     assert str(caught.value).startswith(ERRORS[name])
 
 
-def test_everything_that_a_notification_says() -> None:
+def test_all_fields_of_a_notification() -> None:
     assert parse(load("s3-put")).objects == (
         S3Object(
             bucket="tsdat-pipeline-inputs",
@@ -144,7 +144,7 @@ def test_everything_that_a_notification_says() -> None:
     )
 
 
-def test_everything_that_eventbridge_says() -> None:
+def test_all_fields_of_an_eventbridge_event() -> None:
     assert parse(load("eventbridge-created")).objects == (
         S3Object(
             bucket="tsdat-pipeline-inputs",
@@ -169,12 +169,12 @@ def test_everything_that_eventbridge_says() -> None:
         ("eventbridge-tags-added", NOT_NEW),
     ],
 )
-def test_a_skip_says_why(name: str, reason: str) -> None:
+def test_a_skip_has_a_reason(name: str, reason: str) -> None:
     assert [skip.reason for skip in parse(load(name)).skips] == [reason]
 
 
 @pytest.mark.parametrize("name", sorted(name for name in OBJECTS | SKIPS if name.startswith("sqs-")))
-def test_a_message_body_alone_says_the_same(name: str) -> None:
+def test_a_message_body_alone_is_parsed_the_same(name: str) -> None:
     event = load(name)
     bodies = [parse(record["body"]) for record in event["Records"]]
     assert tuple(item for parsed in bodies for item in parsed.objects) == parse(event).objects
@@ -189,7 +189,7 @@ def test_is_sqs() -> None:
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.3", "2.6", "2.17"])
-def test_every_minor_version_is_read(version: str) -> None:
+def test_every_minor_version_is_supported(version: str) -> None:
     assert keys({"Records": [notification("a.csv") | {"eventVersion": version}]}) == ["a.csv"]
 
 
@@ -213,7 +213,7 @@ def test_a_file_in_a_folder_with_no_bytes_is_still_a_file() -> None:
         "[]",
     ],
 )
-def test_an_unknown_event_says_what_came_and_what_may_come(event: dict[str, Any] | str) -> None:
+def test_an_unknown_event_is_reported_with_the_known_forms(event: dict[str, Any] | str) -> None:
     with pytest.raises(EventError) as caught:
         parse(event)
     received, known = str(caught.value).split("\n")
@@ -239,7 +239,7 @@ def test_the_excerpt_is_short() -> None:
     assert len(str(caught.value).split("\n")[0]) < 250
 
 
-def test_endless_wrapping_is_refused() -> None:
+def test_too_many_layers_are_refused() -> None:
     body = json.dumps({"Records": [notification("a.csv")]})
     for layer in range(5):
         event = {"Records": [{"eventSource": "aws:sqs", "body": body}]}
@@ -252,7 +252,7 @@ def test_endless_wrapping_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, *(f'{{"a": {"[" * n}{"]" * n}}}' for n in range(900, 1000, 2))])
-def test_deep_nesting_is_an_event_error_and_no_crash(text: str) -> None:
+def test_deep_nesting_is_an_event_error(text: str) -> None:
     with pytest.raises(EventError):
         parse(text)
 
@@ -277,7 +277,7 @@ def test_any_key_survives_every_wrapping(key: str) -> None:
 
 
 @given(key=NAMES)
-def test_a_key_from_eventbridge_is_not_touched(key: str) -> None:
+def test_a_key_from_eventbridge_is_not_decoded(key: str) -> None:
     detail = {"bucket": {"name": "b"}, "object": {"key": key, "size": 1}}
     assert keys({"source": "aws.s3", "detail-type": "Object Created", "detail": detail}) == [key]
 
@@ -304,7 +304,7 @@ JSON = st.recursive(
 
 
 @given(event=JSON)
-def test_whatever_comes_is_read_or_refused_by_name(event: Any) -> None:
+def test_any_event_is_parsed_or_refused_by_name(event: Any) -> None:
     try:
         parsed = parse(event)
     except EventError:

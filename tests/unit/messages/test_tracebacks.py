@@ -1,4 +1,4 @@
-"""Tracebacks that Python really wrote, and what is left of them."""
+"""Real tracebacks of Python, and the lines they are shortened to."""
 
 import importlib.util
 import re
@@ -28,7 +28,7 @@ def inner(text):
 
 
 def caught(folder: Path, call: str, source: str = READER) -> str:
-    """The traceback of a call into a module below pipelines/."""
+    """Return the traceback of a call to a module below pipelines/."""
     path = folder / "pipelines" / "tide_gauge" / "readers.py"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source)
@@ -44,7 +44,7 @@ def caught(folder: Path, call: str, source: str = READER) -> str:
     raise AssertionError("nothing was raised")
 
 
-def test_the_readers_own_line_comes_first(tmp_path: Path):
+def test_the_users_own_line_comes_first(tmp_path: Path):
     lines = fold(caught(tmp_path, "torn"))
     assert lines[:3] == [
         "pipelines/tide_gauge/readers.py:9 in inner",
@@ -54,7 +54,7 @@ def test_the_readers_own_line_comes_first(tmp_path: Path):
     assert re.search(r"test_tracebacks.py:\d+ in caught$", lines[3])
 
 
-def test_a_cause_is_told_with_its_own_place_and_foreign_frames_in_one_line(tmp_path: Path):
+def test_a_cause_has_its_own_place_and_frames_of_packages_share_a_line(tmp_path: Path):
     lines = fold(caught(tmp_path, "{"))
     assert lines[:2] == [
         "pipelines/tide_gauge/readers.py:13 in inner",
@@ -69,7 +69,7 @@ def test_a_cause_is_told_with_its_own_place_and_foreign_frames_in_one_line(tmp_p
     ]
 
 
-def test_what_a_library_raised_twice_is_told_once():
+def test_an_error_that_was_raised_twice_is_shown_once():
     chained = "\nDuring handling of the above exception, another exception occurred:\n\n"
     part = 'Traceback (most recent call last):\n  File "/opt/python/xarray/a.py", line 1, in f\n    x\n'
     own = 'Traceback (most recent call last):\n  File "/var/task/pipelines/a.py", line 3, in g\n    y\n'
@@ -81,7 +81,7 @@ def test_what_a_library_raised_twice_is_told_once():
     ]
 
 
-def test_a_syntax_error_is_the_readers_own_line(tmp_path: Path):
+def test_a_syntax_error_is_the_users_own_line(tmp_path: Path):
     lines = fold(caught(tmp_path, "", "def outer(text):\n    return (text\n"))
     assert lines[:2] == ["pipelines/tide_gauge/readers.py:2", "    return (text"]
 
@@ -108,7 +108,7 @@ ValueError: did not find a match
 """
 
 
-def test_frames_of_the_image_are_folded_in_runs():
+def test_adjacent_frames_of_the_image_are_folded():
     assert fold(FRAMES) == [
         "pipelines/a2e/readers.py:51 in read",
         "    return xr.open_dataset(path)",
@@ -119,7 +119,7 @@ def test_frames_of_the_image_are_folded_in_runs():
     ]
 
 
-def test_where_no_line_is_the_readers_own_all_is_one_line():
+def test_without_a_line_of_the_user_all_frames_share_a_line():
     theirs = "\n".join(line for line in FRAMES.splitlines() if "readers.py" not in line and "strict" not in line)
     assert fold(theirs) == ["… 6 frames in xarray, tsdat, runner"]
 
@@ -135,17 +135,17 @@ def test_where_no_line_is_the_readers_own_all_is_one_line():
         ("/var/runtime/bootstrap.py", "… 1 frame in runtime"),
     ],
 )
-def test_whose_a_frame_is(path: str, shown: str):
+def test_the_owner_of_a_frame(path: str, shown: str):
     assert fold(f'Traceback (most recent call last):\n  File "{path}", line 7, in f\n    x\nE: e\n')[0] == shown
 
 
-def test_what_awslambdaric_sends_is_read_too():
+def test_tracebacks_of_awslambdaric_are_parsed_too():
     stack = '  File "/var/task/pipelines/a.py", line 3, in f\n    g()\n'
     assert fold(stack) == ["pipelines/a.py:3 in f", "    g()"]
 
 
 @pytest.mark.parametrize("text", ["", "Runtime.ExitError", "Task timed out after 3.00 seconds"])
-def test_what_has_no_frames_gives_no_lines(text: str):
+def test_text_without_frames_has_no_lines(text: str):
     assert fold(text) == []
 
 
@@ -154,7 +154,7 @@ def test_any_text_is_shortened(text: str):
     assert len(fold(text)) <= 2 * len(text.splitlines()) + 1
 
 
-def test_a_group_of_exceptions_does_not_confuse_it():
+def test_a_group_of_exceptions_is_parsed():
     try:
         raise ExceptionGroup("several", [ValueError("a"), KeyError("b")])
     except ExceptionGroup:

@@ -75,9 +75,9 @@ def test_the_template_sets_variables_unless_the_container_overrides_them(tmp_pat
     own = {"HOME": "/", "LOG_LEVEL": "", "AWS_LAMBDA_FUNCTION_TIMEOUT": "3600", "AWS_ENDPOINT_URL": "here"}
     command = [sys.executable, "-c", start]
     done = subprocess.run(command, env=own, cwd=tmp_path, capture_output=True, text=True, check=True)
-    arguments, given = json.loads(done.stdout)
+    arguments, variables = json.loads(done.stdout)
     assert arguments == ["a.b"]
-    assert {name: given[name] for name in [*described, "AWS_ENDPOINT_URL"]} == {
+    assert {name: variables[name] for name in [*described, "AWS_ENDPOINT_URL"]} == {
         "HOME": "/tmp", "LOG_LEVEL": "INFO", "AWS_LAMBDA_FUNCTION_TIMEOUT": "3600", "UNITS": "SI",
         "AWS_ENDPOINT_URL": "here",
     }  # fmt: skip
