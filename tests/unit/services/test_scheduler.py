@@ -9,7 +9,7 @@ from runner.errors import SettingsError
 from runner.messages import run_summary
 from runner.messages.run_record import new_record
 from runner.messages.schedule_events import iso
-from runner.services.event_source_mapping.batch_results import verdicts
+from runner.services.event_source_mapping.batch_results import results_of
 from runner.services.event_source_mapping.rie_client import Answer
 from runner.services.scheduler import Timetable
 from runner.template.schedules import Schedule
@@ -75,8 +75,8 @@ def test_trigger_names_what_is_missing():
 
 def test_scheduled_run_is_titled_with_schedule_and_window_even_if_the_handler_died():
     message = {"MessageId": "m", "ReceiptHandle": "r", "Body": schedule("rate(1 hour)").message(START)}
-    (verdict,) = verdicts([message], Answer("died", error="gone"), 3)
-    (run,) = verdict.runs
+    (result,) = results_of([message], Answer("died", error="gone"), 3)
+    (run,) = result.runs
     assert (run["schedule"], run["config"], run["inputs"]) == ("s", "c.yaml", [])
     assert run_summary.title(run) == "s 2026-03-01T11:00:00Z to 2026-03-01T12:00:00Z"
     plain = new_record("failed", "id", inputs=[{"bucket": "b", "key": "k", "size": 1, "etag": None}])
