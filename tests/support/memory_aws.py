@@ -4,6 +4,7 @@ What real S3 and SQS do is for tests against an emulator. This one loses message
 everything when a test wants it to.
 """
 
+# ruff: noqa: N803  boto3's names
 from __future__ import annotations
 
 import hashlib
@@ -108,7 +109,7 @@ class MemoryAws:
 
     # S3
 
-    def put_object(self, Bucket: str, Key: str, Body: Any, Metadata: Any = None, IfNoneMatch: str = "") -> Any:  # noqa: N803
+    def put_object(self, Bucket: str, Key: str, Body: Any, Metadata: Any = None, IfNoneMatch: str = "") -> Any:
         self._called("put_object")
         objects = self.buckets[Bucket]
         if IfNoneMatch and Key in objects:
@@ -119,10 +120,10 @@ class MemoryAws:
             self.send_message(self.template.queue_name, json.dumps(object_created(Bucket, Key, etag)))
         return {"ETag": f'"{etag}"'}
 
-    def head_object(self, Bucket: str, Key: str) -> Any:  # noqa: N803
+    def head_object(self, Bucket: str, Key: str) -> Any:
         return self.get_object(Bucket, Key)
 
-    def get_object(self, Bucket: str, Key: str) -> Any:  # noqa: N803
+    def get_object(self, Bucket: str, Key: str) -> Any:
         found = self.buckets[Bucket].get(Key)
         if found is None:
             raise ClientError({"Error": {"Code": "404"}}, "GetObject")
@@ -131,16 +132,16 @@ class MemoryAws:
             "Metadata": found.metadata,
         }  # fmt: skip
 
-    def get_bucket_tagging(self, Bucket: str) -> Any:  # noqa: N803
+    def get_bucket_tagging(self, Bucket: str) -> Any:
         return {"TagSet": self.tags.get(Bucket, [])}
 
-    def put_bucket_tagging(self, Bucket: str, Tagging: Any) -> None:  # noqa: N803
+    def put_bucket_tagging(self, Bucket: str, Tagging: Any) -> None:
         self.tags[Bucket] = Tagging["TagSet"]
 
     def get_paginator(self, _operation: str) -> MemoryAws:
         return self
 
-    def paginate(self, Bucket: str, Prefix: str) -> Iterable[Any]:  # noqa: N803
+    def paginate(self, Bucket: str, Prefix: str) -> Iterable[Any]:
         objects = self.buckets[Bucket]
         yield {
             "Contents": [
@@ -152,15 +153,15 @@ class MemoryAws:
 
     # SQS; a queue's URL is its name.
 
-    def get_queue_url(self, QueueName: str) -> Any:  # noqa: N803
+    def get_queue_url(self, QueueName: str) -> Any:
         return {"QueueUrl": QueueName}
 
-    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803
+    def send_message(self, QueueUrl: str, MessageBody: str) -> None:
         self._called("send_message")
         self._last_id += 1
         self.queues[QueueUrl].append(Queued(str(self._last_id), MessageBody))
 
-    def receive_message(self, QueueUrl: str, MaxNumberOfMessages: int, **_: Any) -> Any:  # noqa: N803
+    def receive_message(self, QueueUrl: str, MaxNumberOfMessages: int, **_: Any) -> Any:
         """Return visible messages, and move those of the queue that have no attempt left."""
         received: list[Any] = []
         for message in [one for one in self.queues[QueueUrl] if not one.is_in_flight]:
@@ -172,21 +173,21 @@ class MemoryAws:
                 received.append(message.raw())
         return {"Messages": received}
 
-    def delete_message(self, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803
+    def delete_message(self, QueueUrl: str, ReceiptHandle: str) -> None:
         self._called("delete_message")
         self.queues[QueueUrl] = [one for one in self.queues[QueueUrl] if one.id != ReceiptHandle]
 
-    def delete_message_batch(self, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803
+    def delete_message_batch(self, QueueUrl: str, Entries: list[Any]) -> Any:
         for entry in Entries:
             self.delete_message(QueueUrl, entry["ReceiptHandle"])
         return {}
 
-    def change_message_visibility(self, QueueUrl: str, ReceiptHandle: str, **_: Any) -> None:  # noqa: N803
+    def change_message_visibility(self, QueueUrl: str, ReceiptHandle: str, **_: Any) -> None:
         self._called("delete_message")  # the same step, for a message that failed
         for message in self.queues[QueueUrl]:
             message.is_in_flight = message.is_in_flight and message.id != ReceiptHandle
 
-    def change_message_visibility_batch(self, QueueUrl: str, Entries: list[Any]) -> None:  # noqa: N803
+    def change_message_visibility_batch(self, QueueUrl: str, Entries: list[Any]) -> None:
         for entry in Entries:
             self.change_message_visibility(QueueUrl, entry["ReceiptHandle"])
 
