@@ -18,9 +18,10 @@ from runner.cli.failures import Failure, dead_lettered
 from runner.cli.options import Data, chosen
 from runner.cli.output import results, say
 from runner.errors import SettingsError, StackError
+from runner.messages import run_summary
 from runner.messages.object_keys import printable
 from runner.messages.run_record import FINAL, Outcome, Version, new_record
-from runner.messages.run_summary import title, why
+from runner.messages.run_summary import title
 from runner.services.progress import Ticker
 from runner.services.reconciler.classify import classify
 from runner.services.reconciler.repair import Reconciler, opened
@@ -70,7 +71,7 @@ def _retry(reconciler: Reconciler, failures: list[Failure]) -> int:
     for failure in failures:
         if failure in lost:
             record = failure.run.record
-            _set_outcome(reconciler, failure, failure.run.outcome, record["reason"] or why(record))
+            _set_outcome(reconciler, failure, failure.run.outcome, record["reason"] or run_summary.why(record))
             results.print(f"✗ {_name(failure)}: {_why_not(reconciler, failure)}", markup=False, style="red")
         else:
             how = "uploaded or queued again" if failure in without_message else "in the queue again"
@@ -94,16 +95,19 @@ def forget(
     settings = chosen(data)
     described = stack_template.load(settings.root / "template.yaml")
     with opened(settings, described, running_at(settings)) as reconciler:
-        failures = _selected(reconciler, ids)
-        dropped = {version for failure in failures for version in failure.versions}
-        if reconciler.backend:  # without it there are no messages
-            reconciler.backend.queues.take_dead(
-                lambda message: not dropped.isdisjoint(message.versions),
-                lambda message: all(_is_over(reconciler, version, dropped) for version in message.versions),
-            )
-        for failure in failures:
-            _set_outcome(reconciler, failure, "forgotten", f"forgotten: {why.strip()}")
-            results.print(f"– {_name(failure)} is forgotten", markup=False)
+        _forget(reconciler, _selected(reconciler, ids), why.strip())
+
+
+def _forget(reconciler: Reconciler, failures: list[Failure], reason: str) -> None:
+    dropped = {version for failure in failures for version in failure.versions}
+    if reconciler.backend:  # without it there are no messages
+        reconciler.backend.queues.take_dead(
+            lambda message: not dropped.isdisjoint(message.versions),
+            lambda message: all(_is_over(reconciler, version, dropped) for version in message.versions),
+        )
+    for failure in failures:
+        _set_outcome(reconciler, failure, "forgotten", f"forgotten: {reason}")
+        results.print(f"– {_name(failure)} is forgotten", markup=False)
 
 
 def _is_over(reconciler: Reconciler, version: Version, dropped: set[Version]) -> bool:

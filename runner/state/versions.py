@@ -60,6 +60,11 @@ class Versions:
         row = self._db.execute(query, (key,)).fetchone()
         return KnownVersion(**row) if row else None
 
+    def of_key(self, key: str) -> list[KnownVersion]:
+        """Return all versions of a key, oldest change first."""
+        rows = self._db.execute("SELECT * FROM versions WHERE key = ? ORDER BY change", (key,))
+        return [KnownVersion(**row) for row in rows]
+
     def add_uploaded(self, version: Version) -> None:
         """Record that a version was uploaded, unless it is known."""
         self._db.execute(

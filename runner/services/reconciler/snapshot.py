@@ -106,12 +106,14 @@ class Snapshot:
             yield from self._facts(key, about)
 
     def open(self) -> Iterator[Facts]:
-        """Return the facts of the versions without a final outcome, and of those in the dead-letter queue."""
+        """Return the facts of each key that has a version without a final outcome or in the dead-letter queue."""
         known = {found.version: found for found in self._state.versions.not_final()}
+        about: dict[str, _Key] = {key: _Key() for key, _ in sorted({*known, *self._dead})}
+        for key in filter(None, about):  # also the final versions, which bucket or inbox may hold
+            known |= {found.version: found for found in self._state.versions.of_key(key)}
         for version in self._dead:
             if version not in known and (found := self._state.versions.get(version)):
                 known[version] = found
-        about: dict[str, _Key] = {key: _Key() for key, _ in sorted({*known, *self._dead})}
         for (key, _), found in known.items():
             about[key].known.append((found, []))
         for key, etag in self._dead:

@@ -1,4 +1,4 @@
-"""Decide when a file in the inbox is complete. Pure: callers report what they saw and when."""
+"""Decide when a file in the inbox is complete. Pure: its caller passes what it saw and when; it does no I/O."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class _Candidate:
 
 @dataclass
 class Settler:
-    """Files that were seen and are not uploaded yet.
+    """Files that were seen and are not yet uploaded.
 
     A file is due when its stamp has not changed for `settle_s`. One whose writer closes it, or that is renamed into
-    place, is due at once. If it is closed again soon, its writer is a logger that opens, appends and closes, and the
-    file is due only after a pause. So is an empty file: nobody closes one on purpose.
+    place, is due at once. If it is soon closed again, a logger opens, appends and closes it, and it is complete when
+    it has not changed for `settle_s`. The same holds for an empty file: nobody closes one on purpose.
     """
 
     settle_s: float
@@ -30,13 +30,13 @@ class Settler:
     _closed_at: dict[str, float] = field(default_factory=dict)
 
     def seen(self, key: str, stamp: Stamp, now: float, quiet_s: float = 0.0) -> None:
-        """Note a file with its state at the time `now`, in seconds of a monotonic clock, unchanged for `quiet_s`."""
+        """Note a file with this stamp at the time `now` (seconds of any steady clock), unchanged for `quiet_s`."""
         known = self._candidates.get(key)
         if known is None or known.stamp != stamp:
             self._candidates[key] = _Candidate(stamp, now + max(0.0, self.settle_s - quiet_s))
 
     def closed(self, key: str, stamp: Stamp, now: float) -> None:
-        """Note that a writer closed a file."""
+        """Note that its writer closed a file."""
         appending = now - self._closed_at.get(key, float("-inf")) < _APPENDING_S
         self._closed_at[key] = now
         self._candidates[key] = _Candidate(stamp, now + self.settle_s if appending or not stamp.size else now)
@@ -46,7 +46,7 @@ class Settler:
         self._candidates[key] = _Candidate(stamp, now)
 
     def postpone(self, key: str, stamp: Stamp, until: float) -> None:
-        """Note that a file could not be uploaded, and when to try again."""
+        """Note that a file could not be uploaded; it is due again later."""
         self._candidates[key] = _Candidate(stamp, until)
 
     def take_due(self, now: float) -> list[tuple[str, Stamp]]:
@@ -57,7 +57,7 @@ class Settler:
         return due
 
     def tidy(self, now: float) -> None:
-        """Drop what no longer matters, so that memory stays flat."""
+        """Forget what no longer matters, so that memory does not grow."""
         self._closed_at = {key: at for key, at in self._closed_at.items() if now - at < _APPENDING_S}
 
     def wait_s(self, now: float, most: float) -> float:
@@ -65,5 +65,5 @@ class Settler:
         return max(0.0, min([most, *(c.due_at - now for c in self._candidates.values())]))
 
     def __len__(self) -> int:
-        """How many files wait."""
+        """Return how many files wait."""
         return len(self._candidates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from runner.services.watcher.inbox import FolderTimes, Inbox
 from runner.state.uploads import Stamp
@@ -22,8 +22,8 @@ class Scanner:
     changed in place. Each is repeated every `interval_s`, or less often if it would cost more than its share.
     """
 
-    def __init__(self, inbox: Inbox, interval_s: float) -> None:
-        self._inbox, self._interval_s = inbox, interval_s
+    def __init__(self, inbox: Inbox, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._inbox, self._interval_s, self._clock = inbox, interval_s, clock
         self._times: FolderTimes = {}
         self._running: Iterator[tuple[str, Stamp | None]] | None = None
         self._is_full, self._cost_s = True, 0.0
@@ -41,17 +41,17 @@ class Scanner:
 
     def look(self) -> Iterator[tuple[str, Stamp | None]]:
         """Return some files to check, for a fiftieth of a second at most."""
-        began = time.monotonic()
+        began = self._clock()
         if self._running is None and not self._begin(began):
             return
-        while self._running is not None and time.monotonic() - began < _SLICE_S:
+        while self._running is not None and self._clock() - began < _SLICE_S:
             for _ in range(100):  # the clock costs as much as a file
                 found = next(self._running, None)
                 if found is None:
-                    self._end(self._cost_s + time.monotonic() - began)
+                    self._end(self._cost_s + self._clock() - began)
                     return
                 yield found
-        self._cost_s += time.monotonic() - began
+        self._cost_s += self._clock() - began
 
     def _begin(self, now: float) -> bool:
         if now >= self._full_at:
@@ -66,7 +66,7 @@ class Scanner:
         return True
 
     def _end(self, cost_s: float) -> None:
-        now, self._running = time.monotonic(), None
+        now, self._running = self._clock(), None
         self._changed_at = now + max(self._interval_s, cost_s / _SHARE_OF_CHANGED)
         if self._is_full:
             self._full_at = now + max(self._interval_s, cost_s / _SHARE_OF_FULL)

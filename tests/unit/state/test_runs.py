@@ -1,90 +1,120 @@
+from __future__ import annotations
+
 import tracemalloc
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from runner.messages.run_record import FINAL, Outcome, RunRecord, new_record
-from runner.state.runs import History
+from runner.messages.run_record import Outcome, new_record
+from runner.state.database import State
+from tests.support.states import item, run_of
 
 
-def a_run(key: str, etag: str, **fields: object) -> RunRecord:
-    return new_record("succeeded", "r", inputs=[{"bucket": "b", "key": key, "size": 1, "etag": etag}], **fields)
+def outcomes(state: State) -> dict[tuple[str, str], str]:
+    return {known.version: known.outcome for known, _ in state.versions.each()}
 
 
-def test_the_outcome_of_an_object_is_that_of_its_latest_run(tmp_path: Path):
-    history = History(tmp_path)
-    assert history.outcome("k", "1") is None
-    history.add(a_run("k", "1"), "failed", 1)
-    history.add(a_run("k", "1"), "succeeded", 2)
-    history.add(a_run("k", "2"), "dead-lettered", 3)
-    assert history.outcome("k", "1") == "succeeded"
-    assert history.outcome("k", "2") == "dead-lettered"
-    history.close()
+def test_a_version_has_the_outcome_of_its_latest_run(state: State):
+    assert state.runs.of(("k", "1")) is None
+    state.runs.add(run_of("k", "1", "failed"), "failed", 1)
+    run_id = state.runs.add(run_of("k", "1"), "succeeded", 2)
+    state.runs.add(run_of("k", "2", "failed"), "dead-lettered", 3)
+    assert outcomes(state) == {("k", "1"): "succeeded", ("k", "2"): "dead-lettered"}
+    found = state.runs.of(("k", "1"))
+    assert found
+    assert (found.id, found.attempt, found.outcome) == (run_id, 2, "succeeded")
+    assert found == state.runs.get(run_id)
 
 
-def test_runs_come_back_whole_and_in_order(tmp_path: Path):
-    history = History(tmp_path)
-    outcomes: list[Outcome] = ["failed", "succeeded", "skipped"]
-    ids = [history.add(a_run("ké", "1", warnings=[f"w{n}"]), outcome, n) for n, outcome in enumerate(outcomes)]
-    assert [run.record["warnings"] for run in history.runs()] == [["w0"], ["w1"], ["w2"]]
-    assert [run.id for run in history.runs(after_id=ids[0])] == ids[1:]
-    assert [run.outcome for run in history.runs(outcomes=FINAL)] == ["succeeded", "skipped"]
-    assert [run.attempt for run in history.runs(newest=1)] == [2]
-    history.close()
+def test_the_reason_is_that_of_the_record_or_its_error(state: State):
+    state.runs.add(run_of("k", "1", "failed"), "failed")
+    state.runs.add(run_of("k", "2", "skipped", reason="no route matches"), "skipped")
+    state.runs.add(run_of("k", "3"), "succeeded")
+    reasons = {known.etag: known.reason for known, _ in state.versions.each()}
+    assert reasons == {"1": "ValueError in phase process: no such column", "2": "no route matches", "3": ""}
 
 
-def test_the_latest_runs_come_one_at_a_time(tmp_path: Path):
-    history = History(tmp_path)
-    for number in range(400):
-        history.add(a_run(f"k{number % 200}", "1", warnings=["w" * 20_000]), "succeeded", number)
-    tracemalloc.start()
-    attempts = {version: run.attempt for run, about in history.latest() for version in about}
-    peak_bytes = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert attempts == {(f"k{number}", "1"): 200 + number for number in range(200)}
-    assert peak_bytes < 1_000_000
-    history.close()
+@pytest.mark.parametrize(
+    ("status", "outcome", "of_named"),
+    [
+        ("succeeded", "succeeded", ("skipped", "Its run read a newer version of the object.")),
+        ("skipped", "skipped", ("skipped", "no route matches")),
+        ("failed", "failed", ("failed", "ValueError in phase process: no such column")),
+        ("failed", "dead-lettered", ("dead-lettered", "ValueError in phase process: no such column")),
+    ],
+)
+def test_a_run_that_read_a_newer_version_than_its_event_named_decides_both(
+    state: State, status: Any, outcome: Outcome, of_named: tuple[str, str]
+):
+    state.versions.add_uploaded(("k", "old"))
+    run = run_of("k", "new", status, reason="no route matches" if status == "skipped" else None)
+    run["inputs"] = [item("k", "new", named_etag="old")]
+    state.runs.add(run, outcome)
+    named = state.versions.get(("k", "old"))
+    assert named
+    assert (named.outcome, named.reason) == of_named
+    assert state.versions.outcome(("k", "new")) == outcome
+    current = state.versions.current("k")
+    assert current
+    assert current.etag == "new"
+    assert [known.etag for known in state.versions.newest(-1)] == ["new"]
 
 
-def test_a_reader_sees_what_a_writer_wrote_and_both_survive_a_restart(tmp_path: Path):
-    writer, reader = History(tmp_path), History(tmp_path)
-    writer.add(a_run("k", "1"), "succeeded")
-    assert reader.outcome("k", "1") == "succeeded"
-    writer.close()
-    reader.close()
-    again = History(tmp_path)
-    assert len(again.runs()) == 1
-    again.close()
-
-
-def test_an_entry_of_some_versions_leaves_the_others_alone(tmp_path: Path):
-    history = History(tmp_path)
-    late = a_run("k", "new", schedule="s", window={"begin": "b", "end": "e"})
-    late["inputs"] = [{**late["inputs"][0], "named_etag": "old"}, {**late["inputs"][0], "key": "other"}]
-    history.add(late, "dead-lettered", 3, "md5")
-    history.add(a_run("k", "new"), "succeeded")
-    history.enter({**late, "reason": "no need"}, [("k", "old")], "forgotten", 3)
-    outcomes = {version: run.outcome for version, run, _ in history.last_runs()}
-    assert outcomes == {
-        ("k", "old"): "forgotten", ("k", "new"): "succeeded", ("other", "new"): "dead-lettered",
-        ("", "md5"): "dead-lettered",
-    }  # fmt: skip
-    entered = history.of("k", "old")
-    assert entered
-    assert (entered.record["schedule"], entered.record["reason"]) == (None, "no need")
-    history.enter(late, [("", "md5"), ("other", "new")], "retried")
-    again = history.of("", "md5")
-    assert again
-    assert (again.record["schedule"], [item["key"] for item in again.record["inputs"]]) == ("s", ["other"])
-    assert again == history.of("other", "new")
-    history.close()
-
-
-def test_a_run_is_entered_whole_or_not_at_all(tmp_path: Path):
-    history = History(tmp_path)
-    broken = a_run("k", "1")
+def test_a_run_is_recorded_completely_or_not_at_all(state: State):
+    broken = run_of("k", "1")
     broken["inputs"].append({"bucket": "b"})  # type: ignore[typeddict-item]
     with pytest.raises(KeyError):
-        history.add(broken, "succeeded")
-    assert history.runs() == []
-    history.close()
+        state.runs.add(broken, "succeeded")
+    unreadable = run_of("k", "1", reason=object())
+    with pytest.raises(TypeError):
+        state.runs.add(unreadable, "succeeded")
+    bad_version = run_of("k", "1", inputs=[item("k", "1"), item("k", object())])  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        state.runs.add(bad_version, "succeeded")
+    assert (list(state.runs.newest()), outcomes(state)) == ([], {})
+    state.runs.add(run_of("k", "1"), "succeeded")
+    assert outcomes(state) == {("k", "1"): "succeeded"}
+
+
+def test_a_run_without_a_file_is_recorded_by_its_message(state: State):
+    window = {"begin": "b", "end": "e"}
+    state.runs.add(new_record("succeeded", "r", schedule="s", window=window), "succeeded", 1, "schedule")
+    state.runs.add(new_record("failed", "r", message_id="m"), "dead-lettered", 3, "unknown event")
+    state.runs.add(run_of("k", "1", "failed"), "failed", 1, "names a file")
+    state.runs.add(new_record("skipped", "r", reason="a test event"), "skipped", 1, "asks for no run")
+    assert outcomes(state) == {
+        ("", "schedule"): "succeeded", ("", "unknown event"): "dead-lettered", ("k", "1"): "failed",
+    }  # fmt: skip
+    scheduled = new_record("failed", "r", schedule="s", window=window, inputs=[item("k", "2")])
+    state.runs.add(scheduled, "failed", 1, "schedule")
+    assert outcomes(state)["", "schedule"] == outcomes(state)["k", "2"] == "failed"
+
+
+def test_runs_are_found_by_name_pipeline_outcome_and_message(state: State):
+    assert state.runs.last_id() == 0
+    first = state.runs.add(run_of("a/é.csv", "1", message_id="m", warnings=["w"]), "succeeded")
+    second = state.runs.add(run_of("b/x.csv", "1", "failed", pipeline=None, message_id="m"), "failed", 2)
+    third = state.runs.add(run_of("b/y.csv", "1", "skipped", pipeline="other", reason="no"), "skipped")
+    for found, expected in (
+        (state.runs.newest(), [third, second, first]),
+        (state.runs.newest("é"), [first]),
+        (state.runs.newest("b/", pipeline="p"), [second]),  # a Lambda that died does not name its pipeline
+        (state.runs.newest(outcomes=["failed", "succeeded"]), [second, first]),
+        (state.runs.newest("y", "other", ["succeeded"]), []),
+        (state.runs.after(first), [second, third]),
+        (state.runs.of_message("m"), [first, second]),
+    ):
+        assert [run.id for run in found] == expected
+    assert state.runs.get(first).record["warnings"] == ["w"]
+    assert state.runs.last_id() == third
+
+
+def test_runs_are_read_one_at_a_time(state: State):
+    for number in range(400):
+        state.runs.add(run_of(f"k{number}", "1", warnings=["w" * 20_000]), "succeeded")
+    tracemalloc.start()
+    count = sum(1 for _ in state.runs.newest())
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 400
+    assert peak_bytes < 1_000_000

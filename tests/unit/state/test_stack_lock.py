@@ -24,7 +24,7 @@ def test_a_running_stack_is_found_once_it_is_announced(settings: Settings):
         assert stack_lock.running_at(settings) is None
 
 
-def test_what_a_killed_stack_left_is_not_believed(settings: Settings):
+def test_the_file_of_a_killed_stack_is_ignored(settings: Settings):
     with stack_lock.only_one(settings):
         pass
     (settings.state / "stack.json").write_text('{"endpoint_url": "http://127.0.0.1:4566"}')

@@ -1,33 +1,33 @@
-from pathlib import Path
+from dataclasses import replace
 
-from runner.state.database import database
-from runner.state.uploads import Ledger, Upload
+from runner.messages.run_record import FINAL
+from runner.state.database import State
+from runner.state.uploads import Stamp, Upload
 
-BEFORE = """
-CREATE TABLE uploads (
-    key TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
-    etag TEXT NOT NULL, epoch TEXT NOT NULL, uploaded_at REAL NOT NULL);
-INSERT INTO uploads VALUES ('k', 1, 2, 'sha', 'etag', 'epoch', 3.0);
-"""
+FIRST = Upload("k", 1, 2, 3, "sha", "etag", "epoch", 3.0)
 
 
-def test_the_ledger_keeps_the_last_upload_of_each_key(tmp_path: Path):
-    ledger = Ledger(tmp_path)
-    assert ledger.get("k") is None
-    first = Upload("k", 1, 2, 3, "sha", "etag", "epoch", 3.0)
-    second = Upload("k", 9, 9, 9, "sha2", "etag2", "epoch", 4.0)
-    ledger.put(first)
-    assert ledger.get("k") == first
-    ledger.put(second)
-    assert list(ledger.uploads()) == [second]
-    ledger.close()
+def test_only_the_last_upload_of_a_key_is_kept(state: State):
+    assert state.uploads.get("k") is None
+    state.uploads.put(FIRST)
+    assert state.uploads.get("k") == FIRST
+    second = replace(FIRST, size=9, etag="etag2")
+    state.uploads.put(second)
+    assert list(state.uploads.each()) == [second]
+    assert second.stamp == Stamp(9, 2, 3)
 
 
-def test_a_ledger_from_before_ctimes_were_kept_is_read_and_written(tmp_path: Path):
-    database(tmp_path / "ledger.sqlite", BEFORE).close()
-    for _ in range(2):
-        ledger = Ledger(tmp_path)
-        known = ledger.get("k")
-        assert known == Upload("k", 1, 2, 0, "sha", "etag", "epoch", 3.0)
-        ledger.put(known)
-        ledger.close()
+def test_uploads_are_listed_in_the_order_in_which_s3_lists_keys(state: State):
+    keys = ["b0", "é", "b/c", "b!", "B", "😀"]
+    for key in keys:
+        state.uploads.put(replace(FIRST, key=key))
+    assert [upload.key for upload in state.uploads.each()] == sorted(keys, key=str.encode)
+
+
+def test_uploads_to_the_present_bucket_or_with_a_final_outcome_are_settled(state: State):
+    for key, epoch in (("new", "2"), ("final", "1"), ("failed", "1"), ("unknown", "1")):
+        state.uploads.put(replace(FIRST, key=key, epoch=epoch))
+    state.versions.set_outcome(("final", "etag"), "skipped", "no route")
+    state.versions.set_outcome(("failed", "etag"), "failed", "ValueError")
+    state.versions.set_outcome(("unknown", "other version"), "succeeded", "")
+    assert dict(state.uploads.settled("2", FINAL)) == {"new": FIRST.stamp, "final": FIRST.stamp}

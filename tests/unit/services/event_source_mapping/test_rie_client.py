@@ -25,7 +25,7 @@ from runner.services.event_source_mapping.rie_client import Emulator, classify, 
         (502, b"", "died", "The Lambda's runtime died during the run (status 502: no text)."),
         (200, b"what is this", "died", "(status 200: what is this)"),
         (502, b'{"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}', "raised", "Runtime.ExitError"),
-        # As it answers when the kernel ends the runtime for want of memory.
+        # Its answer when the kernel kills the runtime that used too much memory.
         (
             502,
             b'{"errorType":"Runtime.ExitError","errorMessage":"Error: Runtime exited with error: signal: killed"}',
@@ -34,13 +34,13 @@ from runner.services.event_source_mapping.rie_client import Emulator, classify, 
         ),
     ],
 )
-def test_every_answer_of_the_emulator_is_told_apart(status: int, body: bytes, kind: str, error: str):
+def test_each_kind_of_answer_is_recognized(status: int, body: bytes, kind: str, error: str):
     answer = classify(status, body, 3, 2048)
     assert answer.kind == kind
     assert error in answer.error
 
 
-def test_nobody_there_is_not_a_failed_run():
+def test_an_emulator_that_does_not_answer_is_unreachable():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         emulator = Emulator(f"http://127.0.0.1:{unused.getsockname()[1]}")
@@ -50,7 +50,7 @@ def test_nobody_there_is_not_a_failed_run():
     assert answer.error.startswith(f"No Lambda answers at {emulator.url}")
 
 
-def test_an_emulator_that_hangs_up_has_died():
+def test_an_emulator_that_closes_the_connection_has_died():
     with socket.create_server(("127.0.0.1", 0)) as server:
         import threading
 
@@ -62,6 +62,6 @@ def test_an_emulator_that_hangs_up_has_died():
     assert answer.error.startswith("The Lambda emulator died during the run (")
 
 
-def test_a_url_stands_for_every_address_of_its_host():
+def test_a_url_has_one_replica_for_each_address_of_its_host():
     assert replicas("http://127.0.0.1:9001") == [Emulator("http://127.0.0.1:9001")]
     assert replicas("http://no-such-service.invalid:8080") == []

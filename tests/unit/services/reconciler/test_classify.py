@@ -1,115 +1,103 @@
+from __future__ import annotations
+
 from dataclasses import replace
 
-import pytest
+from runner.services.reconciler.classify import STATES, Facts, Finding, Summary, classify
 
-from runner.services.reconciler.classify import LastRun, World, balance, draw, unaccounted
+# In the inbox and in the bucket, and without an outcome.
+STORED = Facts("k.csv", "1", is_in_inbox=True, is_in_bucket=True)
+FAILED = replace(STORED, outcome="failed", reason="ValueError")
+LOST = replace(STORED, outcome="uploaded", is_in_bucket=False, is_lost=True)
+FILTER = "The notification filter in template.yaml excludes it."
+NO_MESSAGE = "is in the source bucket without a message in the queue"
+NO_OBJECT = "was uploaded and is not in the source bucket any more"
+NOWHERE = "is neither in the source bucket nor in the inbox any more"
+UNRECORDED = "is in the dead-letter queue without a recorded reason"
 
-V = ("k.csv", "e1")
-DONE = LastRun("succeeded")
-WAITS = World(inbox={"k.csv": "e1"}, uploads={"k.csv": "e1"}, objects={"k.csv": "e1"})
-
-
-def place(world: World) -> object:
-    """Where the only version is."""
-    (finding,) = balance(world)
-    return finding.place or finding.problem
-
-
-@pytest.mark.parametrize(
-    ("run", "where"),
-    [
-        (DONE, "succeeded"),
-        (LastRun("skipped", "no route"), "skipped"),
-        (LastRun("dead-lettered", "ValueError"), "dead-lettered"),
-        (LastRun("forgotten", "a test file"), "forgotten"),
-        (LastRun("succeeded", was_read=False), "skipped"),
-        (LastRun("skipped"), "was skipped without a reason"),
-        (LastRun("dead-lettered"), "was dead-lettered without a reason"),
-        (
-            LastRun("failed", "ValueError"),
-            "is in the source bucket without a message in the queue; its last run failed: ValueError",
-        ),
-    ],
-)
-def test_a_version_is_where_its_last_run_left_it(run: LastRun, where: str):
-    assert place(replace(WAITS, runs={V: run})) == where
-
-
-def test_what_has_a_message_or_has_just_come_is_in_progress():
-    assert place(replace(WAITS, queued=frozenset([V]))) == "in progress"
-    assert place(replace(WAITS, queued=frozenset([V]), runs={V: LastRun("dead-lettered", "E")})) == "in progress"
-    assert place(replace(WAITS, fresh=frozenset([V]))) == "in progress"
-    assert place(replace(WAITS, fresh=frozenset([V]), runs={V: DONE})) == "succeeded"
-    assert place(World(inbox={"k.csv": None})) == "in progress"
-
-
-def test_a_lost_event_and_a_lost_object_are_found_and_can_come_again():
-    for world, problem in (
-        (WAITS, "is in the source bucket without a message in the queue"),
-        (replace(WAITS, objects={}), "was uploaded and is not in the source bucket any more"),
-    ):
-        (finding,) = unaccounted(balance(world))
-        assert (finding.problem, finding.remedy) == (problem, "again")
-
-
-def test_what_was_lost_with_its_bucket_waits_for_the_watcher():
-    lost = replace(WAITS, objects={}, lost=frozenset(["k.csv"]))
-    assert place(lost) == "in progress"
-    assert place(replace(lost, runs={V: LastRun("failed", "E")})) == "in progress"
-    # The watcher may know of the end before.
-    (finding,) = unaccounted(balance(replace(lost, runs={V: LastRun("retried", "again")})))
-    assert finding.remedy == "again"
-
-
-def test_what_is_nowhere_any_more_is_told_and_cannot_come_again():
-    (finding,) = balance(World(uploads={"k.csv": "e1"}, runs={V: LastRun("failed", "E")}, lost=frozenset(["k.csv"])))
-    assert finding.problem == "is neither in the source bucket nor in the inbox any more; its last run failed: E"
-    assert finding.remedy is None
-    (finding,) = balance(World(runs={("", "md5"): LastRun("failed", "E")}))
-    assert finding.problem == "its message named no file and is gone; its last run failed: E"
-
-
-def test_a_dead_letter_without_a_verdict_is_to_be_entered():
-    for run in (None, LastRun("failed", "E"), LastRun("retried", "again")):
-        world = replace(WAITS, dead=frozenset([V]), runs={V: run} if run else {})
-        (finding,) = unaccounted(balance(world))
-        assert finding.remedy == "enter"
-        assert finding.problem == "is in the dead-letter queue, and the history does not say why"
-    assert place(replace(WAITS, dead=frozenset([V]), runs={V: LastRun("dead-lettered", "E")})) == "dead-lettered"
-
-
-def test_an_older_version_that_never_ended_was_replaced():
-    new = World(inbox={"k.csv": "e2"}, uploads={"k.csv": "e2"}, objects={"k.csv": "e2"}, runs={("k.csv", "e2"): DONE})
-    for world in (
-        replace(new, runs={**new.runs, V: LastRun("failed", "E")}),
-        World(inbox={"k.csv": None}, uploads={"k.csv": "e1"}),  # not yet uploaded
-    ):
-        found = {finding.etag: finding.place for finding in balance(world)}
-        assert found["e1"] == "skipped"
+# By case: the facts, the state, the reason or problem, and the repair.
+CASES = {
+    "a name that S3 refuses": (Facts("caf?", refusal="not UTF-8"), "refused", "not UTF-8", None),
+    "a file that was not uploaded": (Facts("k", is_uploaded=False), "in progress", "not yet uploaded", None),
+    "a file without a notification": (Facts("k", is_uploaded=False, filtered=True), "skipped", FILTER, None),
+    "an object without a notification": (replace(STORED, filtered=True), "skipped", FILTER, None),
+    "an object with a message": (replace(STORED, is_queued=True), "in progress", "", None),
+    "a failure with a message": (replace(FAILED, is_queued=True), "in progress", "ValueError", None),
+    "a final version with another message": (
+        replace(STORED, outcome="dead-lettered", reason="E", is_queued=True), "in progress", "E", None,
+    ),
+    "a succeeded version": (replace(STORED, outcome="succeeded"), "succeeded", "", None),
+    "a skipped version": (replace(STORED, outcome="skipped", reason="no route"), "skipped", "no route", None),
+    "a dead letter": (
+        replace(STORED, outcome="dead-lettered", reason="E", is_dead=True), "dead-lettered", "E", None,
+    ),
+    "a dead letter of a lost queue": (
+        replace(STORED, outcome="dead-lettered", reason="E"), "dead-lettered", "E", None,
+    ),
+    "a forgotten version": (
+        replace(STORED, outcome="forgotten", reason="forgotten: a test"), "forgotten", "forgotten: a test", None,
+    ),
+    "a success without its output": (
+        replace(STORED, outcome="succeeded", missing_output="x.nc"),
+        "unaccounted", "succeeded, but its output x.nc is gone", None,
+    ),
+    "a replaced success without its output": (
+        replace(STORED, outcome="succeeded", missing_output="x.nc", is_replaced=True), "succeeded", "", None,
+    ),
+    "an object that has just arrived": (replace(STORED, is_new=True), "in progress", "", None),
+    "a success that has just arrived": (replace(STORED, is_new=True, outcome="succeeded"), "succeeded", "", None),
+    "a dead letter without an outcome": (replace(STORED, is_dead=True), "unaccounted", UNRECORDED, "record"),
+    "a dead letter whose last attempt was not recorded": (
+        replace(FAILED, is_dead=True), "unaccounted", UNRECORDED, "record",
+    ),
+    "a retry that did not move its dead letter": (
+        replace(STORED, outcome="retried", is_dead=True), "unaccounted", UNRECORDED, "record",
+    ),
+    "a replaced version that did not run": (
+        replace(FAILED, is_in_inbox=False, is_in_bucket=False, is_replaced=True),
+        "skipped", "A newer version replaced it before it ran.", None,
+    ),
+    "a file that the emulator lost": (LOST, "in progress", "", None),
+    "a failure that the emulator lost": (
+        replace(LOST, outcome="failed", reason="E"), "in progress", "E", None,
+    ),
+    "a retry that the emulator lost": (
+        replace(LOST, outcome="retried", reason="by a person"),
+        "unaccounted", f"{NO_OBJECT}; its last run retried: by a person", "re-queue",
+    ),
+    "an object of the present bucket with an earlier upload": (
+        replace(LOST, is_in_bucket=True), "unaccounted", NO_MESSAGE, "re-queue",
+    ),
+    "an object without a message": (STORED, "unaccounted", NO_MESSAGE, "re-queue"),
+    "a failure without a message": (
+        FAILED, "unaccounted", f"{NO_MESSAGE}; its last run failed: ValueError", "re-queue",
+    ),
+    "a file whose object is gone": (replace(STORED, is_in_bucket=False), "unaccounted", NO_OBJECT, "re-queue"),
+    "a version that is gone": (
+        replace(FAILED, is_in_inbox=False, is_in_bucket=False),
+        "unaccounted", f"{NOWHERE}; its last run failed: ValueError", None,
+    ),
+    "a lost version that is not in the inbox": (
+        replace(LOST, is_in_inbox=False), "unaccounted", NOWHERE, None,
+    ),
+    "a schedule's message that is gone": (
+        Facts("", "md5", outcome="failed", reason="E"),
+        "unaccounted", "its message named no file and is gone; its last run failed: E", None,
+    ),
+}  # fmt: skip
 
 
-def test_missing_outputs_are_told_and_made_again_only_if_nobody_took_them():
-    problem = "has succeeded, but this output is neither in the bucket nor in the outputs folder: a.nc"
-    for kept, remedy in ((False, "again"), (True, None)):
-        (finding,) = unaccounted(
-            balance(replace(WAITS, runs={V: LastRun("succeeded", missing=("a.nc", "b.nc"), kept=kept)}))
-        )
-        assert (finding.problem, finding.remedy) == (problem, remedy)
+def test_each_case_has_a_state_a_reason_and_a_repair():
+    for case, (facts, state, reason, repair) in CASES.items():
+        found = classify(facts)
+        assert (found.state, found.reason, found.repair) == (state, reason, repair), case
+        assert found.version == facts.version
 
 
-def test_files_that_nobody_is_told_of_are_named():
-    world = World(
-        inbox={"other.txt": None}, refused={"caf?": "not UTF-8"}, unnoticed={"other.txt": "filter", "x.txt": "filter"},
-        objects={"x.txt": "e"},
-    )  # fmt: skip
-    assert {finding.key: finding.place for finding in balance(world)} == {
-        "other.txt": "skipped", "x.txt": "skipped", "caf?": "refused",
-    }  # fmt: skip
-    assert draw([world]).counts()["skipped"] == 2
-
-
-def test_a_sheet_counts_what_has_ended_and_keeps_what_has_not():
-    sheet = draw([replace(WAITS, runs={V: DONE}), World(inbox={"n.csv": None}), World(objects={"o.csv": "e"})])
-    assert [(finding.key, finding.place) for finding in sheet.open] == [("n.csv", "in progress"), ("o.csv", None)]
-    assert [finding.key for finding in sheet.unaccounted()] == ["o.csv"]
-    assert {place: count for place, count in sheet.counts().items() if count} == {"succeeded": 1, "in progress": 1}
+def test_a_summary_counts_final_states_and_keeps_the_others():
+    summary = Summary()
+    findings = [Finding("a", "1", "succeeded"), Finding("b", "1", "succeeded"), Finding("c", "1", "skipped")]
+    open_findings = [Finding("d", "1", "in progress"), Finding("e", "1", "unaccounted", "is lost")]
+    for finding in findings + open_findings:
+        summary.add(finding)
+    assert (summary.in_progress, summary.unaccounted) == (open_findings[:1], open_findings[1:])
+    assert summary.counts() == {**dict.fromkeys(STATES, 0), "succeeded": 2, "skipped": 1, "in progress": 1}

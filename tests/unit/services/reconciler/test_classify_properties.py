@@ -1,342 +1,264 @@
-"""Whatever happens in whatever order, no file is ever unaccounted for without a remedy, and none is counted twice.
+"""Whatever happens in whatever order, every version has exactly one state, and no file that still exists is lost.
 
-Inbox, ledger, history and outputs are the real ones on disk; the bucket and the queues, which LocalStack keeps, are the
-model's own, because they are what is lost here.
+Watcher, event source mapping, output mirror, reconciler, retry and forget are the real ones, called without threads of
+their own. Only S3, SQS and the function are in memory, because they have to lose, repeat and fail on request.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import wait
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from hypothesis import example, given, settings
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from runner.cli.failures import Failure, dead_lettered
-from runner.messages.run_record import FINAL, Input, Outcome, RunRecord, new_record
-from runner.services.reconciler.classify import Finding, World, balance, draw, unaccounted
-from runner.services.reconciler.snapshot import take
-from runner.services.watcher.inbox import Inbox
+from runner.aws import emulator_api
+from runner.cli import retry
+from runner.cli.failures import dead_lettered
+from runner.messages.run_record import RunRecord, Version, new_record
+from runner.messages.s3_events import parse
+from runner.services.event_source_mapping.poller import EventSourceMapping
+from runner.services.event_source_mapping.rie_client import Answer
+from runner.services.output_mirror import OutputMirror
+from runner.services.reconciler.classify import Finding, classify
+from runner.services.reconciler.loop import ReconcileLoop
+from runner.services.reconciler.repair import Reconciler
+from runner.services.reconciler.snapshot import Backend
+from runner.services.watcher.watcher import Watcher
 from runner.settings import Settings
-from runner.state.runs import History
-from runner.state.uploads import Ledger, Stamp, Upload
+from runner.state.database import State
 from runner.template.stack_template import load
+from tests.support.memory_aws import Killed, MemoryAws, MemoryQueues, StoredObject
 
-KEYS = st.sampled_from(["a.csv", "b/é.csv", "c d.csv"])
-TEMPLATE = load(Path("template.yaml"))
+KEYS = st.sampled_from(["a.csv", "b/é.csv"])
+CONTENTS = st.sampled_from([b"1", b"2", b"3"])
 MOSTLY = st.sampled_from([True, True, True, False])
-MOST_ATTEMPTS = 2  # fewer than the template's: dead letters come sooner
+OUTCOMES = st.sampled_from(["succeeded", "succeeded", "failed", "failed", "skipped"])
+TEMPLATE = replace(load(Path("template.yaml")), max_receive_count=2)  # dead letters come sooner
+MOST_ROUNDS = 8
 
 
-@dataclass
-class Message:
-    """In the queue or the dead-letter queue."""
-
-    key: str
-    etag: str
-    attempts: int = 0
-
-
-@dataclass
-class Stored:
-    """In the destination bucket; `restored` from the outputs folder after the bucket was lost."""
-
-    content: str
-    restored: bool = False
-
-
-class Life:
-    """Files come, change, run, fail and get lost."""
+class FilesOfAFolder(RuleBasedStateMachine):
+    """Files arrive, change, run, fail and get lost, while processes are killed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.settings = replace(Settings.from_env({}), data=Path(self.folder.name))
+        self.settings = replace(Settings.from_env({}), data=Path(self.folder.name), settle_s=0.0)
         self.settings.inbox.mkdir()
-        self.ledger, self.history = Ledger(self.settings.state), History(self.settings.state)
-        self.bucket: dict[str, str] = {}
-        self.queue: list[Message] = []
-        self.dead: list[Message] = []
-        self.stored: dict[str, Stored] = {}
-        self.done: dict[str, tuple[Stamp, str]] = {}
-        self.epoch, self.clock = 0, 0
-        self.files = Inbox(self.settings.inbox, ())
+        self.aws, self.clock = MemoryAws(TEMPLATE), 0
+        self.aws.restart()
+        self.client: Any = self.aws
+        self.state = State(self.settings.state)
+        self.mirror = OutputMirror(
+            self.client, TEMPLATE.destination_bucket, self.settings.outputs, TEMPLATE.source_bucket
+        )
+        backend = Backend(self.client, MemoryQueues(self.aws), TEMPLATE)
+        self.reconciler = Reconciler(self.settings, TEMPLATE, self.state, backend)
+        self.loop = ReconcileLoop(self.settings, TEMPLATE)
+        self.start_watcher()
+        self.start_mapping()
 
-    # What people and programs do.
+    def start_watcher(self) -> None:
+        self.watcher = Watcher(self.settings, self.client, TEMPLATE.source_bucket, self.state)
 
-    def arrive(self, key: str, content: int, event: bool = True, entered: bool = True) -> None:
-        self.drop(key, content)
-        self.watch(event, entered)
+    def start_mapping(self) -> None:
+        self.aws.release_leases()
+        self.mapping = EventSourceMapping(self.client, TEMPLATE, [], self.settings.state, self.mirror)
 
-    def drop(self, key: str, content: int) -> None:
+    # What people do.
+
+    @rule(key=KEYS, content=CONTENTS)
+    def drop(self, key: str, content: bytes) -> None:
         path = self.settings.inbox / key
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"e{content}")
+        path.write_bytes(content)
+        self.touch(key)
+
+    @rule(key=KEYS)
+    def touch(self, key: str) -> None:
+        """Give a file another state; its content stays."""
         self.clock += 1
-        os.utime(path, (self.clock, self.clock))
+        with suppress(FileNotFoundError):
+            os.utime(self.settings.inbox / key, (self.clock, self.clock))
 
-    def watch(self, event: bool = True, entered: bool = True) -> None:
-        """Upload as the watcher does; an event can be lost, and the watcher be killed before it enters the upload."""
-        for key in self.files.scan():
-            stamp, etag, known = self.files.stamp(key), self.files.path(key).read_text(), self.ledger.get(key)
-            assert stamp
-            if self.done.get(key) == (stamp, self.epoch):
-                continue
-            if known and known.stamp == stamp:
-                ended = self.history.outcome(key, known.etag) in FINAL
-                if known.epoch == str(self.epoch) or ended:
-                    self.done[key] = stamp, self.epoch
-                    continue
-            self._upload(key, stamp, etag, known, event, entered)
+    @rule(key=KEYS)
+    def delete_from_inbox(self, key: str) -> None:
+        (self.settings.inbox / key).unlink(missing_ok=True)
 
-    def _upload(self, key: str, stamp: Stamp, etag: str, known: Upload | None, event: bool, entered: bool) -> None:
-        epoch = str(self.epoch)
-        touched = known if known and known.etag == etag else None
-        if touched and touched.epoch != epoch and self.history.ended_last(key, etag):
-            epoch = touched.epoch
-        elif not (touched and self.bucket.get(key) == etag):
-            self.bucket[key] = etag
-            self.queue += [Message(key, etag)] * event
-            run = self.history.of(key, etag)
-            if entered and run and run.outcome in FINAL:
-                self.history.enter({**run.record, "reason": "came again"}, [(key, etag)], "retried")
-        if entered:
-            self.clock += 1
-            self.ledger.put(Upload(key, *stamp, etag, etag, epoch, self.clock))
+    @precondition(lambda self: dead_lettered(self.state))
+    @rule(killed_before=st.sampled_from(["", "", "send_message", "delete_message"]))
+    def retry_all(self, killed_before: str) -> None:
+        self.aws.kill_before = killed_before
+        with suppress(Killed), mock.patch.object(retry, "_MOVE_DELAY_S", 0.0):
+            retry._retry(self.reconciler, dead_lettered(self.state))
+        self.aws.kill_before = ""
 
-    def touch(self) -> None:
-        """Give the files another stamp and leave their content."""
-        self.clock += 1
-        for key in self.files.scan():
-            os.utime(self.files.path(key), (self.clock, self.clock))
+    @precondition(lambda self: dead_lettered(self.state))
+    @rule(killed_before=st.sampled_from(["", "", "delete_message"]))
+    def forget_all(self, killed_before: str) -> None:
+        self.aws.kill_before = killed_before
+        with suppress(Killed):
+            retry._forget(self.reconciler, dead_lettered(self.state), "not needed")
+        self.aws.kill_before = ""
 
-    def run_one(self, outcome: Outcome = "succeeded", killed: str = "", mirrored: bool = True) -> None:
-        """Receive a message and run what is there, as poller and handler do; the poller can be killed meanwhile."""
-        if not self.queue:
+    # What the stack does, and how far it gets.
+
+    @rule(sends_events=MOSTLY, is_recorded=MOSTLY)
+    def watch(self, sends_events: bool = True, is_recorded: bool = True) -> None:
+        """Upload what is new; without `is_recorded` the watcher is killed before it records that."""
+        watcher, self.aws.sends_events = self.watcher, sends_events
+        watcher._check_bucket_at = 0.0
+        with mock.patch.object(emulator_api, "answers", lambda _: True):
+            watcher._check_bucket()
+        watcher._scanner.restart()
+        watcher._scan()
+        watcher._start_uploads()
+        wait(watcher._running.values())
+        self.aws.sends_events = True
+        if is_recorded:
+            watcher._collect()
+        else:
+            self.start_watcher()
+
+    @precondition(lambda self: self.aws.queue)
+    @rule(outcome=OUTCOMES, killed_before=st.sampled_from(["", "", "", "copy", "record", "delete"]))
+    def run_one(self, outcome: str = "succeeded", killed_before: str = "") -> None:
+        """Receive a message, run the function, copy its outputs, record the run and delete the message."""
+        batch = self.mapping._leases.receive(1)
+        if not batch:
             return
-        message = self.queue.pop(0)
-        if message.attempts == MOST_ATTEMPTS:
-            self.dead.append(message)
+        answer = self.function(batch[0], outcome)
+        if killed_before == "copy":
+            self.start_mapping()
             return
-        message.attempts += 1
-        record = self._ran(message, outcome)
-        if killed == "before history":
-            self.queue.append(message)
-            return
-        last = message.attempts == MOST_ATTEMPTS
-        ended: Outcome = "dead-lettered" if record["status"] == "failed" and last else record["status"]
-        self.history.add(record, ended, message.attempts)
-        if mirrored:
-            self.mirror()
-        if killed or record["status"] == "failed":
-            self.queue.append(message)
+        self.aws.kill_before = "delete_message" if killed_before == "delete" else ""
+        try:
+            self.mapping._handle((batch, answer), self.state)
+            if answer.payload and answer.payload["runs"][0]["outputs"]:
+                copied = self.mapping._answers.get(timeout=10)
+                if killed_before != "record":
+                    self.mapping._handle(copied, self.state)
+        except Killed:
+            pass
+        self.aws.kill_before = ""
+        if killed_before:
+            self.start_mapping()
 
-    def _ran(self, message: Message, outcome: Outcome) -> RunRecord:
-        read = self.bucket.get(message.key)
-        taken = item(message.key, read or message.etag)
-        if read and read != message.etag:
-            taken["named_etag"] = message.etag
-        error = {"type": "E", "message": "wrong", "phase": "process", "traceback": ""}
-        if read is None or outcome == "failed":
-            return new_record("failed", "r", inputs=[taken], error=error)
+    def function(self, message: dict[str, Any], outcome: str) -> Answer:
+        """Answer as the handler does: a run reads the object that is in the bucket now."""
+        (named,) = parse(message["Body"]).objects
+        found = self.aws.buckets[named.bucket].get(named.key)
+        item: dict[str, Any] = {
+            "bucket": named.bucket, "key": named.key, "size": 1, "etag": found.etag if found else named.etag,
+        }  # fmt: skip
+        if item["etag"] != named.etag:
+            item["named_etag"] = named.etag
+        fields: dict[str, Any] = {"message_id": message["MessageId"], "inputs": [item]}
+        if outcome == "failed" or not found:
+            error = {"type": "ValueError", "message": "wrong", "phase": "process", "traceback": ""}
+            run: RunRecord = new_record("failed", "r", error=error, **fields)
+            failures = [{"itemIdentifier": message["MessageId"]}]
+            return Answer("answered", {"batchItemFailures": failures, "runs": [run]})
         if outcome == "skipped":
-            return new_record("skipped", "r", inputs=[taken], reason="no route")
-        output = f"{message.key}.nc"
-        self.stored[output] = Stored(read)
-        for path in self._mirrored():  # before the run, and so some time ago
-            os.utime(path, (path.stat().st_mtime - 1,) * 2)
-        return new_record("succeeded", "r", inputs=[taken], outputs=[{"bucket": "out", "key": output, "size": 2}])
+            run = new_record("skipped", "r", reason="no route matches", **fields)
+        else:
+            bucket, key = TEMPLATE.destination_bucket, f"{named.key}.nc"
+            self.aws.buckets[bucket][key] = StoredObject(found.content, {})
+            outputs = [{"bucket": bucket, "key": key, "size": 1}]
+            run = new_record("succeeded", "r", outputs=outputs, durations_s={"total": 0.1}, **fields)
+        return Answer("answered", {"batchItemFailures": [], "runs": [run]})
 
-    def _mirrored(self) -> list[Path]:
-        return [path for path in self.settings.outputs.rglob("*") if path.is_file()]
+    @rule()
+    def reconcile(self) -> None:
+        self.loop._look(self.reconciler)
 
-    def mirror(self) -> None:
-        """Bring what is stored into the outputs folder."""
-        for key, stored in self.stored.items():
-            path = self.settings.outputs / key
-            before = path.stat().st_mtime if path.is_file() else 0.0
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(stored.content)
-            if stored.restored:
-                os.utime(path, (before, before))
+    # What goes wrong.
 
-    def lose_everything(self) -> None:
-        """LocalStack ends and comes up empty."""
-        self.bucket, self.queue, self.dead, self.stored = {}, [], [], {}
-        self.epoch += 1
+    @rule()
+    def restart_emulator(self) -> None:
+        self.aws.restart()
 
-    def restore(self) -> None:
-        """Put the outputs folder back into the bucket."""
-        for path in self._mirrored():
-            key = path.relative_to(self.settings.outputs).as_posix()
-            self.stored.setdefault(key, Stored(path.read_text(), restored=True))
-
+    @precondition(lambda self: self.aws.queue)
+    @rule()
     def lose_a_message(self) -> None:
-        del self.queue[-1:]
+        self.aws.queue.pop()
 
-    def double_and_reorder(self) -> None:
-        self.queue = [Message(m.key, m.etag) for m in reversed(self.queue[:3])] + self.queue
+    @precondition(lambda self: self.aws.queue)
+    @rule()
+    def repeat_and_reorder_messages(self) -> None:
+        messages = self.aws.queue[:3]
+        self.aws.queue[:0] = [self.aws.copy_of(message) for message in reversed(messages)]
 
-    def retry_all(self) -> None:
-        for failure in dead_lettered(self.history):
-            self.enter(failure, "again", "retried")
-            moved = [m for m in self.dead if (m.key, m.etag) in failure.versions]
-            self.dead = [m for m in self.dead if m not in moved]
-            self.queue += [Message(m.key, m.etag) for m in moved]
-            given = [self._give_again(*version) for version in failure.versions if not moved]
-            if not moved and not any(given):
-                self.enter(failure, "gone", "dead-lettered")
+    # What is always true.
 
-    def begin_to_retry_all(self) -> None:
-        """As above, and be killed before anything has moved."""
-        for failure in dead_lettered(self.history):
-            self.enter(failure, "again", "retried")
+    def findings(self) -> list[Finding]:
+        return [classify(facts) for facts in self.reconciler.snapshot().all()]
 
-    def forget_all(self) -> None:
-        for failure in dead_lettered(self.history):
-            self.dead = [m for m in self.dead if (m.key, m.etag) not in failure.versions]
-            self.enter(failure, "forgotten: no need", "forgotten")
+    def content(self, finding: Finding) -> bytes | None:
+        """Return the file of the inbox if it has exactly a finding's version."""
+        path = self.settings.inbox / finding.key
+        content = path.read_bytes() if path.is_file() else b""
+        return content if StoredObject(content, {}).etag == finding.etag else None
 
-    def enter(self, failure: Failure, reason: str, outcome: Outcome) -> None:
-        before = {version: run.outcome for version, run, _ in self.history.last_runs()}
-        self.history.enter({**failure.run.record, "reason": reason}, failure.versions, outcome)
-        after = {version: run.outcome for version, run, _ in self.history.last_runs()}
-        assert after == before | dict.fromkeys(failure.versions, outcome)
+    @invariant()
+    def every_version_has_one_state(self) -> None:
+        findings = {finding.version: finding for finding in self.findings()}
+        assert len(findings) == len(self.findings())
+        assert self.known_versions() <= findings.keys()
+        in_inbox = [key for key, _ in self.watcher._inbox.scan()]
+        assert set(in_inbox) <= {key for key, _ in findings}
+        for finding in map(classify, self.reconciler.snapshot().open()):
+            assert findings[finding.version] == finding
+        for finding in findings.values():
+            if finding.state == "unaccounted":
+                is_in_bucket = finding.version in self.in_bucket()
+                assert finding.repair or not (is_in_bucket or self.content(finding)), finding
+                assert "output" not in finding.reason  # a run is recorded when its outputs are in the folder
 
-    # What the books do.
+    def in_bucket(self) -> set[Version]:
+        return {(key, one.etag) for key, one in self.aws.buckets[TEMPLATE.source_bucket].items()}
 
-    def look(self) -> list[Finding]:
-        (world,) = [*self.take(1000)] or [World()]
-        self.world = replace(
-            world,
-            lost=frozenset(u.key for u in self.ledger.uploads() if u.epoch != str(self.epoch)),
-            objects=self.bucket,
-            queued=frozenset((m.key, m.etag) for m in self.queue),
-            dead=frozenset((m.key, m.etag) for m in self.dead),
-            runs={
-                version: replace(run, missing=tuple(key for key in run.missing if not self._is_stored(key)))
-                for version, run in world.runs.items()
-            },
-        )
-        return balance(self.world)
+    def known_versions(self) -> set[Version]:
+        assert self.reconciler.backend
+        queues = self.reconciler.backend.queues
+        queued = {version for message in queues.waiting() + queues.dead() for version in message.versions}
+        uploaded = {(upload.key, upload.etag) for upload in self.state.uploads.each()}
+        return queued | uploaded | self.in_bucket() | {known.version for known, _ in self.state.versions.each()}
 
-    def _is_stored(self, key: str) -> bool:
-        return key in self.stored and not self.stored[key].restored
+    def teardown(self) -> None:
+        try:
+            self.everything_settles()
+        finally:
+            self.state.close()
+            self.folder.cleanup()
 
-    def take(self, keys_at_once: int) -> Iterator[World]:
-        return take(self.settings, TEMPLATE, self.ledger, self.history, None, keys_at_once)
-
-    def mend(self) -> None:
-        for finding in unaccounted(self.look()):
-            version = finding.key, finding.etag
-            run = self.history.of(*version)
-            if finding.remedy == "enter":
-                error = {"type": "NoAnswer", "message": "none", "phase": "invoke", "traceback": ""}
-                record = new_record("failed", "", inputs=[item(*version)], error=error)
-                self.history.add(record, "dead-lettered", MOST_ATTEMPTS)
-            elif finding.remedy == "again":
-                if run and run.outcome in FINAL:
-                    self.history.enter({**run.record, "reason": "taken up"}, [version], "retried")
-                assert self._give_again(*version), finding
-
-    def _give_again(self, key: str, etag: str) -> bool:
-        known = self.ledger.get(key)
-        if self.bucket.get(key) == etag:
-            self.queue.append(Message(key, etag))
-            return True
-        if known and known.etag == etag and self.files.stamp(key) == known.stamp:
-            self.bucket[key] = etag
-            self.queue.append(Message(key, etag))
-            return True
-        return False
-
-    # What has to be so, always and in the end.
-
-    def every_version_is_in_one_place(self) -> None:
-        findings, world = self.look(), self.world
-        sheet = draw([world])
-        versions = [(finding.key, finding.etag) for finding in findings]
-        assert len(versions) == len(set(versions)) == sum(sheet.counts().values()) + len(sheet.unaccounted())
-        assert {(key, etag or "") for key, etag in world.inbox.items()} <= set(versions)
-        assert {*self.bucket.items(), *((m.key, m.etag) for m in self.queue + self.dead)} <= set(versions)
-        assert draw(self.take(1)) == draw(self.take(1000))
-        for finding in unaccounted(findings):
-            there = finding.etag in (self.bucket.get(finding.key), world.inbox.get(finding.key))
-            assert finding.problem
-            assert finding.remedy or not there or "output" in finding.problem, finding
-
-    def everything_comes_to_an_end(self) -> None:
-        """Left alone, every file of the inbox ends with its outputs or a reason."""
-        for _ in range(5):
-            self.restore()
-            self.mend()
+    def everything_settles(self) -> None:
+        """Left alone, every file that still exists ends with its outputs or a reason."""
+        for _ in range(MOST_ROUNDS):
+            self.aws.release_leases()
+            self.mirror._restore_if_new(str(self.aws.epoch))
             self.watch()
-            while self.queue:
+            while self.aws.queue:
                 self.run_one()
-        self.mirror()
-        findings = self.look()
-        assert "in progress" not in [finding.place for finding in findings]
-        for key in self.files.scan():
-            etag = self.files.path(key).read_text()
-            (finding,) = [f for f in findings if (f.key, f.etag) == (key, etag)]
-            assert finding.place in ("succeeded", "skipped", "dead-lettered", "forgotten"), finding
-            assert self.history.outcome(key, etag) in FINAL
-            if finding.place == "succeeded":
-                assert (self.settings.outputs / f"{key}.nc").read_text() == etag
-
-    def close(self) -> None:
-        self.ledger.close()
-        self.history.close()
-        self.folder.cleanup()
+            self.reconcile()  # as the stack does, and then as the command, which looks at everything
+            self.reconciler.repair([finding for finding in self.findings() if finding.state == "unaccounted"])
+        for finding in self.findings():
+            assert finding.state != "in progress", finding
+            content = self.content(finding)
+            if finding.state == "unaccounted":
+                assert finding.version not in self.in_bucket(), finding
+                assert content is None, finding
+            elif finding.state == "succeeded" and content:
+                assert (self.settings.outputs / f"{finding.key}.nc").read_bytes() == content
 
 
-def item(key: str, etag: str) -> Input:
-    return {"bucket": "in", "key": key, "size": 2, "etag": etag}
-
-
-KILLED = st.sampled_from(["", "", "", "before history", "before delete"])
-OUTCOMES = st.sampled_from(["succeeded", "succeeded", "failed", "skipped"])
-ARRIVAL = st.tuples(st.just("arrive"), KEYS, st.integers(0, 3), MOSTLY, MOSTLY)
-RUN = st.tuples(st.just("run_one"), OUTCOMES, KILLED, MOSTLY)
-REST = st.sampled_from(
-    [
-        "watch",
-        "touch",
-        "lose_everything",
-        "restore",
-        "mirror",
-        "lose_a_message",
-        "double_and_reorder",
-        "retry_all",
-        "begin_to_retry_all",
-        "forget_all",
-        "mend",
-    ]
-).map(lambda name: (name,))
-
-
-def arrives(content: int, entered: bool = True) -> tuple[Any, ...]:
-    return ("arrive", "a.csv", content, True, entered)
-
-
-RUNS, UNMIRRORED, FAILS = (("run_one", *how) for how in (["succeeded"], ["succeeded", "", False], ["failed"]))
-LOST = ("lose_everything",)
-
-
-@settings(max_examples=100, print_blob=True)
-@example([arrives(1), RUNS, arrives(2), UNMIRRORED, LOST, ("restore",)])
-@example([arrives(1), RUNS, arrives(2), UNMIRRORED, LOST, ("restore",), ("mirror",)])
-@example([arrives(1), RUNS, arrives(2), RUNS, arrives(1), LOST])
-@example([arrives(1), RUNS, arrives(2, entered=False), RUNS, LOST, arrives(1)])
-@example([arrives(1), FAILS, FAILS, RUNS, LOST, ("watch",), ("begin_to_retry_all",)])
-@given(st.lists(ARRIVAL | RUN | RUN | REST, min_size=12, max_size=30))
-def test_no_file_is_lost_or_counted_twice_whatever_happens(events: list[tuple[Any, ...]]):
-    life = Life()
-    for name, *arguments in events:
-        getattr(life, name)(*arguments)
-        life.every_version_is_in_one_place()
-    life.everything_comes_to_an_end()
-    life.close()
+FilesOfAFolder.TestCase.settings = hypothesis_settings(max_examples=200, stateful_step_count=30)
+test_no_file_is_lost_and_no_version_has_two_states = FilesOfAFolder.TestCase

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+
+from runner.messages.run_record import OUTPUT_MISSING, new_record
+from runner.messages.s3_events import object_created
+from runner.services.reconciler.classify import Finding, classify
+from runner.services.reconciler.loop import ReconcileLoop
+from runner.services.reconciler.repair import Reconciler
+from tests.support.memory_aws import MemoryAws, Queued
+from tests.support.states import ETAG, put, run_of
+
+NO_ANSWER = "Its last attempt returned no answer, because a process of the stack was killed."
+
+
+def look(reconciler: Reconciler) -> dict[str, Finding]:
+    return {finding.key: finding for finding in map(classify, reconciler.snapshot().all())}
+
+
+def add_dead_letter(aws: MemoryAws, body: str) -> None:
+    aws.queues[aws.template.dead_letter_queue_name].append(Queued("m", body, 3))
+
+
+def test_an_object_gets_a_new_message_and_a_lost_file_a_new_upload(reconciler: Reconciler, aws: MemoryAws):
+    put(reconciler, "object")
+    aws.sends_events = False
+    aws.put_object(aws.template.source_bucket, "object", b"x")
+    aws.sends_events = True
+    put(reconciler, "file")
+    found = look(reconciler)
+    assert reconciler.repair(found.values()) == list(found.values())
+    assert {finding.state for finding in look(reconciler).values()} == {"in progress"}
+    assert aws.buckets[aws.template.source_bucket].keys() == {"object", "file"}
+
+
+def test_a_version_that_is_gone_cannot_be_repaired(reconciler: Reconciler):
+    put(reconciler, "k").write_bytes(b"changed")
+    assert not reconciler.requeue(("k", ETAG))
+    assert not reconciler.requeue(("", "md5"))
+    reconciler.backend = None
+    put(reconciler, "k")
+    assert not reconciler.requeue(("k", ETAG))
+
+
+def test_an_unrecorded_dead_letter_is_recorded_with_the_attempt_before(reconciler: Reconciler, aws: MemoryAws):
+    reconciler.state.runs.add(run_of("k", "1", "failed"), "failed", 2)
+    reconciler.state.runs.add(run_of("final", "1"), "succeeded")
+    bucket = aws.template.source_bucket
+    records = [*object_created(bucket, "k", "1")["Records"], *object_created(bucket, "final", "1")["Records"]]
+    add_dead_letter(aws, json.dumps({"Records": records}))
+    add_dead_letter(aws, json.dumps(object_created(bucket, "never ran", "2")))
+    repaired = reconciler.repair(look(reconciler).values())
+    assert [finding.key for finding in repaired] == ["k", "never ran"]
+    run = reconciler.state.runs.of(("k", "1"))
+    assert run
+    assert (run.outcome, run.attempt, run.record["pipeline"]) == ("dead-lettered", 3, "p")
+    error = run.record["error"]
+    assert error
+    assert error["message"] == f"{NO_ANSWER} The attempt before: no such column\nin the file"
+    run = reconciler.state.runs.of(("never ran", "2"))
+    assert run
+    assert run.record["error"] == {
+        "type": "NoAnswer", "message": f"{NO_ANSWER} `runner retry` runs it again.", "phase": "invoke",
+        "traceback": "",
+    }  # fmt: skip
+    assert reconciler.state.versions.outcome(("final", "1")) == "succeeded"
+
+
+def test_a_dead_letter_whose_outputs_could_not_be_copied_keeps_that_reason(reconciler: Reconciler, aws: MemoryAws):
+    error = {"type": OUTPUT_MISSING, "message": "x.nc is gone", "phase": "copy", "traceback": ""}
+    reconciler.state.runs.add(run_of("k", "1", "failed", error=error), "failed", 3)
+    add_dead_letter(aws, json.dumps(object_created(aws.template.source_bucket, "k", "1")))
+    reconciler.repair(look(reconciler).values())
+    run = reconciler.state.runs.of(("k", "1"))
+    assert run
+    assert (run.outcome, run.record["error"]) == ("dead-lettered", error)
+
+
+def test_a_dead_letter_of_a_schedule_keeps_schedule_and_window(reconciler: Reconciler, aws: MemoryAws):
+    add_dead_letter(aws, "not an event")
+    body_md5 = Queued("m", "not an event").raw()["MD5OfBody"]
+    window = {"begin": "b", "end": "e"}
+    before = new_record("failed", "r", schedule="s", window=window, error=run_of("k", "1", "failed")["error"])
+    reconciler.state.runs.add(before, "failed", 2, body_md5)
+    reconciler.repair(look(reconciler).values())
+    run = reconciler.state.runs.of(("", body_md5))
+    assert run
+    assert (run.outcome, run.record["schedule"], run.record["window"]) == ("dead-lettered", "s", window)
+
+
+def test_the_loop_repairs_what_two_looks_report(reconciler: Reconciler, aws: MemoryAws):
+    put(reconciler, "k")
+    loop = ReconcileLoop(reconciler.settings, reconciler.template)
+    loop._look(reconciler)
+    assert aws.queue == []
+    loop._look(reconciler)
+    assert len(aws.queue) == 1
+    loop._look(reconciler)
+    assert len(aws.queue) == 1
+
+
+def test_the_loop_records_what_it_cannot_repair_until_it_has_an_outcome(reconciler: Reconciler):
+    version = ("gone", "1")
+    reconciler.state.versions.add_uploaded(version)
+    loop = ReconcileLoop(reconciler.settings, reconciler.template)
+    recorded = []
+    for _ in range(4):
+        loop._look(reconciler)
+        recorded.append(list(reconciler.state.versions.unaccounted()))
+    assert recorded == [[], [version], [version], [version]]
+    for outcome in ("retried", "uploaded"):  # a retry that failed
+        reconciler.state.versions.set_outcome(version, outcome, "")  # type: ignore[arg-type]
+    loop._look(reconciler)
+    loop._look(reconciler)
+    assert list(reconciler.state.versions.unaccounted()) == [version]
+    reconciler.state.versions.set_outcome(version, "forgotten", "forgotten: a test")
+    loop._look(reconciler)
+    assert reconciler.state.versions.unaccounted() == {}

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from runner.messages.run_record import Outcome
+from runner.state.database import State
+from tests.support.states import run_of
+
+
+def test_an_upload_does_not_change_what_is_known(state: State):
+    state.versions.add_uploaded(("k", "1"))
+    assert state.versions.outcome(("k", "1")) == "uploaded"
+    state.versions.set_outcome(("k", "1"), "skipped", "no route")
+    before = state.versions.get(("k", "1"))
+    state.versions.add_uploaded(("k", "1"))
+    assert state.versions.get(("k", "1")) == before
+    assert state.versions.get(("k", "2")) is None
+
+
+def test_only_runs_that_failed_are_counted_as_failures(state: State):
+    outcomes: list[Outcome] = ["failed", "failed", "dead-lettered", "skipped", "failed"]
+    for attempt, outcome in enumerate(outcomes, 1):
+        state.runs.add(run_of("k", "1", "skipped" if outcome == "skipped" else "failed"), outcome, attempt)
+        state.versions.set_outcome(("k", "1"), "retried", "retried by a person")
+    found = state.versions.get(("k", "1"))
+    assert found
+    assert (found.failures, found.pipeline, found.run_id) == (4, "p", 5)
+    assert (found.outcome, found.reason) == ("retried", "retried by a person")
+
+
+def test_the_current_version_of_a_key_changed_last(state: State):
+    state.versions.add_uploaded(("k", "1"))
+    state.versions.add_uploaded(("k", "2"))
+    state.versions.add_uploaded(("other", "3"))
+    current = state.versions.current("k")
+    assert current
+    assert current.version == ("k", "2")
+    state.versions.set_outcome(("k", "1"), "retried", "the same content was uploaded again")
+    current = state.versions.current("k")
+    assert current
+    assert current.version == ("k", "1")
+    assert [known.etag for known in state.versions.of_key("k")] == ["2", "1"]
+    assert state.versions.current("unknown") is None
+
+
+def fill(state: State) -> None:
+    """Record ten files; every third is skipped, every second key is in a folder."""
+    for number in range(10):
+        folder = "even" if number % 2 == 0 else "odd"
+        state.versions.add_uploaded((f"{folder}/{number}", "old"))
+        status = "skipped" if number % 3 == 0 else "succeeded"
+        run = run_of(f"{folder}/{number}", "new", status, pipeline=folder, reason="no" if status == "skipped" else None)
+        state.runs.add(run, status)
+
+
+def names(state: State, *args: object, **options: object) -> list[str]:
+    found = list(state.versions.newest(*args, **options))  # type: ignore[arg-type]
+    assert {known.etag for known in found} <= {"new"}
+    return [known.key.partition("/")[2] for known in found]
+
+
+def test_the_newest_are_only_the_current_versions_latest_change_first(state: State):
+    fill(state)
+    assert names(state, 3) == ["9", "8", "7"]
+    assert names(state, -1) == [*"9876543210"]
+    assert names(state, -1, outcomes=["skipped"]) == [*"9630"]
+    assert names(state, -1, outcomes=["uploaded"]) == []
+    assert names(state, 2, outcomes=["skipped", "succeeded"], pipeline="even") == [*"86"]
+    assert names(state, -1, name="dd/") == [*"97531"]
+    assert names(state, 1, outcomes=["skipped"], pipeline="even", name="even") == ["6"]
+
+
+def test_pages_neither_repeat_nor_skip_a_file(state: State):
+    fill(state)
+    found, before = [], None
+    while page := list(state.versions.newest(4, before)):
+        found += [known.key for known in page]
+        before = page[-1].change
+        state.versions.add_uploaded((f"arrived later/{len(found)}", "1"))
+    assert [key.partition("/")[2] for key in found] == [*"9876543210"]
+
+
+def test_each_message_without_a_file_is_listed(state: State):
+    for body_md5 in ("a", "b"):
+        state.versions.set_outcome(("", body_md5), "failed", "E")
+    assert [known.etag for known in state.versions.newest(-1)] == ["b", "a"]
+
+
+def test_versions_are_selected_by_outcome_and_by_change(state: State):
+    fill(state)
+    state.versions.set_outcome(("even/0", "new"), "forgotten", "forgotten: a test")
+    assert state.versions.counts() == {"uploaded": 10, "succeeded": 6, "skipped": 3, "forgotten": 1}
+    assert [known.etag for known in state.versions.not_final()] == ["old"] * 10
+    (forgotten,) = state.versions.with_outcome("forgotten")
+    assert state.versions.changed_since(forgotten.change - 1) == [forgotten]
+    assert state.versions.is_final(forgotten.version)
+    assert not state.versions.is_final(("even/0", "old"))
+
+
+def test_each_version_comes_with_the_outputs_of_its_latest_run(state: State):
+    outputs = [{"bucket": "o", "key": f"{name}.nc", "size": 1} for name in ("x", "y")]
+    state.runs.add(run_of("k", "2", outputs=outputs[:1]), "succeeded")
+    state.runs.add(run_of("k", "2", outputs=outputs), "succeeded")
+    state.versions.add_uploaded(("a", "1"))
+    assert [(known.version, keys) for known, keys in state.versions.each()] == [
+        (("a", "1"), []),
+        (("k", "2"), ["x.nc", "y.nc"]),
+    ]
+
+
+def test_an_unaccounted_version_is_recorded_until_it_has_an_outcome_again(state: State):
+    state.versions.set_unaccounted({("a", "1"): "is lost", ("b", "1"): "is lost"})
+    state.versions.set_unaccounted({("b", "1"): "is lost", ("c", "1"): "is lost"})
+    assert state.versions.unaccounted() == {("b", "1"): "is lost", ("c", "1"): "is lost"}
+    state.versions.set_outcome(("c", "1"), "retried", "retried by a person")
+    assert state.versions.unaccounted() == {("b", "1"): "is lost"}
+    state.versions.set_unaccounted({})
+    assert state.versions.unaccounted() == {}
