@@ -27,7 +27,7 @@ from runner.testing import assert_datasets_match
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import environment, eventually
 from tests.support.documentation import Block, block_after, blocks
-from tests.support.stacks import BUOY, ROOT, TIDE
+from tests.support.stacks import BUOY, ROOT, SAMPLES, TIDE
 from tests.support.tools import require_sam
 from tests.unit.test_docs import COMING
 
@@ -54,11 +54,10 @@ class Checkout:
                 shutil.copy2(ROOT / name, folder / name)
         for name in (".venv", ".venv-localstack"):
             (folder / name).symlink_to(ROOT / name)
-        self.port = free_port()
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return the variables of a shell in which Docker cannot be used, with a port of the copy's own."""
-        own = {"LOCALSTACK_PORT": str(self.port), "COLUMNS": "120", "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+        """Return the variables of a shell in which Docker cannot be used."""
+        own = {"COLUMNS": "120", "DOCKER_HOST": "unix:///nowhere/docker.sock"}
         return environment(**own | more) | {"PYTHONPATH": ""}
 
     def run(self, *lines: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +72,9 @@ class Checkout:
     def up(self, block: Block, **more: str) -> Iterator[str]:
         """Run a block that starts a stack, yield what it printed until it was ready, and press Ctrl-C."""
         log = self.folder / f"up-{block.line}.log"
-        script = f". .venv/bin/activate\nexec {block.commands[-1]}"
+        command = block.commands[-1]
+        command += "" if "--port" in command else f" --port {free_port()}"  # another stack may use the default
+        script = f". .venv/bin/activate\nexec {command}"
         with log.open("w") as file:
             process = subprocess.Popen(
                 ["bash", "-c", script], cwd=self.folder, env=self.environment(**more), stdout=file, stderr=file
@@ -90,14 +91,18 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """Start README's stack, and send it two files that succeed and one that fails."""
+    """Start README's stack, and drop files that succeed, are skipped and fail."""
     made = Checkout(tmp_path_factory.mktemp("documented") / "tsdat-local")
     with made.up(STARTING[0]):
-        broken = made.folder / "broken.log"
-        broken.write_text("torn")
-        samples = [path.relative_to(ROOT) for path in (BUOY, TIDE)]
-        made.run(f"runner run {samples[0]} {samples[1]}")
-        made.run("runner run broken.log --key tide_gauge/mcrl/tide_20200212000000.log")
+        inbox = made.folder / "data" / "inbox"
+        for source in (BUOY, TIDE):
+            target = inbox / source.relative_to(SAMPLES)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+        (inbox / "tide_gauge" / "mcrl" / "tide_20200212000000.log").write_text("torn")
+        (inbox / "unknown.bin").write_text("?")
+        done = made.run("runner reconcile --wait 90")
+        assert done.returncode == 0, done.stdout + done.stderr
         yield made
 
 
@@ -112,8 +117,7 @@ def test_a_local_block_runs(checkout: Checkout, block: Block):
 
 @pytest.mark.parametrize("block", STARTING[1:], ids=str)
 def test_a_block_that_starts_a_stack_runs(checkout: Checkout, block: Block, tmp_path: Path):
-    port = {"LOCALSTACK_PORT": str(free_port())} | {"RUNNER_DEBUG_PORT": str(free_port())}
-    with checkout.up(block, RUNNER_DATA=str(tmp_path), **port) as text:
+    with checkout.up(block, RUNNER_DATA=str(tmp_path), RUNNER_DEBUG_PORT=str(free_port())) as text:
         assert "ready in" in text
 
 
@@ -146,7 +150,7 @@ def stable(text: str) -> list[str]:
 def test_outputs_are_as_shown(checkout: Checkout):
     demo = block_after("README.md", "scripts/demo\n```").text
     shown = stable(demo.replace("  …\n", ""))
-    done = checkout.run("scripts/demo", LOCALSTACK_PORT="0")
+    done = checkout.run("scripts/demo")
     printed = stable(done.stdout + done.stderr)
     assert [line for line in shown if line not in printed] == [], done.stdout + done.stderr
     reconciled = stable(checkout.run("runner reconcile").stdout)

@@ -48,9 +48,9 @@ class Expected:
     """The resources of an expanded template, as plain values."""
 
     def __init__(self, path: Path, folder: Path) -> None:
-        whole = folder / "expanded.json"
-        whole.write_text(json.dumps(expanded({}, path)))
-        self._template = Template(whole, {}, REGION)
+        template = folder / "expanded.json"
+        template.write_text(json.dumps(expanded({}, path)))
+        self._template = Template(template, {}, REGION)
 
     def properties(self, name: str) -> dict[str, Any]:
         """Return a resource's properties, except those whose values exist only on AWS."""

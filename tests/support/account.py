@@ -66,9 +66,9 @@ class Account:
 
     def deploy(self, stack: str, *options: str, **parameters: str) -> str:
         """Deploy the last build as a stack, without prompts, and return the output."""
-        given = [f"{name}={value}" for name, value in parameters.items()]
+        overrides = [f"{name}={value}" for name, value in parameters.items()]
         return self.sam("deploy", "--stack-name", stack, "--no-confirm-changeset", "--no-progressbar", *options,
-                        *(["--parameter-overrides", *given] if given else []))  # fmt: skip
+                        *(["--parameter-overrides", *overrides] if overrides else []))  # fmt: skip
 
     def deployed(self, environment: str) -> str:
         """Return the name of an environment's stack, and deploy it if it does not exist."""

@@ -67,9 +67,9 @@ class NoOp(IngestPipeline):
             raise ValueError(f"{name}: nothing in it can be read")
         if "sleep" in name:
             time.sleep(600)
-        if "exit" in name:
+        if "exit" in name and not (GATES / name).exists():
             os._exit(3)
-        if "quit" in name:
+        if "quit" in name and not (GATES / name).exists():
             sys.exit("enough")
         if "killed" in name:  # as the system does when memory runs out
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The a2e_buoy_ingest pipeline from file to file, each value compared with the CSV it came from."""
+"""The a2e_buoy_ingest pipeline from file to file; each value is compared with the CSV files."""
 
 import logging
 import re
@@ -20,7 +20,7 @@ PLOTS = ("surface_met", "conductivity", "currents")
 
 @dataclass
 class Day:
-    """A pipeline run on one archive."""
+    """The pipeline's run on one archive."""
 
     location: str
     files: dict[str, bytes]
@@ -48,7 +48,7 @@ def test_times_are_the_union_of_the_instruments(day: Day) -> None:
     assert (np.diff(day.dataset["time"]) > np.timedelta64(0, "ns")).all()
 
 
-def test_each_value_is_the_one_in_the_csv(day: Day) -> None:
+def test_each_value_equals_the_one_in_the_csv(day: Day) -> None:
     _, values, _ = buoy_csv.expected(day.files)
     for name, wanted in values.items():
         found = day.dataset[name]
@@ -58,7 +58,7 @@ def test_each_value_is_the_one_in_the_csv(day: Day) -> None:
     np.testing.assert_array_equal(day.dataset["depth"], np.arange(4, 201, 4))
 
 
-def test_quality_bits_tell_why_a_value_is_gone(day: Day) -> None:
+def test_quality_bits_show_why_a_value_is_missing(day: Day) -> None:
     _, _, bits = buoy_csv.expected(day.files)
     for name, wanted in bits.items():
         found = day.dataset[f"qc_{name}"]
@@ -72,7 +72,7 @@ def test_quality_bits_tell_why_a_value_is_gone(day: Day) -> None:
         assert day.dataset[name].attrs["ancillary_variables"] == f"qc_{name}"
 
 
-def test_where_the_profiler_has_no_echo_neither_speed_nor_direction_is_left(day: Day) -> None:
+def test_without_an_echo_neither_speed_nor_direction_is_kept(day: Day) -> None:
     table = buoy_csv.tables(day.files)["currents"]
     filled = (table[buoy_csv.VEL].to_numpy() == 46340) & (table[buoy_csv.DIR].to_numpy() == 225)
     assert filled.any()
@@ -144,7 +144,7 @@ def test_a_single_csv_leaves_the_other_variables_missing(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("instrument", sorted({variable[0] for variable in VARIABLES.values()}))
-def test_each_plot_copes_with_one_instrument_alone(instrument: str, tmp_path: Path) -> None:
+def test_plots_work_with_a_single_instrument(instrument: str, tmp_path: Path) -> None:
     from pipelines.a2e_buoy_ingest.plots import PLOTS as DRAW
 
     dataset = xr.Dataset(coords={"time": np.array(["2020-12-01"], "datetime64[ns]"), "depth": [4.0, 8.0]})
@@ -160,13 +160,13 @@ def test_each_plot_copes_with_one_instrument_alone(instrument: str, tmp_path: Pa
 def test_a_run_logs_no_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CODE_VERSION", "1.2.3")  # else tsdat warns where there is no git
+    monkeypatch.setenv("CODE_VERSION", "1.2.3")  # otherwise tsdat warns where there is no git
     with caplog.at_level(logging.WARNING):
         buoy_csv.run("morro", [SAMPLES / FILES["morro"]], tmp_path)
     assert caplog.messages == []
 
 
-def test_the_samples_hold_what_the_checks_are_for() -> None:
+def test_the_samples_contain_values_that_fail_the_checks() -> None:
     _, _, bits = buoy_csv.expected(buoy_csv.members(SAMPLES / FILES["humboldt"]))
     assert {BELOW, MISSING} <= set(bits["air_temperature"])
     assert NO_SPEED in bits["wind_direction"]

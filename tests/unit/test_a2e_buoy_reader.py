@@ -1,4 +1,4 @@
-"""What BuoyReader takes, what it passes over, and what it says about what it cannot take."""
+"""BuoyReader: archives and CSV files that it reads, members that it ignores, and its errors."""
 
 import gzip
 import io
@@ -33,44 +33,44 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def retrieve(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., xr.Dataset]:
-    """Reads and merges as the pipeline does, without quality checks and plots."""
+    """Return a function that reads and merges as the pipeline does, without quality checks and plots."""
     config = "pipelines/a2e_buoy_ingest/config/pipeline_humboldt.yaml"
     pipeline = buoy_csv.load(config, tmp_path_factory.mktemp("storage"))
     return lambda *paths: pipeline.retriever.retrieve([str(path) for path in paths], pipeline.dataset_config)
 
 
 @pytest.fixture(scope="module")
-def whole(retrieve: Callable[..., xr.Dataset]) -> xr.Dataset:
+def complete(retrieve: Callable[..., xr.Dataset]) -> xr.Dataset:
     return retrieve(SAMPLES / FILES["humboldt"])
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".zip"])
-def test_every_archive_gives_the_same_dataset(
-    suffix: str, files: dict[str, bytes], retrieve: Callable[..., xr.Dataset], whole: xr.Dataset, tmp_path: Path
+def test_every_kind_of_archive_leads_to_the_same_dataset(
+    suffix: str, files: dict[str, bytes], retrieve: Callable[..., xr.Dataset], complete: xr.Dataset, tmp_path: Path
 ) -> None:
     write = write_zip if suffix == ".zip" else write_tar
-    xr.testing.assert_identical(retrieve(write(tmp_path / f"{STEM}{suffix}", files)), whole)
+    xr.testing.assert_identical(retrieve(write(tmp_path / f"{STEM}{suffix}", files)), complete)
 
 
-def test_a_folder_of_csv_files_given_together_is_the_same_too(
-    files: dict[str, bytes], retrieve: Callable[..., xr.Dataset], whole: xr.Dataset, tmp_path: Path
+def test_csv_files_passed_together_lead_to_the_same_dataset(
+    files: dict[str, bytes], retrieve: Callable[..., xr.Dataset], complete: xr.Dataset, tmp_path: Path
 ) -> None:
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    xr.testing.assert_identical(retrieve(*(tmp_path / name for name in files)), whole)
+    xr.testing.assert_identical(retrieve(*(tmp_path / name for name in files)), complete)
 
 
-def test_what_is_not_an_instruments_csv_is_passed_over(
-    files: dict[str, bytes], retrieve: Callable[..., xr.Dataset], whole: xr.Dataset, tmp_path: Path
+def test_members_that_are_no_instrument_csv_are_ignored(
+    files: dict[str, bytes], retrieve: Callable[..., xr.Dataset], complete: xr.Dataset, tmp_path: Path
 ) -> None:
     first = next(iter(files))
     others = {f"__MACOSX/._{first}": b"\0\5\x16\7", f"._{first}": b"\0\5\x16\7", "readme.txt": b"hello", "empty/": b""}
     others |= {".DS_Store": b"\0", f"{STEM}.lidar.csv": b"of another kind"}
-    xr.testing.assert_identical(retrieve(write_zip(tmp_path / "buoy.z05.zip", others | files)), whole)
-    xr.testing.assert_identical(retrieve(write_tar(tmp_path / "buoy.z05.tar", others | files)), whole)
+    xr.testing.assert_identical(retrieve(write_zip(tmp_path / "buoy.z05.zip", others | files)), complete)
+    xr.testing.assert_identical(retrieve(write_tar(tmp_path / "buoy.z05.tar", others | files)), complete)
 
 
-def test_a_members_path_is_only_a_label(retrieve: Callable[..., xr.Dataset], tmp_path: Path) -> None:
+def test_the_path_of_a_member_is_only_a_label(retrieve: Callable[..., xr.Dataset], tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     archive = write_zip(inbox / "buoy.z05.zip", {"../../escaped.rh.csv": RH, "/absolute.rh.csv": RH})
@@ -79,7 +79,7 @@ def test_a_members_path_is_only_a_label(retrieve: Callable[..., xr.Dataset], tmp
 
 
 def test_two_archives_of_one_day_merge(
-    files: dict[str, bytes], retrieve: Callable[..., xr.Dataset], whole: xr.Dataset, tmp_path: Path
+    files: dict[str, bytes], retrieve: Callable[..., xr.Dataset], complete: xr.Dataset, tmp_path: Path
 ) -> None:
     def part(of: slice) -> dict[str, bytes]:
         lines = {name: content.decode().splitlines(keepends=True) for name, content in files.items()}
@@ -87,7 +87,7 @@ def test_two_archives_of_one_day_merge(
 
     halves = [part(slice(0, 80)), part(slice(60, None))]  # with twenty lines in both
     archives = [write_zip(tmp_path / f"buoy.z05.{i}.zip", half) for i, half in enumerate(halves)]
-    xr.testing.assert_identical(retrieve(*archives), whole)
+    xr.testing.assert_identical(retrieve(*archives), complete)
 
 
 def test_two_inputs_that_disagree_are_an_error(retrieve: Callable[..., xr.Dataset], tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_two_inputs_that_disagree_are_an_error(retrieve: Callable[..., xr.Datase
 
 
 def encrypted(content: bytes) -> bytes:
-    """Sets the flag that says so; zipfile looks no further without a password."""
+    """Set the flag for encryption; without a password zipfile reads no further."""
     raw = bytearray(content)
     raw[6] |= 1
     raw[raw.index(b"PK\1\2") + 8] |= 1
@@ -157,7 +157,7 @@ TAR = tarred({f"{STEM}.rh.csv": RH * 9})
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 15 else "",
 )  # fmt: skip
-def test_what_cannot_be_read_says_why(
+def test_unreadable_input_is_an_error(
     name: str, content: bytes, text: str, retrieve: Callable[..., xr.Dataset], tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -166,7 +166,7 @@ def test_what_cannot_be_read_says_why(
 
 
 @pytest.mark.parametrize("name", [f"{STEM}.rh.csv", f"{STEM}.zip"])
-def test_a_renamed_column_is_named(name: str, retrieve: Callable[..., xr.Dataset], tmp_path: Path) -> None:
+def test_the_error_names_a_missing_column(name: str, retrieve: Callable[..., xr.Dataset], tmp_path: Path) -> None:
     content = RH.replace(b"Relative Humidity", b"Humidity")
     (tmp_path / name).write_bytes(zipped({f"{STEM}.rh.csv": content}) if name.endswith("zip") else content)
     label = f"{STEM}.zip: {STEM}.rh.csv" if name.endswith("zip") else name
@@ -186,11 +186,11 @@ def test_depth_follows_the_bin_spacing_in_the_file() -> None:
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), repeats=st.lists(st.integers(0, 19), max_size=5))
-def test_lines_in_any_order_and_sent_again_are_the_same_file(seed: int, repeats: list[int]) -> None:
+def test_the_order_and_repetition_of_lines_do_not_matter(seed: int, repeats: list[int]) -> None:
     times = pd.date_range("2020-12-01", periods=20, freq="10min").astype(str)
     rows = [f"{time},{i if i % 7 else ''}" for i, time in enumerate(times)]
     mixed = rows + [rows[i] for i in repeats]
     random.Random(seed).shuffle(mixed)
-    whole, found = (read_csv("\n".join(["DataTimeStamp,a", *lines]).encode(), "a.csv") for lines in (rows, mixed))
-    xr.testing.assert_identical(found, whole)
+    complete, found = (read_csv("\n".join(["DataTimeStamp,a", *lines]).encode(), "a.csv") for lines in (rows, mixed))
+    xr.testing.assert_identical(found, complete)
     assert found["time"].dtype == np.dtype("datetime64[ns]")

@@ -1,4 +1,4 @@
-"""The hourly means of the buoys' wind, compared value by value with sums over the raw CSV files."""
+"""Hourly means of the buoys' wind, compared value by value with sums over the raw CSV files."""
 
 import math
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ BAD, INDETERMINATE = 1, 2
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the ingest stored of both buoys, and the means of its day."""
+    """Run the ingest for both buoys, and the VAP for its day."""
     folder = tmp_path_factory.mktemp("wind")
     for location, name in buoy_csv.FILES.items():
         ingest = buoy_csv.load(f"pipelines/a2e_buoy_ingest/config/pipeline_{location}.yaml", folder)
@@ -36,7 +36,7 @@ def dataset(folder: Path) -> xr.Dataset:
 
 
 def means_of(samples: list[tuple[datetime, float]], *, circular: bool) -> dict[datetime, tuple[float, int]]:
-    """Mean and number for each hour, by the definition."""
+    """Return mean and number of samples for each hour, by definition."""
     hours: dict[datetime, list[float]] = {}
     for time, value in samples:
         if not math.isnan(value):
@@ -54,7 +54,7 @@ def means_of(samples: list[tuple[datetime, float]], *, circular: bool) -> dict[d
 
 @pytest.mark.parametrize("location", ["humboldt", "morro"])
 @pytest.mark.parametrize("name", ["wind_speed", "wind_direction"])
-def test_each_mean_is_that_of_the_good_samples_in_the_csv(dataset: xr.Dataset, location: str, name: str) -> None:
+def test_each_mean_is_that_of_the_good_samples(dataset: xr.Dataset, location: str, name: str) -> None:
     times, values, _ = buoy_csv.expected(buoy_csv.members(buoy_csv.SAMPLES / buoy_csv.FILES[location]))
     samples = list(zip(times.to_pydatetime(), values[name].tolist(), strict=True))
     wanted = means_of(samples, circular=name == "wind_direction")
@@ -67,10 +67,10 @@ def test_each_mean_is_that_of_the_good_samples_in_the_csv(dataset: xr.Dataset, l
         assert int(at[f"{location}_{name}_samples"]) == count, hour
         assert int(at[f"qc_{location}_{name}"]) == (2 if count < 3 else 0), hour
         counts.append(count)
-    assert min(counts) < 6  # the sample has gaps, so that leaving out is seen to work
+    assert min(counts) < 6  # the sample has gaps
 
 
-def test_the_dataset_is_named_as_tsdat_names_it(dataset: xr.Dataset, folder: Path) -> None:
+def test_the_dataset_has_tsdat_s_name(dataset: xr.Dataset, folder: Path) -> None:
     assert (dataset.attrs["datastream"], dataset.attrs["location_id"]) == ("california.buoy_wind-1h.c1", "california")
     assert dataset.attrs["inputs"] == [
         "humboldt.buoy_z05-10m.a1::20201201.000000::20201202.000000",
@@ -83,7 +83,7 @@ def test_the_dataset_is_named_as_tsdat_names_it(dataset: xr.Dataset, folder: Pat
 
 
 def raw(directions: list[float], bits: list[int]) -> xr.Dataset:
-    """One sample each ten minutes, as a file of the ingest has them."""
+    """Return a sample every ten minutes, as in a file of the ingest."""
     times = pd.date_range(BEGIN, periods=len(directions), freq="10min")
     attrs = {"flag_masks": [BAD, INDETERMINATE], "flag_assessments": ["Bad", "Indeterminate"]}
     variables = {}
@@ -98,13 +98,13 @@ def first_hour(dataset: xr.Dataset) -> tuple[float, float, int]:
     return float(means["wind_speed"]), float(means["wind_direction"]), int(means["wind_direction_samples"])
 
 
-def test_flagged_samples_are_left_out_when_bad_and_kept_when_doubtful() -> None:
+def test_bad_samples_are_excluded_and_indeterminate_ones_included() -> None:
     speed, direction, samples = first_hour(raw([350, 10, 100, 30], [0, INDETERMINATE, BAD, BAD | INDETERMINATE]))
     assert (speed, samples) == (180, 2)
     assert direction % 360 == pytest.approx(0, abs=1e-9) or direction == pytest.approx(360)
 
 
-def test_a_single_kind_of_flag_is_read_as_a_netcdf_file_gives_it_back(tmp_path: Path) -> None:
+def test_a_single_flag_is_read_as_netcdf_returns_it(tmp_path: Path) -> None:
     dataset = raw([20, 40, 90], [0, 0, BAD])
     for name in ("qc_wind_speed", "qc_wind_direction"):
         dataset[name].attrs = {"flag_masks": [BAD], "flag_assessments": ["Bad"]}
@@ -118,19 +118,19 @@ def test_directions_that_cancel_out_have_no_mean() -> None:
     assert (speed, samples) == (135, 4)
 
 
-def test_a_sample_at_the_full_hour_belongs_to_the_hour_that_begins() -> None:
+def test_a_sample_at_the_full_hour_belongs_to_the_next_hour() -> None:
     means = hourly_means(raw([10] * 6 + [20], [0] * 7), BEGIN, BEGIN + timedelta(hours=2))
     assert means["wind_speed"].values.tolist() == [10, 20]
     assert means["wind_speed_samples"].values.tolist() == [6, 1]
 
 
-def test_what_overlapping_files_have_twice_counts_once() -> None:
+def test_duplicate_samples_of_overlapping_files_count_once() -> None:
     twice = xr.concat([raw([10, 40], [0, 0]), raw([10], [0])], dim="time")
     assert first_hour(twice) == (25, pytest.approx(25), 2)
 
 
 @given(st.lists(st.floats(0, 359.5, width=32), min_size=1, max_size=6))
-def test_the_mean_direction_turns_with_its_samples(directions: list[float]) -> None:
+def test_the_mean_direction_rotates_with_its_samples(directions: list[float]) -> None:
     wanted = means_of([(BEGIN.to_pydatetime(), d) for d in directions], circular=True)[BEGIN.to_pydatetime()][0]
     _, direction, samples = first_hour(raw(directions, [0] * len(directions)))
     assert samples == len(directions)

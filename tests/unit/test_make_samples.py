@@ -1,4 +1,4 @@
-"""The committed samples are what scripts/make-samples writes, byte for byte."""
+"""scripts/make-samples reproduces the committed samples byte for byte."""
 
 import subprocess
 import zipfile
@@ -19,7 +19,7 @@ def test_samples_are_reproducible(tmp_path: Path) -> None:
     assert max(map(len, made.values())) < 150_000
 
 
-def test_the_archives_have_the_form_of_the_real_ones() -> None:
+def test_the_archives_have_the_structure_of_the_real_ones() -> None:
     for place, buoy in (("humboldt", "z05"), ("morro", "z06")):
         with zipfile.ZipFile(SAMPLES / f"a2e_buoy_ingest/{place}/buoy.{buoy}.00.20201201.000000.zip") as archive:
             names = archive.namelist()

@@ -1,4 +1,4 @@
-"""samconfig.toml names environments that stay apart, options that SAM knows, and values that the template takes."""
+"""samconfig.toml: separate environments, options that SAM knows, and values that the template accepts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from runner.template import stack_template
+from tests.support.tools import require_sam
 
 CONFIG = tomllib.loads(Path("samconfig.toml").read_text(encoding="utf-8"))
 ENVIRONMENTS = ("default", "dev", "prod")
-# What each command's options are called inside SAM CLI, asked of SAM CLI.
+# Prints the names that each command's options have inside SAM CLI.
 OPTIONS = """
 import importlib, json
 modules = {"build": "build.command", "validate": "validate.validate", "deploy": "deploy.command"}
@@ -23,8 +24,8 @@ print(json.dumps({name: [option.name for option in options] for name, options in
 
 
 def overrides(environment: str) -> dict[str, str]:
-    given = CONFIG[environment]["deploy"]["parameters"].get("parameter_overrides", [])
-    return dict(text.split("=", 1) for text in given)
+    assignments = CONFIG[environment]["deploy"]["parameters"].get("parameter_overrides", [])
+    return dict(text.split("=", 1) for text in assignments)
 
 
 def test_there_are_three_environments():
@@ -33,7 +34,7 @@ def test_there_are_three_environments():
 
 @pytest.fixture(scope="module")
 def options() -> dict[str, list[str]]:
-    subprocess.run(["scripts/environment", "sam"], check=True)
+    require_sam()
     done = subprocess.run([".venv-sam/bin/python", "-c", OPTIONS], capture_output=True, text=True, check=True)
     found: dict[str, list[str]] = json.loads(done.stdout)
     return found
@@ -51,7 +52,7 @@ def test_sam_knows_every_option(environment: str, options: dict[str, list[str]])
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_builds_are_cached_validation_lints_and_sam_finds_its_own_places(environment: str):
+def test_builds_are_cached_and_validation_runs_the_linter(environment: str):
     section = {command: CONFIG[environment][command]["parameters"] for command in ("build", "validate", "deploy")}
     assert section["build"]["cached"]
     assert section["build"]["use_buildkit"]
@@ -61,11 +62,11 @@ def test_builds_are_cached_validation_lints_and_sam_finds_its_own_places(environ
     assert section["deploy"]["capabilities"] == "CAPABILITY_IAM"
 
 
-def test_production_is_asked_for():
+def test_production_needs_confirmation():
     assert CONFIG["prod"]["deploy"]["parameters"]["confirm_changeset"]
 
 
-def test_environments_share_nothing():
+def test_environments_share_no_names():
     described = [stack_template.load(Path("template.yaml"), overrides(name)) for name in ENVIRONMENTS]
     for names in (
         [one.source_bucket for one in described] + [one.destination_bucket for one in described],

@@ -1,4 +1,4 @@
-"""The tide_gauge pipeline: its format, its errors, and each value compared with the log it came from."""
+"""The tide_gauge pipeline: format, errors, and each value compared with the log."""
 
 import re
 from pathlib import Path
@@ -48,13 +48,13 @@ def rows() -> np.ndarray:
     return np.genfromtxt(SAMPLE, skip_header=5, skip_footer=1)
 
 
-def test_times_count_from_the_file_name_with_the_day_before_the_month(dataset: xr.Dataset, rows: np.ndarray) -> None:
+def test_times_start_at_the_day_in_the_file_name(dataset: xr.Dataset, rows: np.ndarray) -> None:
     wanted = np.datetime64("2020-12-01T00:00:00", "ns") + rows[:, 0].astype("timedelta64[s]")
     np.testing.assert_array_equal(dataset["time"], wanted)
     assert len(rows) == 240
 
 
-def test_each_value_is_the_one_in_the_log(dataset: xr.Dataset, rows: np.ndarray) -> None:
+def test_each_value_equals_the_one_in_the_log(dataset: xr.Dataset, rows: np.ndarray) -> None:
     flags = rows[:, 5].astype(int)
     for name, (column, units, (low, high)) in COLUMNS.items():
         raw = rows[:, column]
@@ -74,7 +74,7 @@ def test_each_value_is_the_one_in_the_log(dataset: xr.Dataset, rows: np.ndarray)
     assert dataset["instrument_flag"].dtype == dataset["instrument_flag"].attrs["flag_values"].dtype == np.int32
 
 
-def test_the_sample_holds_what_the_checks_are_for(dataset: xr.Dataset) -> None:
+def test_the_sample_contains_values_that_fail_the_checks(dataset: xr.Dataset) -> None:
     assert set(dataset["qc_water_level"].to_numpy()) == {0, 1, 8, 16, 4 + 16}
     assert set(dataset["qc_battery_voltage"].to_numpy()) == {0, 8}
     assert dataset["qc_water_level"].attrs["flag_assessments"] == ["Bad", "Bad", "Bad", "Indeterminate", "Bad"]
@@ -110,7 +110,7 @@ def test_triggers(key: str, matches: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["tide_20201301000000.log", "tide_20200113000000.log", "tide_2020.log", "wave.log"])
-def test_names_say_the_day_before_the_month(name: str) -> None:
+def test_names_with_an_invalid_date_are_errors(name: str) -> None:
     if name == "tide_20201301000000.log":
         assert start_time(name).isoformat() == "2020-01-13T00:00:00"
         return
@@ -135,14 +135,14 @@ def test_names_say_the_day_before_the_month(name: str) -> None:
         (WHOLE.replace("720", "nan"), "line 8: the time is not later than in the previous line"),
     ],
 )  # fmt: skip
-def test_a_torn_log_says_where(content: str, text: str, tmp_path: Path) -> None:
+def test_a_broken_log_is_an_error_with_the_line(content: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / SAMPLE.name
     path.write_text(content)
     with pytest.raises(ValueError, match=f"^{SAMPLE.name}:? {re.escape(text)}"):
         TideLogReader().read(str(path))
 
 
-def test_a_renamed_column_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_column(tmp_path: Path) -> None:
     path = tmp_path / SAMPLE.name
     path.write_text(WHOLE.replace("water_level_m", "level_m"))
     text = f"{SAMPLE.name} has no column 'water_level_m', which 'water_level' is read from. It has: "
@@ -150,6 +150,6 @@ def test_a_renamed_column_is_named(tmp_path: Path) -> None:
         load(CONFIG, tmp_path).run([str(path)])
 
 
-def test_a_file_that_no_reader_takes_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_matches_no_reader_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=re.escape(r"No reader matches wave.dat. The patterns under 'readers'")):
         load(CONFIG, tmp_path).run(["wave.dat"])
