@@ -29,14 +29,13 @@ from runner.testing.stacks import environment, eventually
 from tests.support.documentation import Block, block_after, blocks
 from tests.support.stacks import BUOY, ROOT, SAMPLES, TIDE
 from tests.support.tools import require_sam
-from tests.unit.test_docs import COMING
 
 BASH = blocks("bash")
 # Runs until Ctrl-C.
 UP = re.compile(r"^(scripts/up|runner up)\b", re.MULTILINE)
 DOCKER = re.compile(r"\bdocker\b|^scripts/(sam|offline-images)\b", re.MULTILINE)
 # The suite runs the same test files itself.
-NOT_REPEATED = ("scripts/test ", *(f'eval "$(runner {name})"' for name in COMING))
+NOT_REPEATED = ("scripts/test ",)
 STARTING = [block for block in BASH if UP.search(block.text)]
 WITH_DOCKER = [block for block in BASH if DOCKER.search(block.text) and block not in STARTING]
 LOCAL = [block for block in BASH if block not in STARTING + WITH_DOCKER]

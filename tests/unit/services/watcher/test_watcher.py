@@ -98,7 +98,7 @@ def test_a_name_that_s3_refuses_is_reported_once(watcher: Stepped, caplog: pytes
     watcher.write("a\x01.csv")
     watcher.look()
     watcher.look()
-    assert caplog.messages == ["✗ a\\x01.csv: its name holds the character '\\x01', which S3 cannot list. Rename it."]
+    assert caplog.messages == ["✗ a\\x01.csv: its name contains the character '\\x01', which S3 cannot list. Rename it."]
 
 
 def test_a_failed_upload_is_reported_once_and_repeated(watcher: Stepped, caplog: pytest.LogCaptureFixture):
