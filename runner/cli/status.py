@@ -116,12 +116,12 @@ def rows(
 
 def _not_uploaded(settings: Settings, state: State, name: str) -> Iterator[Row]:
     """Return the files of the inbox whose present content was not uploaded."""
-    uploads = state.uploads.each()
-    upload = next(uploads, None)
+    uploads = state.uploads.stamps()
+    uploaded = next(uploads, None)
     for key, stamp in Inbox(settings.inbox, settings.ignored_names).scan():
-        while upload and upload.key < key:
-            upload = next(uploads, None)
-        if upload and upload.key == key and upload.stamp == stamp:
+        while uploaded and uploaded[0] < key:
+            uploaded = next(uploads, None)
+        if uploaded == (key, stamp):
             continue
         if name in key and stamp:
             reason = refused(key)

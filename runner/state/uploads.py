@@ -49,6 +49,13 @@ class Uploads:
         row = self._db.execute("SELECT * FROM uploads WHERE key = ?", (key,)).fetchone()
         return Upload(**row) if row else None
 
+    def stamps(self) -> Iterator[tuple[str, Stamp]]:
+        """Return key and state of all last uploads in the order of their keys: a cheaper `each`."""
+        cursor = self._db.cursor()
+        cursor.row_factory = None
+        rows = cursor.execute("SELECT key, size, mtime_ns, ctime_ns FROM uploads ORDER BY key")
+        return ((row[0], row[1:]) for row in rows)
+
     def settled(self, epoch: str, final: Iterable[str]) -> Iterator[tuple[str, Stamp]]:
         """Return key and state of each upload to a bucket, and of those to others that have one of some outcomes."""
         outcomes = list(final)

@@ -61,13 +61,14 @@ class Inbox:
             times: filled with the time of each folder.
         """
         top = str(below or self.folder)
+        length, nothing = len(str(self.folder)) + 1, ("", None)
         unread = [iter(self._entries(top, times))]
         while unread:
-            entry = next(unread[-1], None)
+            name, entry = next(unread[-1], nothing)
             if entry is None:
                 unread.pop()
-            elif not _is_folder(entry):
-                yield entry.path[len(str(self.folder)) + 1 :], _state(entry)
+            elif not name.endswith("/"):
+                yield entry.path[length:], _state(entry)
             elif not entry.is_symlink():  # a link could lead round in a circle
                 unread.append(iter(self._entries(entry.path, times)))
 
@@ -81,23 +82,30 @@ class Inbox:
                 continue
             if mtime_ns == known_ns:
                 continue
-            for entry in self._entries(folder, times):
-                if not _is_folder(entry):
+            for name, entry in self._entries(folder, times):
+                if not name.endswith("/"):
                     yield entry.path[len(str(self.folder)) + 1 :], _state(entry)
                 elif entry.path not in times and not entry.is_symlink():
                     yield from self.scan(Path(entry.path), times)
 
-    def _entries(self, folder: str, times: FolderTimes | None) -> list[os.DirEntry[str]]:
-        """Return what is in a folder and not ignored, sorted as keys are; nothing if it is gone."""
+    def _entries(self, folder: str, times: FolderTimes | None) -> list[tuple[str, os.DirEntry[str]]]:
+        """Return what is in a folder and not ignored, sorted as keys are; nothing if it is gone.
+
+        Each comes with its name; the names of folders end with a slash.
+        """
         try:
             if times is not None:
                 mtime_ns = os.stat(folder).st_mtime_ns  # noqa: PTH116  before it is read: what comes later counts later
                 times[folder] = mtime_ns if time.time_ns() - mtime_ns > _MTIME_GRAIN_NS else 0
             with os.scandir(folder) as entries:
-                found = [entry for entry in entries if not self._ignored.match(entry.name)]
+                is_ignored = self._ignored.match
+                return sorted(
+                    (f"{entry.name}/" if _is_folder(entry) else entry.name, entry)
+                    for entry in entries
+                    if not is_ignored(entry.name)
+                )
         except OSError:
             return []
-        return sorted(found, key=lambda entry: entry.name + "/" * _is_folder(entry))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
