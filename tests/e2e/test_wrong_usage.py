@@ -26,9 +26,7 @@ def data(tmp_path: Path) -> Path:
         item = {"bucket": "in", "key": f"tide_gauge/{name}.log", "size": 1, "etag": name}
         run = new_record("failed", "r", pipeline="tide_gauge", inputs=[item], error=error)
         state.runs.add(run, "dead-lettered", 3)
-    state.runs.add(
-        new_record("succeeded", "r", pipeline="tide_gauge", inputs=[{**item, "etag": "fixed"}]), "succeeded"
-    )
+    state.runs.add(new_record("succeeded", "r", pipeline="tide_gauge", inputs=[{**item, "etag": "fixed"}]), "succeeded")
     state.runs.add(new_record("failed", "r", pipeline="tide_gauge", error=error), "dead-lettered", 3, "md5 of no event")
     state.runs.add(new_record("succeeded", "r", schedule="s", window={"begin": "b", "end": "e"}), "succeeded", 1, "md5")
     state.close()
