@@ -15,7 +15,6 @@ from runner.services.event_source_mapping.batch_results import MessageResult
 from runner.services.event_source_mapping.poller import EventSourceMapping
 from runner.services.event_source_mapping.rie_client import Answer
 from runner.state.database import State
-from runner.template.stack_template import load
 from tests.support.memory_aws import MemoryAws
 from tests.support.states import run_of
 
@@ -41,13 +40,6 @@ class Outputs:
 
     def is_complete(self) -> bool:
         return True
-
-
-@pytest.fixture
-def aws() -> MemoryAws:
-    made = MemoryAws(load(Path("template.yaml")))
-    made.restart()
-    return made
 
 
 @pytest.fixture

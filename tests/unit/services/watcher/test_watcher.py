@@ -15,16 +15,8 @@ from runner.aws import emulator_api
 from runner.services.watcher.watcher import Watcher
 from runner.settings import Settings
 from runner.state.database import State
-from runner.template.stack_template import load
 from tests.support.memory_aws import MemoryAws
 from tests.support.states import ETAG, run_of
-
-
-@pytest.fixture
-def aws() -> MemoryAws:
-    made = MemoryAws(load(Path("template.yaml")))
-    made.restart()
-    return made
 
 
 class Stepped(Watcher):
@@ -98,7 +90,9 @@ def test_a_name_that_s3_refuses_is_reported_once(watcher: Stepped, caplog: pytes
     watcher.write("a\x01.csv")
     watcher.look()
     watcher.look()
-    assert caplog.messages == ["✗ a\\x01.csv: its name contains the character '\\x01', which S3 cannot list. Rename it."]
+    assert caplog.messages == [
+        "✗ a\\x01.csv: its name contains the character '\\x01', which S3 cannot list. Rename it."
+    ]
 
 
 def test_a_failed_upload_is_reported_once_and_repeated(watcher: Stepped, caplog: pytest.LogCaptureFixture):

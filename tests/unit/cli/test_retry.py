@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from runner.cli import retry
+from runner.cli.app import app
+from runner.cli.failures import dead_lettered
+from runner.errors import RunnerError, SettingsError, StackError
+from runner.services.reconciler.repair import Reconciler
+from tests.support.memory_aws import Killed, MemoryAws
+from tests.support.states import ETAG, put, run_of
+
+
+def fail(reconciler: Reconciler, aws: MemoryAws, key: str, *, has_message: bool = True) -> str:
+    """Dead-letter a file that is in inbox and bucket; return its ID."""
+    put(reconciler, key)
+    aws.put_object(aws.template.source_bucket, key, b"x")
+    message = aws.queue.pop()
+    if has_message:
+        aws.queues[aws.template.dead_letter_queue_name].append(message)
+    reconciler.state.runs.add(run_of(key, ETAG, "failed"), "dead-lettered", 3)
+    return dead_lettered(reconciler.state)[-1].id
+
+
+def outcome(reconciler: Reconciler, key: str) -> tuple[str, str]:
+    known = reconciler.state.versions.current(key)
+    assert known
+    return known.outcome, known.reason
+
+
+def dead(aws: MemoryAws) -> int:
+    return len(aws.queues[aws.template.dead_letter_queue_name])
+
+
+def test_a_dead_letter_moves_to_the_queue(reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]):
+    first, second = fail(reconciler, aws, "a.csv"), fail(reconciler, aws, "b.csv")
+    assert retry._retry(reconciler, retry._selected(reconciler, [first])) == 0
+    assert capsys.readouterr().out == f"↻ {first} a.csv in the queue again\n"
+    assert [failure.id for failure in dead_lettered(reconciler.state)] == [second]
+    assert outcome(reconciler, "a.csv") == ("retried", "retried by a person")
+    assert (len(aws.queue), dead(aws)) == (1, 1)
+    assert aws.queue[0].receipts == 0  # it has all attempts again
+
+
+@pytest.mark.parametrize(("killed_before", "in_queue"), [("send_message", 0), ("delete_message", 1)])
+def test_a_killed_retry_loses_no_message(reconciler: Reconciler, aws: MemoryAws, killed_before: str, in_queue: int):
+    fail(reconciler, aws, "a.csv")
+    fail(reconciler, aws, "b.csv")
+    aws.kill_before = killed_before
+    with pytest.raises(Killed):
+        retry._retry(reconciler, dead_lettered(reconciler.state))
+    assert (len(aws.queue), dead(aws)) == (in_queue, 2)
+    # Only of the message that was about to move; the reconciler would record the others again.
+    assert [outcome(reconciler, key)[0] for key in ("a.csv", "b.csv")] == ["retried", "dead-lettered"]
+
+
+def test_a_failure_without_a_message_is_queued_or_uploaded_again(
+    reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]
+):
+    in_bucket, in_inbox = (fail(reconciler, aws, key, has_message=False) for key in ("a.csv", "b.csv"))
+    del aws.buckets[aws.template.source_bucket]["b.csv"]
+    assert retry._retry(reconciler, dead_lettered(reconciler.state)) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"↻ {in_bucket} a.csv uploaded or queued again", f"↻ {in_inbox} b.csv uploaded or queued again",
+    ]  # fmt: skip
+    assert len(aws.queue) == 2
+
+
+def test_what_cannot_be_retried_stays_a_failure_with_its_reason(
+    reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]
+):
+    for key in ("gone.csv", "changed.csv"):
+        fail(reconciler, aws, key, has_message=False)
+    reconciler.state.runs.add(run_of("", "", "failed", inputs=[], message_id="m"), "dead-lettered", 3, "md5")
+    before = reconciler.state.versions.with_outcome("dead-lettered")
+    (reconciler.settings.inbox / "gone.csv").unlink()
+    (reconciler.settings.inbox / "changed.csv").write_bytes(b"changed")
+    aws.restart()
+    assert retry._retry(reconciler, dead_lettered(reconciler.state)) == 1
+    after = reconciler.state.versions.with_outcome("dead-lettered")
+    assert [(known.version, known.reason) for known in after] == [(known.version, known.reason) for known in before]
+    lines = [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()]
+    lost = "the emulator was restarted and lost"
+    assert lines == [
+        f"{lost} it, and it is not in {reconciler.settings.inbox}. Put it there again.",
+        f"{lost} it, and the file in the inbox has changed: the new content runs.",
+        f"{lost} this message, which names no file. Drop it with `runner forget`.",
+    ]
+
+
+def test_a_retry_waits_until_a_last_attempt_has_moved(
+    reconciler: Reconciler, aws: MemoryAws, monkeypatch: pytest.MonkeyPatch
+):
+    """SQS moves a message only when it would be received again; until then it is in the queue."""
+    fail(reconciler, aws, "a.csv")
+    aws.queue.append(aws.queues[aws.template.dead_letter_queue_name].pop())
+
+    def move(_seconds: float) -> None:
+        aws.queues[aws.template.dead_letter_queue_name].append(aws.queue.pop())
+
+    monkeypatch.setattr("runner.cli.retry.time.sleep", move)
+    retry._retry(reconciler, dead_lettered(reconciler.state))
+    assert (len(aws.queue), dead(aws)) == (1, 0)
+
+
+def test_a_forgotten_failure_leaves_the_dead_letter_queue_with_a_reason(
+    reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]
+):
+    first, second = fail(reconciler, aws, "a.csv"), fail(reconciler, aws, "b.csv")
+    retry._forget(reconciler, retry._selected(reconciler, [first]), "instrument test")
+    assert capsys.readouterr().out == f"– {first} a.csv is forgotten\n"
+    assert outcome(reconciler, "a.csv") == ("forgotten", "forgotten: instrument test")
+    assert [failure.id for failure in dead_lettered(reconciler.state)] == [second]
+    assert dead(aws) == 1
+
+
+def test_an_unaccounted_version_can_be_forgotten(reconciler: Reconciler):
+    reconciler.state.versions.add_uploaded(("gone.csv", "1"))
+    (failure,) = retry._unaccounted(reconciler)
+    retry._forget(reconciler, retry._selected(reconciler, [failure.id]), "not needed")
+    assert outcome(reconciler, "gone.csv") == ("forgotten", "forgotten: not needed")
+
+
+def error_of(reconciler: Reconciler, *arguments: str) -> tuple[type[BaseException], str]:
+    error = CliRunner().invoke(app, [*arguments, "--data", str(reconciler.settings.data)]).exception
+    assert isinstance(error, RunnerError)
+    return type(error), str(error)
+
+
+def test_wrong_usage_is_explained(reconciler: Reconciler):
+    which = "Name the failures to retry, `runner retry ID …`, or retry all: `runner retry --all`."
+    assert error_of(reconciler, "retry") == error_of(reconciler, "retry", "x", "--all") == (SettingsError, which)
+    data = reconciler.settings.data
+    no_stack = f"No stack runs on {data}. Start one with `runner up`, then retry."
+    assert error_of(reconciler, "retry", "--all") == (StackError, no_stack)
+    unknown = "No failure has the ID 'x'. `runner failures` and `runner reconcile` list them."
+    assert error_of(reconciler, "forget", "x", "--why", "a test") == (StackError, unknown)
+    empty = "--why is empty. Give the reason why these files are not needed: `runner status` shows it."
+    assert error_of(reconciler, "forget", "x", "--why", " ") == (StackError, empty)
