@@ -195,11 +195,11 @@ def test_a_slow_init_is_reported_once(
     (slow / "sitecustomize.py").write_text("import time; time.sleep(2)")
     received: queue.Queue[list[object]] = queue.Queue()
     with embedded(slow, tmp_path, described, endpoint_url) as emulator, caplog.at_level(logging.WARNING, "poller"):
-        worker = Worker(emulator, 60, received, lambda _: {}, lambda *_: None, init_limit_s=2.0)
+        worker = Worker(emulator, 60, "queue", received, lambda *_: None, init_limit_s=2.0)
         worker.start()
         eventually(lambda: worker.was_warm, "warm Lambda")
-        worker.leave()
+        worker.stop()
         worker.join()
     (message,) = [record.getMessage() for record in caplog.records if "to start" in record.getMessage()]
     assert message.startswith(f"⚠ the Lambda at {emulator.url} took ")
-    assert "s to start; AWS allows the init phase 2 s and then starts it again" in message
+    assert "s to start. AWS allows 2 s for init and then starts it again" in message
