@@ -1,14 +1,12 @@
 """`python -m runner`."""
 
-import gc
 import sys
 
-try:
-    gc.disable()  # imports create much and release nothing: 10 ms less
+from runner.services import processes
+
+if sys.argv[1:2] and sys.argv[1] in processes.NAMES:
+    processes.main(sys.argv[1:])
+else:
     from runner.cli.app import main
 
-    gc.freeze()
-    gc.enable()
     main()
-except KeyboardInterrupt:  # during the imports; Typer handles it during a command
-    sys.exit(130)

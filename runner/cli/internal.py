@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,28 +11,6 @@ from runner.settings import Settings
 
 app = typer.Typer()
 
-ReadyFile = Annotated[
-    Path | None,
-    typer.Option(help="Written when the process is ready for files; may be /dev/fd/N, the write end of a pipe."),
-]
-BecomeOwner = Annotated[bool, typer.Option("--become-owner", help="Switch to the user who owns the data folder.")]
-
-
-def _log_to_terminal() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
-
-
-@app.command(hidden=True)
-def provision(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
-    """Create buckets and queues, and create them again whenever they are lost."""
-    from runner.services import entrypoints
-
-    _log_to_terminal()
-    if become_owner:
-        entrypoints.become_owner(Settings.from_env().data)
-    entrypoints.provision(Settings.from_env(), ready_file)
-
 
 @app.command(hidden=True)
 def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="Size of /tmp in compose.yaml.")]) -> None:
@@ -43,33 +19,6 @@ def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="Size 
     from runner.template import stack_template
 
     docker_compose.prepare(stack_template.load(Settings.from_env().root / "template.yaml"), folder, tmp_mb)
-
-
-@app.command(hidden=True)
-def watch(become_owner: BecomeOwner = False, ready_file: ReadyFile = None) -> None:
-    """Watch the inbox, and upload complete files."""
-    from runner.services import entrypoints
-
-    _log_to_terminal()
-    if become_owner:
-        entrypoints.become_owner(Settings.from_env().data)
-    entrypoints.watch(Settings.from_env(), ready_file)
-
-
-@app.command(hidden=True)
-def poll(
-    lambda_url: Annotated[list[str], typer.Option()],
-    become_owner: BecomeOwner = False,
-    ready_file: ReadyFile = None,
-    announce: Annotated[str, typer.Option(help="Lock the data folder, and publish this endpoint in it.")] = "",
-) -> None:
-    """Read the queue, and invoke the Lambda emulators."""
-    from runner.services import entrypoints
-
-    _log_to_terminal()
-    if become_owner:
-        entrypoints.become_owner(Settings.from_env().data)
-    entrypoints.poll(Settings.from_env(), lambda_url, ready_file, announce)
 
 
 @app.command(

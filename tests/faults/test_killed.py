@@ -143,6 +143,24 @@ def test_the_lambda_runtime_during_a_run(stack: Stack, digest_project: Path, ver
     verify()
 
 
+def test_the_poller_between_a_run_and_the_copy_of_its_outputs(stack: Stack, verify: Callable[[], object]):
+    key = f"killed/noop.copy.{type(stack).__name__}.txt"
+    output = stack.outputs / next(iter(expected(key, key.encode())))
+    in_the_way = output.with_name(f".{output.name}.part")
+    in_the_way.mkdir(parents=True)  # so that the copy cannot be written
+    stack.put(key.encode(), key)
+    eventually(lambda: f"Is a directory: '{in_the_way}'" in stack.text or in_the_way.name in stack.text, "failed copy")
+    poller = killing.pid_of(stack, "poller")
+    assert not stack.runs_of(key)  # a run counts only when its outputs are in the folder
+    killing.kill(stack, poller)
+    in_the_way.rmdir()
+    killing.replacement(stack, "poller", poller)
+    run = stack.final(key)
+    assert (run.outcome, run.attempt) == ("succeeded", 2)  # the killed process had received it
+    assert output.is_file()
+    verify()
+
+
 def test_the_emulator_crashes_on_a_second_invoke(stack: Stack, digest_project: Path, verify: Callable[[], object]):
     key, crashed, emulator = held(stack, "crash"), killing.pid_of(stack, "emulator"), emulator_of(stack)
     with ThreadPoolExecutor(4) as threads:

@@ -10,6 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from runner.services import processes
+
 
 def copied_by_the_dockerfile() -> list[tuple[list[str], str]]:
     """Return sources and target of each line of the Dockerfile that copies the runner into the Lambda's image."""
@@ -54,13 +58,18 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_event_source_mapping_does_not_import_rich():
+@pytest.mark.parametrize("name", processes.NAMES)
+def test_the_processes_of_a_stack_do_not_import_the_command_line(name: str):
     program = (
-        "import sys, runner.services.event_source_mapping.poller, runner.services.entrypoints\n"
-        "print('rich' in sys.modules)"
+        "import runpy, sys\n"
+        f"sys.argv = ['runner', {name!r}, '--help']\n"
+        "try: runpy.run_module('runner', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "import runner.services.entrypoints, runner.services.event_source_mapping.poller\n"
+        "print(sorted({'rich', 'typer', 'runner.cli'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 SHELLS = {"system", "popen", "getoutput", "getstatusoutput", "create_subprocess_shell"}
