@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     """Start one embedded stack for all tests that do not change its settings."""
-    with running(tmp_path_factory.mktemp("embedded"), LAMBDA_CONCURRENCY="2") as stack:
+    with running(tmp_path_factory.mktemp("embedded")) as stack:
         yield stack
 
 

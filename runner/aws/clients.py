@@ -115,7 +115,7 @@ def local_client(service: str, endpoint_url: str | None) -> Any:
             region_name=REGION,
             aws_access_key_id=FAKE_IDENTITY["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=FAKE_IDENTITY["AWS_SECRET_ACCESS_KEY"],
-            config=config(proxies={}),  # the user's proxy cannot reach this machine
+            config=config(proxies={}),  # requests to this machine must not go through a proxy
         )
 
 

@@ -83,9 +83,8 @@ class _BoundedFile:
     def __init__(
         self, file: IO[bytes], limit_bytes: int, on_position: Callable[[int], None], *, skip_by_reading: bool = False
     ) -> None:
-        self._file, self._limit_bytes, self._on_position, self._by_reading = (
-            file, limit_bytes, on_position, skip_by_reading,
-        )  # fmt: skip
+        self._file, self._limit_bytes = file, limit_bytes
+        self._on_position, self._by_reading = on_position, skip_by_reading
         self.tell = file.tell
         self.last = b""
 

@@ -1,7 +1,7 @@
 """The handler of both local backends: the one that ships, with the user's edits applied before each invocation.
 
-The embedded runtime imports it by name; `docker_compose.prepare` puts it into the volume that compose.yaml mounts over
-the image's (missing) runner/stack folder.
+The embedded runtime imports it by name. For Docker, `docker_compose.prepare` copies it into the volume that
+compose.yaml mounts as runner/stack, a folder that the image does not have.
 """
 
 from __future__ import annotations

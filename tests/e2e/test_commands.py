@@ -150,7 +150,7 @@ def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
             stack.final(last)
             while f"{last}: dead-lettered" not in shown[-1]:
                 shown.append(process.stdout.readline())
-                assert shown[-1], "it ended by itself"
+                assert shown[-1], "the command exited by itself"
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0

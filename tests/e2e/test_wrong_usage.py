@@ -26,9 +26,7 @@ def data(tmp_path: Path) -> Path:
         item = {"bucket": "in", "key": f"tide_gauge/{name}.log", "size": 1, "etag": name}
         run = new_record("failed", "r", pipeline="tide_gauge", inputs=[item], error=error)
         state.runs.add(run, "dead-lettered", 3)
-    state.runs.add(
-        new_record("succeeded", "r", pipeline="tide_gauge", inputs=[{**item, "etag": "mended"}]), "succeeded"
-    )
+    state.runs.add(new_record("succeeded", "r", pipeline="tide_gauge", inputs=[{**item, "etag": "fixed"}]), "succeeded")
     state.runs.add(new_record("failed", "r", pipeline="tide_gauge", error=error), "dead-lettered", 3, "md5 of no event")
     state.runs.add(new_record("succeeded", "r", schedule="s", window={"begin": "b", "end": "e"}), "succeeded", 1, "md5")
     state.close()
@@ -46,10 +44,10 @@ def test_a_data_folder_that_cannot_be_used_is_named(tmp_path: Path, data: Path):
     (tmp_path / "file").touch()
     wrong = "state.sqlite cannot be used: [Errno 20] Not a directory"
     assert f"error: {tmp_path}/file/state/{wrong}" in refusal("status", "--data", tmp_path / "file")
-    history = data / "state" / "state.sqlite"
-    history.write_bytes(b"not a database, and long enough to be none" * 100)
+    file = data / "state" / "state.sqlite"
+    file.write_bytes(b"not a database, and long enough to be none" * 100)
     assert refusal("logs", "--data", data) == (
-        f"error: {history} cannot be used: file is not a database. Fix that, or choose another folder with --data."
+        f"error: {file} cannot be used: file is not a database. Fix that, or choose another folder with --data."
     )
 
 

@@ -34,12 +34,12 @@ def drop(stack: Stack, fault: str) -> str:
     return key
 
 
-def final_error(stack: Stack, described: StackTemplate, key: str, patience_s: float = 60.0) -> str:
+def final_error(stack: Stack, described: StackTemplate, key: str, patience_s: float = 120.0) -> str:
     """Wait until a file is dead-lettered, verify that the next one succeeds, and return the error."""
     stack.final(key, patience_s=patience_s)
     after = f"exhausted/noop.after-{key.split('.')[1][:3]}.txt"
     stack.put(after.encode(), after)
-    assert stack.final(after).outcome == "succeeded"
+    assert stack.final(after, patience_s=patience_s).outcome == "succeeded"
     assert verify_outcomes(stack, described, expected).outcomes[key] == "dead-lettered"
     return failure_message(stack, key)
 
