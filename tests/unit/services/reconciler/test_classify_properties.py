@@ -261,7 +261,7 @@ class FilesOfAFolder(RuleBasedStateMachine):
                 assert (self.settings.outputs / f"{finding.key}.nc").read_bytes() == content
 
 
-FilesOfAFolder.TestCase.settings = hypothesis_settings(max_examples=200, stateful_step_count=30)
+FilesOfAFolder.TestCase.settings = hypothesis_settings(max_examples=120, stateful_step_count=30)
 test_no_file_is_lost_and_no_version_has_two_states = FilesOfAFolder.TestCase
 
 A = "a.csv"
