@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -94,7 +95,7 @@ class FilesOfAFolder(RuleBasedStateMachine):
         (self.settings.inbox / key).unlink(missing_ok=True)
 
     @precondition(lambda self: dead_lettered(self.state))
-    @rule(killed_before=st.sampled_from(["", "", "send_message", "delete_message"]))
+    @rule(killed_before=st.sampled_from(["", "", "send_message", "delete_message", "put_object"]))
     def retry_all(self, killed_before: str) -> None:
         self.aws.kill_before = killed_before
         with suppress(Killed), mock.patch.object(retry, "_MOVE_DELAY_S", 0.0):
@@ -260,5 +261,41 @@ class FilesOfAFolder(RuleBasedStateMachine):
                 assert (self.settings.outputs / f"{finding.key}.nc").read_bytes() == content
 
 
-FilesOfAFolder.TestCase.settings = hypothesis_settings(max_examples=200, stateful_step_count=30)
+FilesOfAFolder.TestCase.settings = hypothesis_settings(max_examples=120, stateful_step_count=30)
 test_no_file_is_lost_and_no_version_has_two_states = FilesOfAFolder.TestCase
+
+A = "a.csv"
+Step = tuple[str, tuple[Any, ...]]
+RUN, FAIL, RESTART = ("run_one", ()), ("run_one", ("failed",)), ("restart_emulator", ())
+
+
+def arrive(content: bytes, *, is_recorded: bool = True) -> list[Step]:
+    return [("drop", (A, content)), ("watch", (True, is_recorded))]
+
+
+SCENARIOS: dict[str, list[Step]] = {
+    "content returns and is lost before it runs": [
+        *arrive(b"1"), RUN, *arrive(b"2"), RUN, *arrive(b"1"), RESTART,
+    ],
+    "content returns after other content whose upload was not recorded": [
+        *arrive(b"1"), RUN, *arrive(b"2", is_recorded=False), RUN, RESTART, *arrive(b"1"),
+    ],
+    "a retry of what the emulator lost is killed before its upload": [
+        *arrive(b"1"), FAIL, FAIL, RUN, RESTART, ("watch", ()), ("retry_all", ("put_object",)),
+    ],
+    "outputs are stored and lost before they are copied": [
+        *arrive(b"1"), RUN, *arrive(b"2"), ("run_one", ("succeeded", "copy")), RESTART,
+    ],
+    "an earlier version was lost before it ran": [*arrive(b"1"), RESTART, *arrive(b"2"), RUN],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_random_steps_rarely_do(scenario: str):
+    machine = FilesOfAFolder()
+    try:
+        for name, arguments in SCENARIOS[scenario]:
+            getattr(machine, name)(*arguments)
+            machine.every_version_has_one_state()
+    finally:
+        machine.teardown()
