@@ -70,7 +70,7 @@ def test_run_uses_the_stack_that_runs(stack: Stack):
 @pytest.mark.parametrize(
     ("name", "shown", "why"),
     [
-        ("a b\x01.log", r"a b\x01.log", r"holds the character '\x01', which S3 cannot list"),
+        ("a b\x01.log", r"a b\x01.log", r"contains the character '\x01', which S3 cannot list"),
         ("caf\udce9.log", "caf�.log", "is not valid UTF-8, which S3 requires"),
     ],
 )
@@ -86,7 +86,7 @@ def test_status_and_logs_show_every_file(with_files: Stack):
         state["file"]: state for state in json.loads(runner("status", "--json", "--data", with_files.data).stdout)
     }
     assert states["status/buoy.z06.00.20201201.000000.zip"]["outcome"] == "dead-lettered"
-    assert "(tried 3 times)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
+    assert "(attempt 3)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
     assert states["status/unknown.bin"]["outcome"] == "skipped"
     reason = "No pipeline matches 'status/unknown.bin'. `runner logs` lists the known routes."
     assert states["status/unknown.bin"]["text"] == reason
@@ -125,9 +125,10 @@ def test_logs_in_json_follow(stack: Stack):
         stack.put(b"torn", "follow/first/buoy.z06.00.20201202.000000.zip")
         try:
             assert json.loads(process.stdout.readline())["inputs"][0]["key"].startswith("follow/first/")
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
@@ -151,9 +152,10 @@ def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
             while f"{last}: dead-lettered" not in shown[-1]:
                 shown.append(process.stdout.readline())
                 assert shown[-1], "the command exited by itself"
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
     # Every run that is shown has a line with its key and outcome.
     heads = [line.split("✗ ")[1].strip() for line in shown if "✗ " in line]
     outcomes = ("failed, attempt 1", "failed, attempt 2", "dead-lettered, attempt 3")
@@ -165,7 +167,7 @@ def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
 def test_status_of_an_empty_folder_says_what_to_do(tmp_path: Path):
     done = runner("status", "--data", tmp_path)
     assert done.returncode == 0
-    assert f"No file has come into {tmp_path / 'inbox'} yet." in done.stdout
+    assert f"No file in {tmp_path / 'inbox'} yet." in done.stdout
 
 
 def test_ingest_needs_no_stack(tmp_path: Path):
