@@ -125,9 +125,10 @@ def test_logs_in_json_follow(stack: Stack):
         stack.put(b"torn", "follow/first/buoy.z06.00.20201202.000000.zip")
         try:
             assert json.loads(process.stdout.readline())["inputs"][0]["key"].startswith("follow/first/")
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
@@ -151,9 +152,10 @@ def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
             while f"{last}: dead-lettered" not in shown[-1]:
                 shown.append(process.stdout.readline())
                 assert shown[-1], "the command exited by itself"
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
     # Every run that is shown has a line with its key and outcome.
     heads = [line.split("✗ ")[1].strip() for line in shown if "✗ " in line]
     outcomes = ("failed, attempt 1", "failed, attempt 2", "dead-lettered, attempt 3")
