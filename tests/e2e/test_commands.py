@@ -67,7 +67,7 @@ def test_run_uses_the_stack_that_runs(stack: Stack):
 @pytest.mark.parametrize(
     ("name", "shown", "why"),
     [
-        ("a b\x01.log", r"a b\x01.log", r"holds the character '\x01', which S3 cannot list"),
+        ("a b\x01.log", r"a b\x01.log", r"contains the character '\x01', which S3 cannot list"),
         ("caf\udce9.log", "caf�.log", "is not valid UTF-8, which S3 requires"),
     ],
 )
