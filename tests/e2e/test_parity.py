@@ -313,5 +313,5 @@ def test_plain_compose_refuses_another_size_of_tmp(edited: tuple[Path, Expected]
     with pytest.raises(StackError) as refused, running_in_docker(tmp_path, **plain):
         pass
     assert 'service "template" didn\'t complete successfully: exit 2' in str(refused.value)
-    assert "or put this line into .env and start again:\n" in str(refused.value)
+    assert "or add this line to .env and start again:\n" in str(refused.value)
     assert "LAMBDA_TMP_MB=512" in str(refused.value)
