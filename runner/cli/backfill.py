@@ -76,7 +76,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Target:
+class BackfillTarget:
     """The services that a backfill uses, and a name that distinguishes them from others."""
 
     where: str
@@ -95,7 +95,7 @@ def backfill_locally(settings: Settings, options: Options) -> int:
     endpoint_url = stack_lock.require_running(settings)
     template = stack_template.load(settings.root / "template.yaml")
     s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
-    target = Target(f"local {bucket_epoch(s3, template.source_bucket)}", s3, sqs, template.queue_name)
+    target = BackfillTarget(f"local {bucket_epoch(s3, template.source_bucket)}", s3, sqs, template.queue_name)
     return _backfill(settings, options, options.request(settings, template.source_bucket), target, ask=False)
 
 
@@ -114,14 +114,16 @@ def backfill_on_aws(settings: Settings, options: Options, bucket: str | None, qu
     try:
         number, s3, sqs = account.services()
         say(f"account {number}, bucket {bucket}, queue {queue}, at {s3.meta.endpoint_url} and {sqs.meta.endpoint_url}")
-        return _backfill(settings, options, request, Target(f"account {number} {queue}", s3, sqs, queue), ask=ask)
+        return _backfill(
+            settings, options, request, BackfillTarget(f"account {number} {queue}", s3, sqs, queue), ask=ask
+        )
     except (BotoCoreError, ClientError) as error:
         raise StackError(
             f"AWS refused: {error}\nCheck the names, and the credentials: aws sts get-caller-identity"
         ) from error
 
 
-def _backfill(settings: Settings, options: Options, request: Request, target: Target, *, ask: bool) -> int:
+def _backfill(settings: Settings, options: Options, request: Request, target: BackfillTarget, *, ask: bool) -> int:
     is_url = target.queue.startswith("http")
     url = target.queue if is_url else target.sqs.get_queue_url(QueueName=target.queue)["QueueUrl"]
     found = request.find(target.s3)
@@ -131,7 +133,7 @@ def _backfill(settings: Settings, options: Options, request: Request, target: Ta
 
 
 def _send_unsent(
-    options: Options, request: Request, target: Target, url: str, found: Sequence[ListedObject],
+    options: Options, request: Request, target: BackfillTarget, url: str, found: Sequence[ListedObject],
     checkpoint: Checkpoint, *, ask: bool,
 ) -> int:  # fmt: skip
     unsent = checkpoint.unsent(found)

@@ -30,7 +30,7 @@ _NEXT = "Tracebacks: `runner logs NAME --failed`. Retry: `runner retry ID`. Drop
 
 
 @dataclass(frozen=True)
-class Failure:
+class DeadLetter:
     """A run that is not retried unless a person asks for it, with the versions that it decides."""
 
     versions: tuple[Version, ...]
@@ -44,7 +44,7 @@ class Failure:
         return short_id(self.versions[0])
 
 
-def dead_lettered(state: State, newest: int | None = None) -> list[Failure]:
+def dead_lettered(state: State, newest: int | None = None) -> list[DeadLetter]:
     """Return what is dead-lettered, oldest first; only the newest if a number is given."""
     by_run: dict[int, list[tuple[Version, int]]] = {}
     for known in state.versions.with_outcome("dead-lettered"):
@@ -53,12 +53,12 @@ def dead_lettered(state: State, newest: int | None = None) -> list[Failure]:
     return [_failure(state.runs.get(run_id), by_run[run_id]) for run_id in reversed(list(chosen_ids))]
 
 
-def _failure(run: Run, about: Iterable[tuple[Version, int]]) -> Failure:
+def _failure(run: Run, about: Iterable[tuple[Version, int]]) -> DeadLetter:
     """Return a failure whose first version is the one that its event named: the queue knows the file by it."""
     failed_runs = dict(about)
     named = versions(run.record)[::-1]
     in_order = sorted(failed_runs, key=lambda version: named.index(version) if version in named else 0)
-    return Failure(tuple(in_order), run, max(failed_runs.values()))
+    return DeadLetter(tuple(in_order), run, max(failed_runs.values()))
 
 
 def failures(
@@ -102,7 +102,7 @@ def _in_dead_letter_queue(settings: Settings) -> set[Version] | None:
     return {version for message in queues.dead() for version in message.versions}
 
 
-def _row(failure: Failure, state: State) -> dict[str, Any]:
+def _row(failure: DeadLetter, state: State) -> dict[str, Any]:
     record, run = failure.run.record, failure.run
     return {
         "id": failure.id,
@@ -116,7 +116,7 @@ def _row(failure: Failure, state: State) -> dict[str, Any]:
     }
 
 
-def _is_replaced(failure: Failure, state: State) -> bool:
+def _is_replaced(failure: DeadLetter, state: State) -> bool:
     """Return whether newer versions of all its files have succeeded since."""
     newest = [state.versions.current(key) if key else None for key, _ in failure.versions]
     return all(known is not None and known.outcome == "succeeded" for known in newest)

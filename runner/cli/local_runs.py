@@ -22,7 +22,7 @@ from runner.template import stack_template
 
 
 @dataclass
-class Result:
+class LocalRun:
     """One pipeline run on local files, or a file without one."""
 
     inputs: list[str]
@@ -48,7 +48,7 @@ def run_pipelines(
     """
     paths = [path.absolute() for path in files]
     _enter_project(settings)
-    found: list[Result] = []
+    found: list[LocalRun] = []
     with only_json(as_json):
         for result in _results(settings, paths, clump=clump, multidispatch=multidispatch, quiet=as_json):
             found.append(result)
@@ -85,7 +85,7 @@ def _enter_project(settings: Settings) -> None:
 
 def _results(
     settings: Settings, paths: list[Path], *, clump: bool, multidispatch: bool, quiet: bool
-) -> Iterator[Result]:
+) -> Iterator[LocalRun]:
     routes = routing.load(settings.root)
     limits = _archive_limits(settings)
     for path in paths[:1] if clump else paths:
@@ -94,13 +94,13 @@ def _results(
         try:
             matching = routes.matches(str(path)) if multidispatch else [routes.match(str(path))]
         except UnroutableError as error:
-            yield Result(names, status="skipped", reason=str(error))
+            yield LocalRun(names, status="skipped", reason=str(error))
             continue
         except RoutingError as error:
-            yield Result(names, status="failed", reason=str(error))
+            yield LocalRun(names, status="failed", reason=str(error))
             continue
         if not matching:
-            yield Result(names, status="skipped", reason=f"No pipeline matches {str(path)!r}.")
+            yield LocalRun(names, status="skipped", reason=f"No pipeline matches {str(path)!r}.")
         for route in matching:
             yield _run_config(Path(route.config), names, names, lambda: _inspect(inputs, limits), quiet=quiet)  # noqa: B023
 
@@ -123,7 +123,7 @@ def _run_config(
     inspect: Callable[[], None] = lambda: None,
     *,
     quiet: bool = False,
-) -> Result:
+) -> LocalRun:
     """Run one pipeline config with tsdat.
 
     Args:
@@ -135,7 +135,7 @@ def _run_config(
     """
     from tsdat import PipelineConfig
 
-    result = Result(inputs, str(config))
+    result = LocalRun(inputs, str(config))
     if not quiet:
         results.print(f"▶ {_names(result)} → {config}", markup=False)
     warnings: list[str] = []
@@ -153,7 +153,7 @@ def _run_config(
     return result
 
 
-def _print(result: Result) -> None:
+def _print(result: LocalRun) -> None:
     """Print a result for people."""
     for warning in result.warnings:
         results.print(f"  warning: {warning}", markup=False, style="yellow")
@@ -164,5 +164,5 @@ def _print(result: Result) -> None:
             results.print(f"    {line}", markup=False)
 
 
-def _names(result: Result) -> str:
+def _names(result: LocalRun) -> str:
     return ", ".join(Path(name).name for name in result.inputs)

@@ -14,7 +14,7 @@ from typing import Annotated, Optional
 import typer
 
 from runner.aws.sqs import Message
-from runner.cli.failures import Failure, dead_lettered
+from runner.cli.failures import DeadLetter, dead_lettered
 from runner.cli.options import Data, chosen
 from runner.cli.output import results, say
 from runner.errors import SettingsError, StackError
@@ -62,7 +62,7 @@ def retry(
         sys.exit(_retry(reconciler, failures))
 
 
-def _retry(reconciler: Reconciler, failures: list[Failure]) -> int:
+def _retry(reconciler: Reconciler, failures: list[DeadLetter]) -> int:
     """Re-queue failures; return the exit code, 0 if all are in the queue again."""
     _await_dead_letters(reconciler, failures)
     moved = _move_messages(reconciler, failures)
@@ -98,7 +98,7 @@ def forget(
         _forget(reconciler, _selected(reconciler, ids), why.strip())
 
 
-def _forget(reconciler: Reconciler, failures: list[Failure], reason: str) -> None:
+def _forget(reconciler: Reconciler, failures: list[DeadLetter], reason: str) -> None:
     dropped = {version for failure in failures for version in failure.versions}
     if reconciler.backend:  # without it there are no messages
         reconciler.backend.queues.take_dead(
@@ -115,7 +115,7 @@ def _is_over(reconciler: Reconciler, version: Version, dropped: set[Version]) ->
     return version in dropped or (outcome in FINAL and outcome != "dead-lettered")
 
 
-def _selected(reconciler: Reconciler, ids: Sequence[str] | None) -> list[Failure]:
+def _selected(reconciler: Reconciler, ids: Sequence[str] | None) -> list[DeadLetter]:
     """Return the failures with some IDs; all of them without IDs.
 
     Raises:
@@ -133,16 +133,16 @@ def _selected(reconciler: Reconciler, ids: Sequence[str] | None) -> list[Failure
     return [by_id[name] for name in dict.fromkeys(ids)]
 
 
-def _unaccounted(reconciler: Reconciler) -> Iterable[Failure]:
+def _unaccounted(reconciler: Reconciler) -> Iterable[DeadLetter]:
     for finding in map(classify, reconciler.snapshot().all()):
         if finding.state == "unaccounted":
             bucket = reconciler.template.source_bucket
             inputs = [{"bucket": bucket, "key": finding.key, "size": None, "etag": finding.etag}]
             unknown = Run(0, 0.0, "failed", 0, new_record("failed", "", inputs=inputs if finding.key else []))
-            yield Failure((finding.version,), reconciler.state.runs.of(finding.version) or unknown, 0)
+            yield DeadLetter((finding.version,), reconciler.state.runs.of(finding.version) or unknown, 0)
 
 
-def _await_dead_letters(reconciler: Reconciler, failures: list[Failure]) -> None:
+def _await_dead_letters(reconciler: Reconciler, failures: list[DeadLetter]) -> None:
     """Wait until no message about the failures is in the queue."""
     wanted = {version for failure in failures for version in failure.versions}
     deadline = time.monotonic() + _MOVE_DELAY_S
@@ -152,7 +152,7 @@ def _await_dead_letters(reconciler: Reconciler, failures: list[Failure]) -> None
         time.sleep(0.2)
 
 
-def _move_messages(reconciler: Reconciler, failures: list[Failure]) -> set[Version]:
+def _move_messages(reconciler: Reconciler, failures: list[DeadLetter]) -> set[Version]:
     """Move messages from the dead-letter queue to the queue; return the versions that they are about."""
     wanted = {version: failure for failure in failures for version in failure.versions}
     moved: set[Version] = set()
@@ -173,7 +173,7 @@ def _move_messages(reconciler: Reconciler, failures: list[Failure]) -> set[Versi
     return moved
 
 
-def _requeue(reconciler: Reconciler, failures: list[Failure]) -> list[Failure]:
+def _requeue(reconciler: Reconciler, failures: list[DeadLetter]) -> list[DeadLetter]:
     """Re-queue failures whose messages the emulator lost; return those that cannot be."""
     lost, ticker = [], Ticker(say)
     for number, failure in enumerate(failures, 1):
@@ -185,16 +185,16 @@ def _requeue(reconciler: Reconciler, failures: list[Failure]) -> list[Failure]:
     return lost
 
 
-def _set_outcome(reconciler: Reconciler, failure: Failure, outcome: Outcome, reason: str) -> None:
+def _set_outcome(reconciler: Reconciler, failure: DeadLetter, outcome: Outcome, reason: str) -> None:
     for version in failure.versions:
         reconciler.state.versions.set_outcome(version, outcome, reason)
 
 
-def _name(failure: Failure) -> str:
+def _name(failure: DeadLetter) -> str:
     return f"{failure.id} {printable(title(failure.run.record))}"
 
 
-def _why_not(reconciler: Reconciler, failure: Failure) -> str:
+def _why_not(reconciler: Reconciler, failure: DeadLetter) -> str:
     key = failure.versions[0][0]
     inbox = Inbox(reconciler.settings.inbox, reconciler.settings.ignored_names)
     if not key:
