@@ -271,7 +271,7 @@ def test_up_with_docker_follows_the_template_and_leaves_nothing(edited: tuple[Pa
     project, expected = edited
     stack = UpWithDocker(tmp_path, RUNNER_ROOT=str(project))
     try:
-        assert "with Docker, as asked" in stack.text
+        assert "with Docker, as requested" in stack.text
         require_edited(stack, expected)
         require_containers(stack.project, expected)
         eventually(lambda: f"✔ {KEY} → tide_gauge/mcrl: 1 nc, 1 png" in stack.text, "line about the run")

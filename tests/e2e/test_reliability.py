@@ -194,6 +194,9 @@ def test_other_content_of_the_same_size_and_time_is_sent(stack: Stack, described
     etag = hashlib.md5(path.read_bytes()).hexdigest()
     assert (run.outcome, run.record["inputs"][0]["etag"]) == ("succeeded", etag)
     assert object_etag(s3, described.source_bucket, key) == etag
+    # A correction that is taken back runs again too, and leaves the outputs as other tests expect them.
+    stack.put(TIDE, key)
+    assert stack.final(key, count=3).outcome == "succeeded"
 
 
 def test_an_object_whose_event_is_lost_is_found_and_processed(

@@ -13,7 +13,7 @@ import pytest
 from runner.aws.sqs import Queues
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
-from tests.support import killing
+from tests.support import digests, killing
 from tests.support.commands import failures_of as failures
 from tests.support.commands import reconcile
 from tests.support.stacks import TIDE, runner, running
@@ -54,7 +54,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         yield Ended(stack.data, seconds, stack.process.returncode, stack.text, processes, left)
 
 
-def test_ctrl_c_ends_everything_soon(ended: Ended):
+def test_ctrl_c_stops_every_process_soon(ended: Ended):
     assert len(ended.processes) >= 5
     assert ended.seconds < 3
     assert ended.code == 0
@@ -62,13 +62,13 @@ def test_ctrl_c_ends_everything_soon(ended: Ended):
     assert "Traceback" not in ended.text
 
 
-def test_without_a_stack_the_books_are_open_too(ended: Ended):
+def test_reconcile_works_without_a_stack(ended: Ended):
     new = ended.data / "inbox" / "new.csv"
     new.write_text("x")
     try:
         done = runner("reconcile", "--data", ended.data)
         assert done.returncode == 0
-        assert "No stack runs on this folder: the next `runner up` takes up what is in progress." in done.stderr
+        assert "No stack runs on this folder. Files in progress resume at the next `runner up`." in done.stderr
         assert done.stdout.strip() == "0 unaccounted for; 1 succeeded, 3 dead-lettered, 1 in progress"
         done = runner("reconcile", "--data", ended.data, "--json", "--wait", "0.5")
         assert done.returncode == 1
@@ -78,13 +78,13 @@ def test_without_a_stack_the_books_are_open_too(ended: Ended):
         new.unlink()
 
 
-def test_a_restart_repeats_nothing_and_failures_are_tried_again_from_the_inbox(
+def test_a_restart_repeats_nothing_and_failures_are_retried_from_the_inbox(
     ended: Ended, tmp_path: Path, described: StackTemplate
 ):
     data = shutil.copytree(ended.data, tmp_path / "data")
     done = runner("retry", "--all", "--data", data)
     assert done.returncode == 2
-    assert f"error: No stack runs on {data}, so nothing can be tried. `runner up`, then this again." in done.stderr
+    assert f"error: No stack runs on {data}. Start one with `runner up`, then retry." in done.stderr
     rows = {row["file"]: row for row in json.loads(runner("failures", "--json", "--data", data).stdout)}
     assert {row["in_dead_letter_queue"] for row in rows.values()} == {None}
     (data / "inbox" / GONE).unlink()
@@ -99,21 +99,23 @@ def test_a_restart_repeats_nothing_and_failures_are_tried_again_from_the_inbox(
         stack.final(CHANGED, count=2)
         done = runner("retry", *(rows[key]["id"] for key in LOST), "--data", data)
         assert done.returncode == 1
-        assert f"↻ {rows[KEPT]['id']} {KEPT} came anew from the bucket or the inbox" in done.stdout
+        assert f"↻ {rows[KEPT]['id']} {KEPT} uploaded or queued again" in done.stdout
         assert (
-            f"{GONE}: LocalStack has lost it, and it is not in {stack.inbox} any more. Put it there again."
+            f"{GONE}: the emulator was restarted and lost it, and it is not in {stack.inbox}. Put it there again."
             in done.stdout
         )
-        assert f"{CHANGED}: LocalStack has lost it, and the file in the inbox has changed since" in done.stdout
+        assert (
+            f"{CHANGED}: the emulator was restarted and lost it, and the file in the inbox has changed" in done.stdout
+        )
         assert stack.final(KEPT, count=2).outcome == "dead-lettered"
         assert {row["file"] for row in failures(stack, "lost/")} == set(LOST)
         assert reconcile(stack)[0] == 0
 
 
-def test_what_waits_when_all_is_killed_is_taken_up_again_and_no_process_is_left(tmp_path: Path, digest_project: Path):
+def test_a_backlog_resumes_after_everything_is_killed_and_no_process_is_left(tmp_path: Path):
     flood, late = [f"flood/noop.{number}.txt" for number in range(40)], "flood/noop.late.txt"
-    project = str(digest_project)
-    with running(tmp_path, RUNNER_ROOT=project) as stack, stack.paused("aws-lambda-rie"):
+    project = str(digests.project(tmp_path / "project", BatchSize="BatchSize: 10"))
+    with running(tmp_path / "data", RUNNER_ROOT=project) as stack, stack.paused("aws-lambda-rie"):
         for key in flood:
             stack.put(key.encode(), key)
         eventually(lambda: "files wait" in stack.text, "word of the backlog", 30)
@@ -123,10 +125,10 @@ def test_what_waits_when_all_is_killed_is_taken_up_again_and_no_process_is_left(
             stack.process.kill()
             stack.process.wait()
         assert not stack.runs_of(late)
-    with running(tmp_path, RUNNER_ROOT=project) as again:
+    with running(tmp_path / "data", RUNNER_ROOT=project) as again:
         code, sheet = reconcile(again, "--wait", "100")
         assert (code, sheet["accounted"]["succeeded"], sheet["accounted"]["in progress"]) == (0, 41, 0)
-        assert "files again that had not come to an end" in again.text
+        assert "unfinished files" in again.text
         assert again.final(late).outcome == "succeeded"
         below = set(killing.processes_of(again)) - {again.process.pid}
         again.process.kill()

@@ -188,7 +188,9 @@ def test_a_remote_endpoint_is_refused(backend: str, tmp_path: Path):
     for url in ("https://s3.us-west-2.amazonaws.com", "http://localhost.evil.com:4566", "http://2130706433:4566"):
         done = runner("up", backend, "--data", tmp_path, AWS_ENDPOINT_URL=url)
         assert done.returncode == 2
-        assert f"error: AWS_ENDPOINT_URL='{url}' is not on this machine, and the local stack never talks" in done.stderr
+        assert (
+            f"error: AWS_ENDPOINT_URL='{url}' is not on this machine, and the local stack never contacts" in done.stderr
+        )
 
 
 @pytest.fixture(scope="module", params=["embedded", "docker"])
