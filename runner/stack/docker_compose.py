@@ -119,9 +119,13 @@ class DockerBackend:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return the variables for compose.yaml: settings that differ from the defaults; .env may set the others."""
+    """Return the variables for compose.yaml: settings of options and of the shell; .env may set the others."""
     defaults = Settings.from_env({}).to_env()
-    changed = {name: value for name, value in settings.to_env().items() if defaults.get(name) != value}
+    changed = {
+        name: value
+        for name, value in settings.to_env().items()
+        if defaults.get(name) != value or name in os.environ  # an option overrides the shell's variable
+    }
     port = (urlsplit(settings.endpoint_url).port or 80) if settings.endpoint_url else 0
     return {
         **os.environ, **changed, "LOCALSTACK_PORT": str(port), "RUNNER_ROOT": str(settings.root),

@@ -23,7 +23,6 @@ from runner.state.stack_lock import announced, only_one
 from runner.template import stack_template
 from runner.template.stack_template import StackTemplate
 
-DEFAULT_PORT = 4566
 _START_TIMEOUT_S = 120.0  # a slow, busy machine takes a minute
 
 
