@@ -84,7 +84,11 @@ def lambda_url(built: DockerStack) -> Iterator[str]:
         yield f"{url}/2015-03-31/functions/{FUNCTION}/invocations"
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=60)  # SAM CLI removes its containers, which takes long on a busy machine
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def test_start_lambda_returns_the_same_record_as_the_stack(lambda_url: str, expected: dict[str, Any]):

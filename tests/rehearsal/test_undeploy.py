@@ -88,7 +88,7 @@ def test_nothing_is_deleted_without_confirmation_and_everything_with_it(account:
     assert not [name for name in left if name.startswith(stack)]
     gone = undeploy(account, "--keep-data", "--yes")
     assert gone.returncode == 2
-    assert f"does not exist. AWS_PROFILE says as who you ask; the stack is {stack} in us-west-2." in gone.stderr
+    assert f"does not exist. AWS_PROFILE selects the account; the stack is {stack} in us-west-2." in gone.stderr
 
 
 def test_deleted_data_that_should_have_been_kept_is_reported(account: Account):
