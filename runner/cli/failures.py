@@ -90,7 +90,7 @@ def failures(
 
 def _in_dead_letter_queue(settings: Settings) -> set[Version] | None:
     """Return the versions that the dead-letter queue holds; None without a stack."""
-    from runner.aws.sqs import Queues
+    from runner.services.reconciler.snapshot import Backend
     from runner.state.stack_lock import running_at
     from runner.template import stack_template
 
@@ -98,7 +98,7 @@ def _in_dead_letter_queue(settings: Settings) -> set[Version] | None:
     if endpoint_url is None:
         return None
     described = stack_template.load(settings.root / "template.yaml")
-    queues = Queues(endpoint_url, described.queue_name, described.dead_letter_queue_name)
+    queues = Backend.at(endpoint_url, described).queues
     return {version for message in queues.dead() for version in message.versions}
 
 

@@ -70,8 +70,6 @@ def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Tab
 
 def text_of(run: Run) -> str:
     """Return what a run made or why it did not succeed, in one line."""
-    if run.outcome in ("forgotten", "retried"):
-        return run.record["reason"] or ""
     if run.outcome == "succeeded":
         return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
     tries = f" (tried {run.attempt} times)" if run.attempt > 1 else ""

@@ -13,9 +13,9 @@ from typing import Annotated, Optional
 import typer
 
 from runner.cli.options import AsJson, Data, chosen
-from runner.cli.output import results, table
+from runner.cli.output import results, table, text_of
 from runner.messages.object_keys import printable, refused
-from runner.messages.run_summary import made, title, why
+from runner.messages.run_summary import title
 from runner.services.reconciler.classify import STATES
 from runner.services.reconciler.snapshot import finding_of
 from runner.services.watcher.inbox import Inbox
@@ -138,11 +138,6 @@ def _row(settings: Settings, state: State, known: KnownVersion, problem: str | N
 
 def _text(known: KnownVersion, run: Run | None) -> str:
     """Return what a table says about a version."""
-    if known.outcome == "uploaded" or run is None:
+    if run is None or known.outcome != run.outcome:  # a person decided since, or the run read a newer version
         return known.reason or "uploaded, not yet run"
-    if known.outcome == "succeeded":
-        return f"{made(run.record)} in {run.record['durations_s'].get('total', 0):.2f} s"
-    if known.outcome in ("forgotten", "retried"):
-        return known.reason
-    attempts = f" (attempt {run.attempt})" if run.attempt > 1 else ""
-    return (why(run.record) or known.reason) + attempts
+    return text_of(run)

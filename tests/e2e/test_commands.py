@@ -86,7 +86,7 @@ def test_status_and_logs_show_every_file(with_files: Stack):
         state["file"]: state for state in json.loads(runner("status", "--json", "--data", with_files.data).stdout)
     }
     assert states["status/buoy.z06.00.20201201.000000.zip"]["outcome"] == "dead-lettered"
-    assert "(attempt 3)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
+    assert "(tried 3 times)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
     assert states["status/unknown.bin"]["outcome"] == "skipped"
     reason = "No pipeline matches 'status/unknown.bin'. `runner logs` lists the known routes."
     assert states["status/unknown.bin"]["text"] == reason
