@@ -1,96 +1,139 @@
-"""`runner check`: find problems in routes, pipeline configs, template and port before the first file."""
+"""`runner check`: find the mistakes of a project before the first file."""
 
 from __future__ import annotations
 
 import os
+import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from runner.aws import clients
+from runner.cli.interrupt import interruptible
 from runner.cli.options import AsJson, Data, chosen
-from runner.cli.output import only_json, print_json, results
-from runner.errors import LocalOnlyError, RunnerError, StackError
+from runner.cli.output import only_json, print_json, results, say
+from runner.cli.submit import keys_of
+from runner.errors import LocalOnlyError, PackagesError, StackError
+from runner.packages import install
 from runner.settings import DEFAULT_PORT, Settings
 from runner.state import stack_lock
-from runner.template import stack_template
 
 if TYPE_CHECKING:
-    from runner.function import routing
+    from runner.diagnostics.problem import Problem
 
 
-def check(data: Data = None, as_json: AsJson = False) -> None:
-    """Find problems in routes, configs and template.
+def check(
+    file: Annotated[
+        Path | None,
+        typer.Option("--with", metavar="FILE", exists=True, dir_okay=False, help="Also compare a raw file."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Check again after each edit, until Ctrl-C.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the mistakes in routes, configs and template.
 
-    It builds each pipeline without running it, and prints a line for each problem. A port that only `runner up` needs
-    causes a warning.
+    Each is printed with its file, line and column, and what to do. Nothing runs. With `--with FILE` the pipeline's
+    readers read a raw file, and its columns, types, times and units are compared with the config.
 
     Example: `runner check`
+
+    Example: `runner check --with data/samples/tide_gauge/mcrl/tide_20200112000000.log`
     """
-    raise typer.Exit(report(chosen(data), as_json=as_json))
+    settings = chosen(data)
+    if watch and as_json:
+        raise typer.BadParameter("--watch prints for people. Leave out --json.")
+    if not watch:
+        raise typer.Exit(report(settings, file, as_json=as_json))
+    from runner.stack.hot_reload import Watch
+
+    edits = Watch(settings.root)
+    with interruptible() as stop:
+        while True:
+            command = [sys.executable, "-P", "-m", "runner", "check", *(["--with", str(file)] if file else [])]
+            subprocess.run(command, env={**os.environ, "RUNNER_ROOT": str(settings.root)}, check=False)
+            say("watching for edits; Ctrl-C stops")
+            while not edits.changed():
+                stop.pause(0.5)
 
 
-def report(settings: Settings, *, as_json: bool) -> int:
+def report(settings: Settings, file: Path | None = None, *, as_json: bool) -> int:
     """Print all problems and warnings, and return the exit code: 0 if there is no problem."""
     os.environ.setdefault("MPLBACKEND", "Agg")
     with only_json(as_json):
-        found, warned = list(problems(settings)), list(warnings(settings))
+        found, warned = problems(settings, file), list(warnings(settings))
+    failed = any(problem.severity == "error" for problem in found)
     if as_json:
-        print_json({"problems": found, "warnings": warned})
-        return 1 if found else 0
-    for problem in found:
-        results.print(f"✗ {problem}", markup=False, style="red")
+        print_json({"problems": [asdict(problem) for problem in found], "warnings": warned})
+        return 1 if failed else 0
+    for name, group in groupby(found, key=lambda problem: problem.pipeline):
+        if name:
+            results.print(f"{name}", style="bold", markup=False)
+        for problem in group:
+            style = "red" if problem.severity == "error" else "yellow"
+            results.print(f"{problem}", markup=False, style=style, soft_wrap=True)
     for warning in warned:
         results.print(f"! {warning}", markup=False, style="yellow")
-    if not found:
+    errors = sum(problem.severity == "error" for problem in found)
+    if not errors:
         results.print("✔ no problems in template, routes and pipeline configs", style="green")
-    return 1 if found else 0
+    else:
+        results.print(f"✗ {errors} problem{'s' if errors > 1 else ''}", style="red")
+    return 1 if failed else 0
 
 
-def problems(settings: Settings) -> Iterator[str]:
-    """Yield a line for each problem that would make files fail."""
+def problems(settings: Settings, file: Path | None = None) -> list[Problem]:
+    """Return everything that would make files fail, or that has no effect, in the order of pipelines and files."""
+    from runner.diagnostics import project, template_file
+
+    file = file.absolute() if file else None
+    found: list[Problem] = []
+    try:
+        install.use(settings, say)
+    except PackagesError as error:
+        found.append(_of_packages(str(error)))
+    template, of_template = template_file.check(settings, project.configs(settings.root))
+    found += of_template
+    os.environ.setdefault("TSDAT_S3_BUCKET_NAME", template.destination_bucket if template else "unknown")
+    of_configs = project.check(settings)
+    found += of_configs
+    if file and not any(problem.severity == "error" for problem in of_configs):
+        found += _with_file(settings, file)
+    return sorted(found, key=lambda problem: (problem.pipeline, problem))
+
+
+def _of_packages(text: str) -> Problem:
+    """Return the problem of requirements.txt, whose text begins with, or contains, the line."""
+    from runner.diagnostics.problem import Problem
+
+    place = re.search(r"^ *([\w./-]+\.txt):(\d+): ", text, re.MULTILINE)
+    name, line = (place[1], int(place[2])) if place else ("requirements.txt", 1)
+    return Problem(name, line, 1, " ".join(text.removeprefix(f"{name}:{line}: ").split()))
+
+
+def _with_file(settings: Settings, file: Path) -> list[Problem]:
+    from runner.diagnostics import with_data
+    from runner.diagnostics.problem import Problem
     from runner.function import routing
 
-    template = None
-    try:
-        template = stack_template.load(settings.root / "template.yaml")
-    except RunnerError as error:
-        yield from str(error).splitlines()
-    try:
-        routes = routing.load(settings.root)
-    except RunnerError as error:
-        yield from str(error).splitlines()
-    else:
-        yield from _config_problems(settings.root, routes, template.destination_bucket if template else "unknown")
-
-
-def _config_problems(root: Path, routes: routing.Routes, bucket: str) -> Iterator[str]:
-    from runner.function import pipeline
-
-    if not routes.routes:
-        yield f"{root / 'pipelines'}: there is no pipeline. Add a folder with config/pipeline.yaml."
-    os.chdir(root)
-    os.environ.setdefault("TSDAT_S3_BUCKET_NAME", bucket)
-    pipeline.use_project(root)
-    for route in routes.routes:
-        try:
-            built = pipeline.load(Path(route.config))
-        except Exception as error:  # whatever a config or a user's module raises is a problem to print
-            yield f"{route.config}: {_first_cause(error)}"
-        else:
-            if route.takes_files and not getattr(built.retriever, "readers", True):
-                yield f"{route.config}: its retriever has no readers. Add at least one pattern with a reader."
-
-
-def _first_cause(error: BaseException) -> str:
-    """Return the error that tsdat wrapped, in one line."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    (key,) = keys_of(settings, [file])
+    routes = routing.load(settings.root)
+    matching = routes.matches(key) or routes.matches(str(file))
+    if not matching:
+        return [Problem("pipelines", 1, 1, f"no pipeline's triggers match {key!r}.")]
+    return [
+        replace(problem, pipeline=route.pipeline)
+        for route in matching
+        for problem in with_data.check(settings.root, route.config, file)
+    ]
 
 
 def warnings(settings: Settings) -> Iterator[str]:
@@ -113,7 +156,9 @@ def warnings(settings: Settings) -> Iterator[str]:
 
 
 def _has_stack(settings: Settings) -> bool:
-    """Whether a stack runs on the data folder, or is starting."""
+    """Whether a stack runs on the data folder, or is starting. A check creates no data folder."""
+    if not settings.state.is_dir() or not os.access(settings.state, os.W_OK):
+        return False
     try:
         with stack_lock.only_one(settings):
             return False
