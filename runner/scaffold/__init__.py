@@ -1,0 +1,1 @@
+"""Makes a pipeline from a sample file: looks at the file, proposes a plan, writes the pipeline's folder."""
