@@ -19,6 +19,10 @@ class AwsEmulator(ABC):
 
     name: ClassVar[str]
     """Its name in log lines and error messages."""
+    enforces_rights: ClassVar[bool]
+    """Whether it refuses what a policy does not allow."""
+    has_triggers: ClassVar[bool]
+    """Whether it has EventBridge and SNS."""
 
     @abstractmethod
     def child(self, state: Path, endpoint_url: str, log: Path) -> Child:

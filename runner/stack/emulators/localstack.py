@@ -12,13 +12,15 @@ from runner.stack.child import Child
 from runner.stack.emulators.contract import AwsEmulator
 
 _INTERPRETER = CHECKOUT / ".venv-localstack/bin/python"
-_ENTRYPOINT = Path(__file__).with_name("localstack_entrypoint.py")
+_ENTRYPOINT = Path(__file__).with_name("guarded") / "localstack_entrypoint.py"
 
 
 class LocalStack(AwsEmulator):
     """LocalStack with S3, SQS and STS, and with an empty home directory."""
 
     name = "LocalStack"
+    enforces_rights = False
+    has_triggers = False
 
     def child(self, state: Path, endpoint_url: str, log: Path) -> Child:
         """Describe its process; clear the files of an earlier one."""
@@ -28,12 +30,7 @@ class LocalStack(AwsEmulator):
         tmp = home / "tmp"  # the home holds a cache that saves 0.2 s; LocalStack cannot resume from the rest
         shutil.rmtree(tmp, ignore_errors=True)
         tmp.mkdir(parents=True)
-        argv: list[str | Path] = [
-            _INTERPRETER,
-            "-P",  # otherwise Python would import this folder's localstack.py
-            _ENTRYPOINT,
-        ]
-        return Child(self.name, argv, _environment(home, tmp, endpoint_url), log=log, cwd=home)
+        return Child(self.name, [_INTERPRETER, _ENTRYPOINT], _environment(home, tmp, endpoint_url), log=log, cwd=home)
 
 
 def _environment(home: Path, tmp: Path, endpoint_url: str) -> dict[str, str]:
