@@ -36,11 +36,15 @@ class Input(TypedDict):
 
 
 class Output(TypedDict):
-    """A stored output object; `size` is in bytes."""
+    """A stored output object; `size` is in bytes.
+
+    `replaced_input` is present if it replaced an object of the same key that was made from that other input.
+    """
 
     bucket: str
     key: str
     size: int
+    replaced_input: NotRequired[str]
 
 
 class Failure(TypedDict):

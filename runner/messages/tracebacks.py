@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 _FRAME = re.compile(r'  File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?')
-_PACKAGE = re.compile(r"/(?:site-packages|dist-packages|opt/python)/(\w+)")
+_PACKAGE = re.compile(r"/(?:site-packages|dist-packages|opt/python|\.venv-projects/[^/]+)/(\w+)")
 _PYTHON = re.compile(r"/lib/python3[^/]*/|^<frozen ")
 _RUNNER = re.compile(
     r"/(runner)/(?:(?:aws|cli|function|messages|services|stack|state|template|testing)/(?:\w+/)?)?\w+\.py$|^/var/(runtime)/"
@@ -72,8 +72,8 @@ def fold(traceback: str) -> list[str]:
         cause.text: cause.frames for cause in reversed(chain[:-1])
     }  # libraries raise the same error more than once
     for text, frames in causes.items():
-        place, *more = _lines(frames)
-        lines += [f"  because of {text}", f"    {place}", *(f"  {line}" for line in more)]
+        place, *more = [*_lines(frames), ""]
+        lines += [f"  because of {text}", f"    {place}", *(f"  {line}" for line in more if line)]
     return lines
 
 
@@ -94,6 +94,8 @@ def _read(text: str) -> _Raised:
 
 def _lines(frames: list[Frame]) -> Iterator[str]:
     """Yield the user's innermost frame with its code, then all other frames; adjacent frames of packages share one."""
+    if not frames:
+        return
     innermost = next((n for n, frame in reversed(list(enumerate(frames))) if not frame.owner), None)
     if innermost is None:
         yield _folded_line(reversed(frames))

@@ -1,13 +1,14 @@
 """Finds what notifies the queue of new objects: the source bucket, an EventBridge rule or an SNS topic.
 
-In each case the local stack creates the bucket and lets it notify the queue directly. The handler reads all three
-forms of the event.
+In each case the local stack creates the bucket. MiniStack also gets the rule, or the topic and its subscription; with
+LocalStack the bucket notifies the queue directly. The handler reads all three forms of the event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from runner.template.intrinsics import Template
 from runner.template.resources import Properties, resources_of_type
@@ -25,6 +26,10 @@ class EventSource:
     """The events that it reports, such as s3:ObjectCreated:*."""
     prefix: str | None
     suffix: str | None
+    rule: Mapping[str, Any] = field(default_factory=dict)
+    """Properties of the EventBridge rule, if one sends the events."""
+    subscription: Mapping[str, Any] = field(default_factory=dict)
+    """Properties of the subscription to an SNS topic, if one sends the events."""
 
 
 def find(template: Template, queue_arn: str, location: str) -> EventSource:
@@ -61,13 +66,15 @@ def _notifications(template: Template, queue_arn: str) -> Iterator[EventSource]:
 def _rules(template: Template, queue_arn: str) -> Iterator[EventSource]:
     for rule in resources_of_type(template, "AWS::Events::Rule"):
         if queue_arn in [target.get("Arn") for target in rule.value("Targets") or []]:
-            yield _from_pattern(rule.mapping("EventPattern").mapping("detail"))
+            found = _from_pattern(rule.mapping("EventPattern").mapping("detail"))
+            yield replace(found, rule=rule.template.value(rule.content, rule.location))
 
 
 def _subscriptions(template: Template, queue_arn: str) -> Iterator[EventSource]:
     for subscription in resources_of_type(template, "AWS::SNS::Subscription"):
         if subscription.value("Endpoint") == queue_arn:
-            yield _from_pattern(subscription.mapping("FilterPolicy").mapping("Records").mapping("s3"))
+            found = _from_pattern(subscription.mapping("FilterPolicy").mapping("Records").mapping("s3"))
+            yield replace(found, subscription=subscription.template.value(subscription.content, subscription.location))
 
 
 def _from_pattern(pattern: Properties) -> EventSource:

@@ -50,7 +50,11 @@ class Template:
 
     def error(self, location: str, text: str) -> TemplateError:
         """Return an error about one location in the template."""
-        return TemplateError(f"{self._file}: {location}: {text}")
+        return TemplateError(self.warning(location, text))
+
+    def warning(self, location: str, text: str) -> str:
+        """Return a warning about one location in the template."""
+        return f"{self._file}: {location}: {text}"
 
     def value(self, node: Any, location: str) -> Any:
         """Return the plain value of a part of the template; None for nothing and for AWS::NoValue."""

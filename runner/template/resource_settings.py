@@ -10,12 +10,12 @@ from runner.template.intrinsics import Template, as_text
 from runner.template.resources import Properties, find_policy, resources_of_type
 
 # CloudFormation and SQS use the same names for these.
-_QUEUE_ATTRIBUTES = (
+QUEUE_ATTRIBUTES = (
     "VisibilityTimeout", "MessageRetentionPeriod", "DelaySeconds", "MaximumMessageSize",
     "ReceiveMessageWaitTimeSeconds", "SqsManagedSseEnabled", "RedrivePolicy", "RedriveAllowPolicy",
 )  # fmt: skip
 # The emulator supports these.
-_BUCKET_SETTINGS = (
+BUCKET_SETTINGS = (
     "VersioningConfiguration", "BucketEncryption", "PublicAccessBlockConfiguration", "OwnershipControls",
     "LifecycleConfiguration", "Tags",
 )  # fmt: skip
@@ -23,7 +23,7 @@ _BUCKET_SETTINGS = (
 
 def queue_attributes(queue: Properties) -> dict[str, str]:
     """Return a queue's attributes as CreateQueue accepts them, including its policy."""
-    values = {name: queue.value(name) for name in _QUEUE_ATTRIBUTES}
+    values = {name: queue.value(name) for name in QUEUE_ATTRIBUTES}
     url = queue.template.value({"Ref": queue.location.split(".")[1]}, queue.location)
     values["Policy"] = find_policy(queue.template, "AWS::SQS::QueuePolicy", "Queues", url)
     return {
@@ -37,7 +37,7 @@ def bucket_settings(template: Template, bucket_name: str) -> dict[str, Any]:
     """Return a bucket's settings in CloudFormation's form, with its policy; empty for a bucket outside the template."""
     for bucket in resources_of_type(template, "AWS::S3::Bucket"):
         if bucket.value("BucketName") == bucket_name:
-            values = {name: bucket.value(name) for name in _BUCKET_SETTINGS}
+            values = {name: bucket.value(name) for name in BUCKET_SETTINGS}
             values["Policy"] = find_policy(template, "AWS::S3::BucketPolicy", "Bucket", bucket_name)
             return {name: value for name, value in values.items() if value is not None}
     return {}

@@ -83,6 +83,8 @@ def _times(expression: str, zone: ZoneInfo, after: datetime, anchor: datetime) -
             yield anchor + number * period
             number += 1
     else:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", text):
+            raise ValueError(f"at({text}): EventBridge Scheduler requires seconds and no offset.")
         yield datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
 
 

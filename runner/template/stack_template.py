@@ -9,7 +9,9 @@ from typing import Any
 
 from runner.errors import TemplateError
 from runner.settings import Settings
-from runner.template import event_sources, schedules
+from runner.template import aws_rules, event_sources, function_role, local_support, schedules
+from runner.template.event_sources import EventSource
+from runner.template.function_role import FunctionRole
 from runner.template.intrinsics import Template
 from runner.template.resource_settings import bucket_settings, queue_attributes
 from runner.template.resources import Properties, find_function, find_queue
@@ -30,7 +32,12 @@ class StackTemplate:
     batch_size: int
     maximum_batching_window_s: int
     maximum_concurrency: int | None
-    """The largest number of Lambdas that process the queue at a time; None for no limit."""
+    """The largest number of Lambdas that process the queue at a time, by the mapping and the function's reserved
+    concurrency; None for no limit."""
+    mapping_enabled: bool
+    """Whether the event source mapping receives messages."""
+    filter_patterns: tuple[Mapping[str, Any], ...]
+    """The event patterns of the mapping's filter criteria, of which a message must match one; empty: no filter."""
     function_timeout_s: int
     memory_mb: int
     ephemeral_storage_mb: int
@@ -38,14 +45,34 @@ class StackTemplate:
     architecture: str
     notification_events: tuple[str, ...]
     """The events of the source bucket that are sent to the queue, such as s3:ObjectCreated:*."""
+    event_source: EventSource
+    """What sends the events to the queue."""
     filter_prefix: str | None
     filter_suffix: str | None
+    role: FunctionRole | None
+    """The function's role, if its rights are known here."""
     schedules: tuple[Schedule, ...]
     """Only those that send to the queue."""
     queue_attributes: dict[str, dict[str, str]]
     """By queue name, as CreateQueue accepts them, including the policy."""
     bucket_settings: dict[str, dict[str, Any]]
     """By bucket name, in CloudFormation's form, including the policy; empty for a bucket outside the template."""
+    warnings: tuple[str, ...]
+    """A line for each property that has no effect in the local stack, or with which files would be lost."""
+
+    @property
+    def pause_reason(self) -> str | None:
+        """Why no file is processed; None if files are."""
+        if not self.mapping_enabled:
+            return "Enabled: false in template.yaml disables the event source mapping. Files wait in the queue."
+        if self.maximum_concurrency == 0:
+            return "ReservedConcurrentExecutions: 0 in template.yaml stops the function. Files wait in the queue."
+        return None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should read when the stack starts."""
+        return (*self.warnings, self.pause_reason) if self.pause_reason else self.warnings
 
     @property
     def function_environment(self) -> dict[str, str]:
@@ -57,6 +84,16 @@ class StackTemplate:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory_mb),
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(self.function_timeout_s),
         }
+
+
+def load_for(settings: Settings) -> StackTemplate:
+    """Read a project's template. Without one it is the shipped template, without the shipped pipelines' schedules.
+
+    Raises:
+        TemplateError: as `load`.
+    """
+    template = load(settings.template_file)
+    return template if settings.has_own_template else replace(template, schedules=())
 
 
 def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str = "us-west-2") -> StackTemplate:
@@ -83,9 +120,13 @@ def _read(template: Template) -> StackTemplate:
     dead_letter_arn = redrive.text("deadLetterTargetArn", "Add a dead-letter queue: it keeps what cannot be processed.")
     dead_letter_queue = find_queue(template, dead_letter_arn, redrive.location)
     source = event_sources.find(template, queue_arn, event.location)
-    scaling = event.mapping("ScalingConfig")
     environment = function.mapping("Environment").mapping("Variables")
     destination = environment.text("TSDAT_S3_BUCKET_NAME", "tsdat stores outputs there: !Ref the destination bucket.")
+    role, no_role = function_role.find(template, function, queue_arn)
+    attempts = redrive.number("maxReceiveCount", 1, 1000)
+    aws_rules.check_function(function)
+    for one in (queue, dead_letter_queue):
+        aws_rules.check_queue(one)
     stack = StackTemplate(
         source_bucket=source.bucket,
         destination_bucket=destination,
@@ -93,21 +134,36 @@ def _read(template: Template) -> StackTemplate:
         queue_name=queue.text("QueueName", "Set a name for the queue."),
         dead_letter_queue_name=dead_letter_queue.text("QueueName", "Set a name for the queue."),
         visibility_timeout_s=queue.number("VisibilityTimeout", 0, 43_200, default=30),
-        max_receive_count=redrive.number("maxReceiveCount", 1, 1000),
+        max_receive_count=attempts,
         batch_size=event.number("BatchSize", 1, 10_000, default=10),
         maximum_batching_window_s=event.number("MaximumBatchingWindowInSeconds", 0, 300, default=0),
-        maximum_concurrency=scaling.number("MaximumConcurrency", 2, 1000) if scaling.content else None,
+        maximum_concurrency=_maximum_concurrency(function, event),
+        mapping_enabled=event.value("Enabled") not in (False, "false"),
+        filter_patterns=aws_rules.filter_patterns(event),
         function_timeout_s=function.number("Timeout", 1, 900, default=3),
         memory_mb=function.number("MemorySize", 128, 10_240, default=128),
         ephemeral_storage_mb=function.mapping("EphemeralStorage").number("Size", 512, 10_240, default=512),
         environment={name: environment.text(name, "Set a string.") for name in environment.content},
         architecture=_architecture(function),
         notification_events=source.events,
+        event_source=source,
         filter_prefix=source.prefix,
         filter_suffix=source.suffix,
         queue_attributes={str(one.value("QueueName")): queue_attributes(one) for one in (queue, dead_letter_queue)},
         bucket_settings={name: bucket_settings(template, name) for name in (destination, source.bucket)},
+        role=role,
         schedules=schedules.find(template, queue_arn),
+        warnings=(
+            *local_support.warnings(
+                template, function, event, (queue, dead_letter_queue), {source.bucket, destination}
+            ),
+            *(
+                [template.warning(function.location, f"rights are not checked here, because {no_role}.")]
+                if no_role
+                else []
+            ),
+            *aws_rules.queue_warnings(queue, dead_letter_queue, attempts),
+        ),
     )
     _check_rules(stack, queue, event, environment)
     return stack
@@ -125,9 +181,24 @@ def _check_rules(stack: StackTemplate, queue: Properties, event: Properties, env
     if "ReportBatchItemFailures" not in (event.value("FunctionResponseTypes") or []):
         text = "add ReportBatchItemFailures. Without it AWS counts failed messages as processed and deletes them."
         raise event.error("FunctionResponseTypes", text)
+    for name in (stack.source_bucket, stack.destination_bucket):
+        if problem := aws_rules.bucket_name_problem(name):
+            raise queue.template.error("Resources", f"the bucket name {name!r} {problem}")
+    aws_rules.check_environment(environment, stack.environment)
     if stack.source_bucket == stack.destination_bucket:
         text = f"{stack.source_bucket!r} is also the source bucket. Use another: each output would start a run."
         raise environment.error("TSDAT_S3_BUCKET_NAME", text)
+
+
+def _maximum_concurrency(function: Properties, event: Properties) -> int | None:
+    """Return the smaller of the mapping's limit and the function's own."""
+    scaling = event.mapping("ScalingConfig")
+    limits = []
+    if scaling.content:
+        limits.append(scaling.number("MaximumConcurrency", 2, 1000))
+    if function.value("ReservedConcurrentExecutions") is not None:
+        limits.append(function.number("ReservedConcurrentExecutions", 0, 1_000_000))
+    return min(limits, default=None)
 
 
 def _architecture(function: Properties) -> str:

@@ -19,6 +19,7 @@ from runner.services.event_source_mapping.rie_client import Answer
 # The local stack retries after seconds; AWS after the visibility timeout.
 _FIRST_RETRY_S = 1
 _LONGEST_RETRY_S = 30
+_FILTERED = "No pattern of FilterCriteria in template.yaml matches its message, so Lambda discards it without a run."
 _NO_RECORD = "The function acknowledged the message but returned no run record."
 
 
@@ -43,6 +44,12 @@ class MessageResult:
     def has_unlisted_outputs(self) -> bool:
         """Whether a run succeeded and lists no outputs: its pipeline has a storage class of its own."""
         return any(run["status"] == "succeeded" and not run["outputs"] for run in self.runs)
+
+    @property
+    def lacks_companion(self) -> bool:
+        """Whether its only failure is that a companion of its file is not in the bucket yet."""
+        failures = [run["error"]["type"] for run in self.runs if run["error"]]
+        return bool(failures) and set(failures) == {"CompanionMissingError"}
 
     @property
     def retry_after_s(self) -> int:
@@ -84,6 +91,8 @@ def results_of(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_c
             own = [*own, _failed_as_a_whole(message, answer)]
         if not own and (inputs := _inputs(message)):
             own = [new_record("skipped", "", message_id=message_id, inputs=inputs, reason=_NO_RECORD)]
+        # A version's outcome is that of its last run: with several pipelines, a failure must not hide behind a success.
+        own = sorted(own, key=lambda run: run["status"] == "failed")
         results.append(
             MessageResult(
                 message_id=message_id,
@@ -96,6 +105,22 @@ def results_of(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_c
             )
         )
     return results
+
+
+def filtered(message: Mapping[str, Any]) -> MessageResult:
+    """Return the result of a message that the mapping's filter criteria exclude."""
+    own = new_record(
+        "skipped",
+        "",
+        message_id=message["MessageId"],
+        inputs=_inputs(message),
+        reason=_FILTERED,
+        **_schedule_of(message),
+    )
+    return MessageResult(
+        message["MessageId"], message["ReceiptHandle"], succeeded=True, attempt=1, is_last_attempt=False, runs=[own],
+        body_md5=message.get("MD5OfBody", ""),
+    )  # fmt: skip
 
 
 def _failed_ids(batch: Sequence[Mapping[str, Any]], answer: Answer) -> set[str]:

@@ -41,6 +41,7 @@ class Leases:
             MaxNumberOfMessages=min(_MOST_IN_ONE_CALL, most),
             WaitTimeSeconds=_LONG_POLL_S,
             MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
             VisibilityTimeout=_LEASE_S,
         ).get("Messages", [])
         self._held.update(message["ReceiptHandle"] for message in messages)

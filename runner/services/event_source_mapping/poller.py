@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runner.messages import event_patterns
 from runner.messages.schedule_events import SOURCE
-from runner.services.event_source_mapping.batch_results import MessageResult, results_of
+from runner.services.event_source_mapping.batch_results import MessageResult, filtered, results_of
+from runner.services.event_source_mapping.batching import Batching
 from runner.services.event_source_mapping.leases import Leases
 from runner.services.event_source_mapping.rie_client import Answer, Emulator, replicas
 from runner.services.event_source_mapping.run_log import RunLog
@@ -38,6 +40,9 @@ _RENEW_INTERVAL_S = 3.0
 _COPY_THREADS = 4
 _COPY_AGAIN_S = 1.0
 _MOST_DELETED_AT_ONCE = 10
+# How long a file waits for its companions before that counts as a failed attempt, and how often it is tried.
+_COMPANION_PATIENCE_S = 60.0
+_COMPANION_INTERVAL_S = 2.0
 
 
 class Outputs(Protocol):
@@ -78,6 +83,7 @@ class EventSourceMapping:
         self._copiers = ThreadPoolExecutor(_COPY_THREADS, thread_name_prefix="copy")
         self._stop = threading.Event()
         self._run_log = RunLog()
+        self._waiting_since: dict[str, float] = {}
         self._is_ready = self._warned_of_maximum = False
 
     def run(self, stop: threading.Event) -> None:
@@ -104,7 +110,8 @@ class EventSourceMapping:
                 self._handle(self._answers.get(), state)
 
     def _report_ready(self) -> None:
-        if not self._is_ready and self._workers and all(worker.was_warm for worker in self._workers.values()):
+        warm = [worker.was_warm for worker in self._workers.values()]
+        if not self._is_ready and (self._template.pause_reason or (warm and all(warm))):
             self._is_ready = True
             self._on_ready()
 
@@ -114,7 +121,7 @@ class EventSourceMapping:
         used = set(found[: self._template.maximum_concurrency])
         if len(found) > len(used) and not self._warned_of_maximum:
             self._warned_of_maximum = True
-            log.warning("⚠ %d of %d Lambdas work: MaximumConcurrency in template.yaml", len(used), len(found))
+            log.warning("⚠ %d of %d Lambdas work: the concurrency in template.yaml", len(used), len(found))
         for emulator in self._workers.keys() - used:
             self._workers.pop(emulator).stop()
         for emulator in used - self._workers.keys():
@@ -130,6 +137,7 @@ class EventSourceMapping:
     def _receive(self) -> None:
         """Receive ahead, and pass on what may run; a batch that no Lambda was invoked with comes first."""
         waiting: list[Batch] = []
+        batching = Batching(self._template.batch_size, self._template.maximum_batching_window_s)
         with closing(State(self._state_folder)) as state:
             while not self._stop.is_set():
                 while not self._not_invoked.empty():
@@ -138,6 +146,9 @@ class EventSourceMapping:
                 waiting = [batch for batch in waiting if batch not in may_run]
                 for batch in may_run:
                     self._pass_on(batch)
+                if self._template.pause_reason:
+                    self._stop.wait(1)
+                    continue
                 try:
                     messages = self._leases.receive(self._template.batch_size * self._batches.maxsize)
                 except (ClientError, BotoCoreError) as error:
@@ -146,8 +157,16 @@ class EventSourceMapping:
                     continue
                 if messages:
                     state.received_events.add(messages)
-                size = self._template.batch_size
-                waiting += [messages[at : at + size] for at in range(0, len(messages), size)]
+                batching.add([message for message in messages if self._is_wanted(message)], time.monotonic())
+                waiting += batching.take(time.monotonic())
+
+    def _is_wanted(self, message: Any) -> bool:
+        """Return whether the filter criteria select a message; if not, record that."""
+        patterns = self._template.filter_patterns
+        if not patterns or any(event_patterns.matches(pattern, message["Body"]) for pattern in patterns):
+            return True
+        self._answers.put(filtered(message))
+        return False
 
     def _may_run(self, batch: Batch) -> bool:
         """Return whether stored outputs are complete, for a batch that may read them because a schedule sent it."""
@@ -180,13 +199,28 @@ class EventSourceMapping:
         if answer.kind == "unreachable":  # it was not tried: returned to the queue, it would count as an attempt
             self._not_invoked.put(batch)
             return
-        for result in results_of(batch, answer, self._template.max_receive_count):
+        results = results_of(batch, answer, self._template.max_receive_count)
+        if self._waits_for_companions(batch, results):
+            return
+        for result in results:
             if result.has_unlisted_outputs:
                 self._outputs.copy_unlisted()
             if result.outputs:
                 self._copiers.submit(self._copy, result)
             else:
                 yield result
+
+    def _waits_for_companions(self, batch: Batch, results: list[MessageResult]) -> bool:
+        """Try a batch again later, without an attempt, while files that belong to its files are still to come."""
+        message_id, now = batch[0]["MessageId"], time.monotonic()
+        first = self._waiting_since.pop(message_id, now)
+        if not all(result.lacks_companion for result in results) or now - first > _COMPANION_PATIENCE_S:
+            return False
+        self._waiting_since[message_id] = first
+        again = threading.Timer(_COMPANION_INTERVAL_S, self._not_invoked.put, [batch])
+        again.daemon = True
+        again.start()
+        return True
 
     def _copy(self, result: MessageResult) -> None:
         """Copy outputs until it works: a full disk or a folder in the way costs no attempt and no file."""

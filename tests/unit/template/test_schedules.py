@@ -162,7 +162,7 @@ def test_event_error_names_the_problem(change: dict[str, object], text: str):
          f"{AT}: '25' is not valid for hours. Write numbers from 0 to 23 as in 1,5-8 or 0/10, or *."),
         ("cron(30 2 * * ? *)", "rate(0 days)",
          f"{AT}: rate(0 days): write a positive integer and minutes, hours or days."),
-        ("cron(30 2 * * ? *)", "at(tomorrow)", f"{AT}: Invalid isoformat string: 'tomorrow'"),
+        ("cron(30 2 * * ? *)", "at(tomorrow)", f"{AT}: at(tomorrow): EventBridge Scheduler requires seconds "),
         ("Timezone: UTC", "Timezone: Mars/Olympus", f"{AT}: 'No time zone found with key Mars/Olympus'"),
         ('"config": ', '"confg": ',
          f"{AT}: Invalid event of the schedule 'buoy-wind-hourly': unknown confg. Known: bucket, config, prefix, "

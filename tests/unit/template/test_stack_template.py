@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from runner.errors import TemplateError
+from runner.template.event_sources import EventSource
 from runner.template.intrinsics import Template
 from runner.template.schedules import Schedule
 from runner.template.stack_template import StackTemplate, load
@@ -48,9 +49,12 @@ def failure(path: Path, parameters: dict[str, str] | None = None) -> str:
     return str(caught.value)
 
 
+NO_SOURCE = EventSource("", (), None, None)
+
+
 def without_settings(described: StackTemplate) -> StackTemplate:
-    """Return it without the settings that are only passed on to the emulator."""
-    return replace(described, queue_attributes={}, bucket_settings={})
+    """Return it without the settings that are only passed on to the emulator, and the role."""
+    return replace(described, queue_attributes={}, bucket_settings={}, role=None, event_source=NO_SOURCE)
 
 
 def test_shipped_template() -> None:
@@ -65,6 +69,8 @@ def test_shipped_template() -> None:
         batch_size=1,
         maximum_batching_window_s=0,
         maximum_concurrency=10,
+        mapping_enabled=True,
+        filter_patterns=(),
         function_timeout_s=120,
         memory_mb=1769,
         ephemeral_storage_mb=1024,
@@ -82,11 +88,14 @@ def test_shipped_template() -> None:
         },
         architecture="x86_64",
         notification_events=("s3:ObjectCreated:*",),
+        event_source=NO_SOURCE,
         filter_prefix=None,
         filter_suffix=None,
+        role=None,
         schedules=(BUOY_WIND,),
         queue_attributes={},
         bucket_settings={},
+        warnings=(),
     )
 
 
@@ -176,9 +185,12 @@ def test_aws_defaults(tmp_path: Path) -> None:
 
 def test_environment_values_are_converted_to_strings_as_in_cloudformation(tmp_path: Path) -> None:
     described = load(
-        changed(tmp_path, "LOG_LEVEL: !Ref LoggingLevel", 'A: true\n          B: 5\n          C: ""\n          D: 1.5')
+        changed(
+            tmp_path, "LOG_LEVEL: !Ref LoggingLevel", 'AA: true\n          BB: 5\n          CC: ""\n          DD: 1.5'
+        )
     )
-    assert {name: described.environment[name] for name in "ABCD"} == {"A": "true", "B": "5", "C": "", "D": "1.5"}
+    values = {name: described.environment[name] for name in ("AA", "BB", "CC", "DD")}
+    assert values == {"AA": "true", "BB": "5", "CC": "", "DD": "1.5"}
 
 
 def test_resource_with_a_false_condition_is_ignored(tmp_path: Path) -> None:

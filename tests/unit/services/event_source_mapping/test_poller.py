@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +166,33 @@ def test_many_answers_are_deleted_in_one_call(aws: MemoryAws, state: State, tmp_
     while not mapping._answers.empty() and time.monotonic() < deadline:
         mapping._handle(mapping._answers.get(), state)
     assert (calls, aws.queue) == ([10, 2], [])
+
+
+def test_a_message_that_no_filter_selects_is_deleted_and_its_file_is_skipped(
+    aws: MemoryAws, state: State, tmp_path: Path
+):
+    pattern = {"body": {"Records": {"s3": {"object": {"key": [{"suffix": ".zip"}]}}}}}
+    aws.template = replace(aws.template, filter_patterns=(pattern,))
+    mapping = Mapping(aws, state, tmp_path)
+    for key in ("a.zip", "b.csv"):
+        aws.put_object(aws.template.source_bucket, key, b"x")
+    wanted = [message for message in mapping._leases.receive(10) if mapping._is_wanted(message)]
+    assert [json.loads(message["Body"])["Records"][0]["s3"]["object"]["key"] for message in wanted] == ["a.zip"]
+    mapping.handle_copied()
+    assert outcomes(state) == {"b.csv": "skipped"}
+    assert state.runs.last_id() == 1
+    assert len(aws.queue) == 1
+
+
+def test_a_disabled_mapping_is_ready_and_receives_nothing(aws: MemoryAws, state: State, tmp_path: Path):
+    aws.template = replace(aws.template, mapping_enabled=False)
+    mapping = Mapping(aws, state, tmp_path)
+    aws.put_object(aws.template.source_bucket, "k", b"x")
+    stop, ready = threading.Event(), threading.Event()
+    mapping._on_ready = ready.set
+    thread = threading.Thread(target=mapping.run, args=(stop,))
+    thread.start()
+    assert ready.wait(10)
+    stop.set()
+    thread.join(10)
+    assert [message.receipts for message in aws.queue] == [0]

@@ -54,7 +54,7 @@ CASES = {
     ),
     "a replaced version that did not run": (
         replace(FAILED, is_in_inbox=False, is_in_bucket=False, is_replaced=True),
-        "skipped", "A newer version replaced it before it ran.", None,
+        "skipped", "A newer version replaced it before it ran.", "close",
     ),
     "a file that the emulator lost": (LOST, "in progress", "", None),
     "a failure that the emulator lost": (

@@ -94,20 +94,22 @@ class FilesOfAFolder(RuleBasedStateMachine):
     def delete_from_inbox(self, key: str) -> None:
         (self.settings.inbox / key).unlink(missing_ok=True)
 
-    @precondition(lambda self: dead_lettered(self.state))
+    @precondition(lambda self: any(dead_lettered(self.state)))
     @rule(killed_before=st.sampled_from(["", "", "send_message", "delete_message", "put_object"]))
     def retry_all(self, killed_before: str) -> None:
         self.aws.kill_before = killed_before
+        self.aws.release_leases()  # the command waits for what another one hides
         with suppress(Killed), mock.patch.object(retry, "_MOVE_DELAY_S", 0.0):
-            retry._retry(self.reconciler, dead_lettered(self.state))
+            retry._retry(self.reconciler, MemoryQueues(self.aws), list(dead_lettered(self.state)))
         self.aws.kill_before = ""
 
-    @precondition(lambda self: dead_lettered(self.state))
+    @precondition(lambda self: any(dead_lettered(self.state)))
     @rule(killed_before=st.sampled_from(["", "", "delete_message"]))
     def forget_all(self, killed_before: str) -> None:
         self.aws.kill_before = killed_before
+        self.aws.release_leases()
         with suppress(Killed):
-            retry._forget(self.reconciler, dead_lettered(self.state), "not needed")
+            retry._forget(self.reconciler, list(dead_lettered(self.state)), "not needed")
         self.aws.kill_before = ""
 
     # What the stack does, and how far it gets.

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+
+import pytest
 
 from runner.messages.run_record import OUTPUT_MISSING, new_record
 from runner.messages.s3_events import object_created
@@ -97,6 +100,52 @@ def test_the_loop_repairs_what_two_looks_report(reconciler: Reconciler, aws: Mem
     assert len(aws.queue) == 1
     loop._look(reconciler)
     assert len(aws.queue) == 1
+
+
+def test_an_event_lost_while_nothing_else_happens_is_found_at_the_next_look(
+    reconciler: Reconciler, aws: MemoryAws, monkeypatch: pytest.MonkeyPatch
+):
+    loop = ReconcileLoop(reconciler.settings, reconciler.template)
+    loop._check(reconciler)
+    put(reconciler, "k")
+    aws.sends_events = False
+    aws.put_object(aws.template.source_bucket, "k", b"x")
+    for _ in range(3):
+        loop._check(reconciler)
+    assert aws.queue == []  # no look is due, because no queue has changed
+    monkeypatch.setattr("runner.services.reconciler.loop._LOOK_INTERVAL_S", 0.0)
+    loop._look_at = 0.0
+    for _ in range(2):  # the second one confirms it
+        loop._check(reconciler)
+    assert len(aws.queue) == 1
+
+
+def test_the_loop_closes_what_was_replaced_before_it_ran(reconciler: Reconciler, aws: MemoryAws):
+    reconciler.state.versions.add_uploaded(("k", "old"))
+    put(reconciler, "k")
+    aws.put_object(aws.template.source_bucket, "k", b"x")
+    loop = ReconcileLoop(reconciler.settings, reconciler.template)
+    for _ in range(2):
+        loop._look(reconciler)
+    closed = reconciler.state.versions.get(("k", "old"))
+    assert closed
+    assert (closed.outcome, closed.reason) == ("skipped", "A newer version replaced it before it ran.")
+    current = reconciler.state.versions.current("k")
+    assert current
+    assert current.etag == ETAG
+    assert [known.version for known in reconciler.state.versions.not_final()] == [("k", ETAG)]
+
+
+def test_a_file_that_the_filter_excludes_costs_no_request(
+    reconciler: Reconciler, aws: MemoryAws, monkeypatch: pytest.MonkeyPatch
+):
+    reconciler.template = replace(reconciler.template, filter_suffix=".csv")
+    put(reconciler, "k.txt")
+    aws.put_object(aws.template.source_bucket, "k.txt", b"x")
+    monkeypatch.setattr(aws, "head_object", None)
+    assert [classify(facts).state for facts in reconciler.snapshot().open()] == ["in progress"]  # it has a message
+    aws.queue.clear()
+    assert [classify(facts).state for facts in reconciler.snapshot().open()] == ["skipped"]
 
 
 def test_the_loop_records_what_it_cannot_repair_until_it_has_an_outcome(reconciler: Reconciler):
