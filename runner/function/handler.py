@@ -104,7 +104,8 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
     by_route: dict[routing.Route, list[s3_events.S3Object]] = {}
     for item in parsed.objects:
         try:
-            by_route.setdefault(routes.match(item.key), []).append(item)
+            for route in routes.for_key(item.key):
+                by_route.setdefault(route, []).append(item)
         except UnroutableError as error:
             runs.append(new_record("skipped", **ids, reason=str(error), inputs=[input_of(item)]))
         except RoutingError as error:  # two routes match
@@ -158,6 +159,9 @@ def _run(
                 f"s3://{item.bucket}/{item.key}"
                 for number, item in enumerate(objects)
             }  # fmt: skip
+            for number, item in enumerate(objects):
+                for key in routes.companions_of(item.key, route):
+                    sources.fetch_companion(item, key, object_keys.local_path(key, Path(folder, str(number))))
             run["inputs"] = sources.inputs
             phases.enter("inspect")
             for path in files:

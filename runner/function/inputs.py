@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from runner.aws import clients
 from runner.aws.s3 import object_etag
-from runner.errors import GoneError, ReplacedError
+from runner.errors import CompanionMissingError, GoneError, ReplacedError
 from runner.messages.run_record import Input
 from runner.messages.s3_events import S3Object
 
@@ -95,6 +95,20 @@ class Sources:
             entry["named_etag"] = item.etag or ""
         self.inputs.append(entry)
         return path
+
+    def fetch_companion(self, item: S3Object, key: str, path: Path) -> None:
+        """Download a file that belongs to an object, beside it.
+
+        Raises:
+            CompanionMissingError: it is not in the bucket yet.
+        """
+        try:
+            download(item.bucket, key, path)
+        except GoneError:
+            raise CompanionMissingError(
+                f"{item.key} waits for its companion {key}, which is not in the bucket. Drop it beside the file, or "
+                "correct `companions` in the pipeline's config or in pipelines/routes.yaml."
+            ) from None
 
     def require_current(self, *, stored: bool) -> None:
         """Check that no object was replaced since it was downloaded. A deleted one has no newer version to protect.

@@ -12,26 +12,9 @@ import warnings
 from collections.abc import Iterator
 from types import TracebackType
 
-from runner.function import lambda_limits
-
-_MAX_WARNINGS = 20
-
-
-class _WarningCollector(logging.Handler):
-    """Collects the warnings and errors that a pipeline logs, for the run record."""
-
-    def __init__(self, texts: list[str]) -> None:
-        super().__init__(logging.WARNING)
-        self.texts = texts
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Collect a log record's text."""
-        self.add(record.getMessage())
-
-    def add(self, text: str) -> None:
-        """Collect a text, unless it is known or there are enough."""
-        if text not in self.texts and len(self.texts) < _MAX_WARNINGS:
-            self.texts.append(text)
+from runner.function import lambda_limits, run_warnings
+from runner.function.process_state import ProcessState
+from runner.function.run_warnings import WarningCollector
 
 
 class TemporaryFolder(tempfile.TemporaryDirectory[str]):
@@ -54,35 +37,20 @@ def isolated(texts: list[str]) -> Iterator[None]:
     """Run the body with its own temporary folder, warnings, logging, matplotlib state and environment.
 
     Args:
-        texts: receives each different text that the body warns of or logs as a warning, once.
+        texts: receives what the body warned of, or logged as a warning.
     """
-    root = logging.getLogger()
-    handlers, level, environment, folder = root.handlers[:], root.level, dict(os.environ), os.getcwd()  # noqa: PTH109
-    collector = _WarningCollector(texts)
-    with TemporaryFolder(prefix="run-") as run_folder, warnings.catch_warnings(), _matplotlib():
-        warnings.simplefilter("default")
-        warnings.showwarning = lambda message, *_: collector.add(str(message))
+    before = ProcessState.now()
+    collector, root = WarningCollector(), logging.getLogger()
+    with TemporaryFolder(prefix="run-") as run_folder, warnings.catch_warnings():
+        run_warnings.set_filters()
+        warnings.showwarning = collector.show
         outer_folder, tempfile.tempdir = tempfile.tempdir, run_folder
         root.addHandler(collector)
         try:
             yield
         finally:
             tempfile.tempdir = outer_folder
-            root.handlers[:] = handlers
-            root.setLevel(level)
-            os.chdir(folder)
-            if dict(os.environ) != environment:
-                os.environ.clear()
-                os.environ.update(environment)
-
-
-@contextlib.contextmanager
-def _matplotlib() -> Iterator[None]:
-    """Restore the style settings and close all figures, even if the body is the first to import matplotlib."""
-    matplotlib = sys.modules.get("matplotlib")
-    with matplotlib.rc_context() if matplotlib else contextlib.nullcontext():
-        try:
-            yield
-        finally:
+            before.restore()
+            texts += collector.texts
             if "matplotlib.pyplot" in sys.modules:
                 sys.modules["matplotlib.pyplot"].close("all")

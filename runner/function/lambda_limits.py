@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import traceback
-from collections.abc import Iterator
 
+from runner.function.explanations import chain, explain
 from runner.messages.run_record import Failure
 
 # With less free space than this, a file cannot grow by one block.
@@ -23,7 +23,7 @@ def reached(error: BaseException, tmp: str, free_bytes: int, memory_mb: str) -> 
         free_bytes: free space in that folder when the exception was raised.
         memory_mb: the function's memory.
     """
-    for cause in _chain(error):
+    for cause in chain(error):
         if isinstance(cause, MemoryError):
             return f"the function used all of its memory: MemorySize in template.yaml is {memory_mb} MB."
         path = str(getattr(cause, "filename", None) or "a file")
@@ -47,7 +47,7 @@ def add_note(error: BaseException, limit: str | None) -> None:
 
 def note_of(error: BaseException) -> str:
     """Return the limit attached to an exception or to one of its causes; empty if there is none."""
-    notes = (text for cause in _chain(error) for text in getattr(cause, "__notes__", ()))
+    notes = (text for cause in chain(error) for text in getattr(cause, "__notes__", ()))
     return next((text for text in notes if text.startswith(_PREFIX)), "")
 
 
@@ -63,15 +63,7 @@ def failure_of(error: Exception, phase: str) -> Failure:
     text = "".join(traceback.format_exception(error))
     return {
         "type": type(error).__name__,
-        "message": "\n".join(filter(None, (str(error) or repr(error), note_of(error)))),
+        "message": "\n".join(filter(None, (str(error) or repr(error), note_of(error), explain(error)))),
         "phase": phase,
         "traceback": text[-_MAX_TRACEBACK_CHARACTERS:],
     }
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from runner.errors import AmbiguousRouteError, RoutingError, UnroutableError
+from runner.function import companions
+from runner.function.companions import Companions
 
 ROUTES_FILE = "pipelines/routes.yaml"
 
@@ -28,6 +30,10 @@ class Route:
     config: str
     """Path relative to the project, in the form that tsdat's configs use."""
     patterns: tuple[tuple[re.Pattern[str], ...], ...]
+    companions: Companions = Companions()
+    """Those in the pipeline's own config."""
+    multidispatch: bool = False
+    """Whether its config lets it run beside other pipelines that match a file."""
 
     def matches(self, key: str) -> bool:
         """Return whether the key or its file name matches, by `re.match` as in tsdat's template."""
@@ -50,6 +56,26 @@ class Routes:
     """All routes of a project."""
 
     routes: tuple[Route, ...]
+    multidispatch: bool = False
+    """Whether each of several routes that match a file runs."""
+    companions: Companions = Companions()
+
+    def for_key(self, key: str) -> list[Route]:
+        """Return the routes that run on a key: one, or with multidispatch all that match.
+
+        Raises:
+            UnroutableError, AmbiguousRouteError: as `match`.
+        """
+        found = self.matches(key)
+        each_runs = self.multidispatch or any(route.multidispatch for route in found)
+        return found if each_runs and len(found) > 1 and not self._is_companion(key) else [self.match(key)]
+
+    def companions_of(self, key: str, route: Route) -> list[str]:
+        """Return the keys of the companions of a key that runs on a route."""
+        return [*self.companions.keys_for(key), *route.companions.keys_for(key)]
+
+    def _is_companion(self, key: str) -> bool:
+        return self.companions.include(key) or any(route.companions.include(key) for route in self.routes)
 
     def match(self, key: str) -> Route:
         """Return the route for a key.
@@ -58,13 +84,16 @@ class Routes:
             UnroutableError: no route matches; the text lists the known routes.
             AmbiguousRouteError: two or more match; the text lists them.
         """
+        if self._is_companion(key):
+            raise UnroutableError(f"{key!r} is a companion of other files, and is read with them.")
         found = self.matches(key)
         if len(found) == 1:
             return found[0]
         if found:
             raise AmbiguousRouteError(
                 f"{key!r} matches {len(found)} routes:{_listed(found)}\n"
-                f"Make the patterns in {ROUTES_FILE} or the triggers in these configs more specific."
+                f"Make the patterns in {ROUTES_FILE} or the triggers in these configs more specific, or write "
+                f"`multidispatch: true` in {ROUTES_FILE} to run each of them."
             )
         raise UnroutableError(
             f"No pipeline matches {key!r}. Known routes:{_listed(r for r in self.routes if r.takes_files) or ' none'}\n"
@@ -102,13 +131,19 @@ def load(root: Path) -> Routes:
         RoutingError: the text has one line for each problem.
     """
     problems: list[str] = []
-    maps = _read_maps(root / ROUTES_FILE, problems)
+    content = _read_yaml(root / ROUTES_FILE, problems) if (root / ROUTES_FILE).is_file() else {}
+    maps = _read_maps(root / ROUTES_FILE, content, problems)
+    rules = [*companions.parse(content.get("companions") or {}, ROUTES_FILE, problems)]
     routes = _mapped_routes(root, maps, problems)
     for folder in sorted(p for p in (root / "pipelines").glob("*") if p.is_dir() and p.name not in maps["pipelines"]):
         routes += _triggered_routes(root, folder, problems)
+    routes = [_with_own_options(root, route, problems) for route in routes]
+    multidispatch = content.get("multidispatch", False)
+    if not isinstance(multidispatch, bool):
+        problems.append(f"{root / ROUTES_FILE}: multidispatch is {multidispatch!r}. Write true or false.")
     if problems:
         raise RoutingError("\n".join(problems))
-    return Routes(tuple(routes))
+    return Routes(tuple(routes), bool(multidispatch), Companions(tuple(rules)))
 
 
 def _read_yaml(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -123,12 +158,11 @@ def _read_yaml(path: Path, problems: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _read_maps(path: Path, problems: list[str]) -> dict[str, dict[str, re.Pattern[str]]]:
-    content = _read_yaml(path, problems) if path.is_file() else {}
+def _read_maps(path: Path, content: Mapping[str, Any], problems: list[str]) -> dict[str, dict[str, re.Pattern[str]]]:
     problems += [
-        f"{path}: unknown section {name!r}. It takes 'pipelines' and 'locations'."
+        f"{path}: unknown section {name!r}. It takes 'pipelines', 'locations', 'companions' and 'multidispatch'."
         for name in content
-        if name not in ("pipelines", "locations")
+        if name not in ("pipelines", "locations", "companions", "multidispatch")
     ]
     maps: dict[str, dict[str, re.Pattern[str]]] = {}
     for section in ("pipelines", "locations"):
@@ -153,7 +187,7 @@ def _mapped_routes(root: Path, maps: dict[str, dict[str, re.Pattern[str]]], prob
     routes: list[Route] = []
     pipelines, locations = maps["pipelines"], maps["locations"]
     for pipeline, pattern in pipelines.items():
-        configs = {p.stem.removeprefix("pipeline_"): p for p in _configs(root / "pipelines" / pipeline)}
+        configs = {p.stem.removeprefix("pipeline_"): p for p in pipeline_configs(root / "pipelines" / pipeline)}
         if not configs:
             problems.append(
                 f"{ROUTES_FILE}: pipeline {pipeline!r} has no pipelines/{pipeline}/config/pipeline_<location>.yaml. "
@@ -180,7 +214,7 @@ def _mapped_routes(root: Path, maps: dict[str, dict[str, re.Pattern[str]]], prob
 
 def _triggered_routes(root: Path, folder: Path, problems: list[str]) -> list[Route]:
     routes: list[Route] = []
-    for path in _configs(folder):
+    for path in pipeline_configs(folder):
         name = path.relative_to(root).as_posix()
         triggers = _read_yaml(path, problems).get("triggers")
         if not isinstance(triggers, list):
@@ -192,5 +226,16 @@ def _triggered_routes(root: Path, folder: Path, problems: list[str]) -> list[Rou
     return routes
 
 
-def _configs(folder: Path) -> list[Path]:
-    return sorted((folder / "config").glob("pipeline*.yaml"))
+def _with_own_options(root: Path, route: Route, problems: list[str]) -> Route:
+    """Return a route with the companions and multidispatch of its config."""
+    content = _read_yaml(root / route.config, [])
+    rules = tuple(companions.parse(content.get("companions") or {}, route.config, problems))
+    multidispatch = content.get("multidispatch", False)
+    if not isinstance(multidispatch, bool):
+        problems.append(f"{route.config}: multidispatch is {multidispatch!r}. Write true or false.")
+    return replace(route, companions=Companions(rules), multidispatch=multidispatch is True)
+
+
+def pipeline_configs(folder: Path) -> list[Path]:
+    """Return the pipeline configs below a folder at any depth, as the runner of tsdat's template finds them."""
+    return sorted(path for path in folder.rglob("*pipeline*.yaml") if path.is_file())

@@ -87,7 +87,10 @@ def test_two_matches_name_both(tmp_path: Path):
         ),
         ({"routes.yaml": "pipelines: ["}, "routes.yaml: not valid YAML"),
         ({"routes.yaml": "- a"}, "routes.yaml: expected a mapping at the top, found list"),
-        ({"routes.yaml": "pipeline_map: {}"}, "unknown section 'pipeline_map'. It takes 'pipelines' and 'locations'"),
+        (
+            {"routes.yaml": "pipeline_map: {}"},
+            "unknown section 'pipeline_map'. It takes 'pipelines', 'locations', 'companions' and 'multidispatch'",
+        ),
         ({"routes.yaml": "pipelines: buoy"}, "pipelines takes 'name: regular expression' lines, not 'buoy'"),
         ({"p/config/pipeline.yaml": "classname: x"}, "pipelines/p/config/pipeline.yaml: 'triggers' is missing"),
         (
@@ -139,3 +142,48 @@ def test_a_missing_config_is_reported_with_the_existing_ones(tmp_path: Path):
         "There is no pipeline config 'pipelines/wind.yaml'. Known configs:\n"
         "  pipelines/tide_gauge/config/pipeline.yaml\nCorrect the name in the schedule's Input in template.yaml."
     )
+
+
+def test_companions_of_a_config_are_those_of_its_own_files_and_are_skipped(tmp_path: Path):
+    files = {
+        "a/config/pipeline.yaml": r"""{triggers: ['.*a\.\d+'], companions: {'(.*)\.csv': ['\1.hdr']}}""",
+        "b/config/pipeline.yaml": r"""{triggers: ['.*b\.\d+']}""",
+    }
+    routes = routing.load(project(tmp_path, files))
+    a, b = routes.match("a.1.csv"), routes.match("b.1.csv")
+    assert routes.companions_of("a.1.csv", a) == ["a.1.hdr"]
+    assert routes.companions_of("b.1.csv", b) == []
+    with pytest.raises(UnroutableError, match=r"'a\.1\.hdr' is a companion of other files, and is read with them"):
+        routes.for_key("a.1.hdr")  # although a trigger matches it
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"routes.yaml": "multidispatch: true"},
+        {"a/config/pipeline.yaml": "{triggers: ['.*csv'], multidispatch: true}"},
+    ],
+)
+def test_each_route_runs_with_multidispatch(tmp_path: Path, files: dict[str, str]):
+    both = {"a/config/pipeline.yaml": "triggers: ['.*csv']", "b/config/pipeline.yaml": "triggers: ['.*csv']"}
+    routes = routing.load(project(tmp_path, both | files))
+    assert [route.pipeline for route in routes.for_key("x.csv")] == ["a", "b"]
+    with pytest.raises(UnroutableError):
+        routes.for_key("x.txt")
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({"routes.yaml": "multidispatch: 'yes'"}, "multidispatch is 'yes'. Write true or false."),
+        (
+            {"a/config/pipeline.yaml": "{triggers: [], multidispatch: 1}"},
+            "pipeline.yaml: multidispatch is 1. Write true",
+        ),
+        ({"routes.yaml": "companions: [x]"}, "companions takes 'pattern: [names]' lines, not ['x']."),
+    ],
+)
+def test_invalid_options_are_named(tmp_path: Path, files: dict[str, str], problem: str):
+    with pytest.raises(RoutingError) as caught:
+        routing.load(project(tmp_path, files))
+    assert problem in str(caught.value)
