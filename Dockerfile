@@ -28,6 +28,14 @@ RUN --mount=type=secret,id=ca --mount=type=cache,target=/cache --mount=type=bind
 COPY docker/prune.py /
 RUN mv /packages /opt/python && python3 /prune.py /opt/python
 
+# The project's own packages, in a layer of their own: a new one does not install the others again.
+FROM ${LAMBDA_BASE} AS project-packages
+ARG PIP_INDEX_URL=
+COPY requirements/uv.txt requirements.loc[k] /requirements/
+RUN --mount=type=secret,id=ca --mount=type=cache,target=/cache --mount=type=bind,source=docker/install,target=/install \
+    mkdir /packages && if [ -e /requirements/requirements.lock ]; then \
+    sh /install /requirements/requirements.lock /packages && python3 -m compileall -q -j0 /packages; fi
+
 # A separate stage, so that the final image has the project's code and its bytecode in one layer.
 FROM ${LAMBDA_BASE} AS lambda-code
 WORKDIR /code
@@ -59,6 +67,7 @@ CMD ["sh", "-c", "rm -rf /debugpy/* && cp -R /opt/debugpy/. /debugpy"]
 FROM ${LAMBDA_BASE} AS lambda
 # AWS's bootstrap searches /opt/python after /var/task and before its own packages.
 COPY --from=lambda-packages /opt/python /opt/python
+COPY --from=project-packages /packages /opt/python
 COPY --from=lambda-code /code /var/task
 # tsdat writes the user's name into each output, and fails if the user has none, as in a container. AWS uses this name.
 ENV USER=sbx_user1051

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
 from runner.cli import (
+    add,
     backfill,
     check,
     demo,
@@ -17,8 +20,10 @@ from runner.cli import (
     events,
     failures,
     ingest,
+    init,
     internal,
     logs,
+    new,
     reconcile,
     replay,
     retry,
@@ -37,7 +42,7 @@ VERSION = "0.1.0"  # as in pyproject.toml
 EVENTS = "events"
 # Panels of `runner --help`, the most used first; a name alone is a group of commands.
 PANELS: dict[str, tuple[Callable[..., None] | str, ...]] = {
-    "Run": (up.up, run.run, ingest.ingest, demo.demo),
+    "Run": (up.up, run.run, ingest.ingest, demo.demo, new.new, init.init, add.add),
     "Look": (status.status, logs.logs, check.check),
     "Repair": (failures.failures, retry.retry, retry.forget, reconcile.reconcile),
     "Schedules and events": (schedules.schedules, schedules.trigger, vap.vap, EVENTS, replay.replay, backfill.backfill),
@@ -81,8 +86,25 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _use_project(folder: Path | None) -> Path | None:
+    """Let every process read the project from RUNNER_ROOT."""
+    if folder:
+        os.environ["RUNNER_ROOT"] = str(folder.absolute())
+    return folder
+
+
 @app.callback()
 def runner(
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            "--project",
+            metavar="DIR",
+            callback=_use_project,
+            help="Folder with pipelines/. [default: RUNNER_ROOT, or the current folder if it has pipelines/]",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -90,7 +112,8 @@ def runner(
     """Run, test and debug tsdat pipelines on the path they take on AWS: on this machine, offline.
 
     **New here?** `runner demo` sends sample data through the path. `runner up` keeps the stack running and processes
-    each file that you drop into `data/inbox`.
+    each file that you drop into `data/inbox`. In a repository of your own, laid out as tsdat's template, run it from
+    there, or name the folder with `--project`.
     """
 
 

@@ -93,7 +93,7 @@ def backfill_locally(settings: Settings, options: Options) -> int:
         StackError: no stack runs on the data folder.
     """
     endpoint_url = stack_lock.require_running(settings)
-    template = stack_template.load(settings.root / "template.yaml")
+    template = stack_template.load_for(settings)
     s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
     target = BackfillTarget(f"local {bucket_epoch(s3, template.source_bucket)}", s3, sqs, template.queue_name)
     return _backfill(settings, options, options.request(settings, template.source_bucket), target, ask=False)

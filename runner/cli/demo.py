@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from runner.cli.interrupt import interruptible
-from runner.cli.options import AsJson, chosen
+from runner.cli.options import AsJson, Emulator, chosen
 from runner.cli.output import list_outputs, print_json, results, say, short_path, table, text_of
 from runner.errors import StackError
 from runner.messages import run_summary
 from runner.messages.run_record import FINAL
-from runner.settings import Settings
+from runner.settings import CHECKOUT, Settings
 from runner.stack.supervisor import Stop
 from runner.state.database import State
 from runner.state.runs import Run
@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 _PATIENCE_S = 120
 
 
-def demo(as_json: AsJson = False) -> None:
+def demo(emulator: Emulator = None, as_json: AsJson = False) -> None:
     """Send sample data through a stack of its own.
 
     The samples are one day of data from each of two buoys. Their NetCDF files and plots go to `data/demo/outputs`.
 
     Example: `runner demo`
     """
-    raise typer.Exit(send_samples(chosen(), as_json=as_json))
+    raise typer.Exit(send_samples(chosen(emulator=emulator), as_json=as_json))
 
 
 def send_samples(settings: Settings, *, as_json: bool) -> int:
     """Drop the buoy samples into the demo's own inbox, print their outputs and return the exit code."""
-    settings = replace(settings, data=settings.root / "data" / "demo", endpoint_url=None)
+    root = settings.root if (settings.root / "data/samples").is_dir() else CHECKOUT  # they are only in the checkout
+    settings = replace(settings, root=root, data=root / "data" / "demo", endpoint_url=None)
     shutil.rmtree(settings.data, ignore_errors=True)
     with interruptible() as stop:
         runs, count = _process(settings, stop)

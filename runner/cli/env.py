@@ -41,7 +41,7 @@ def stack_variables(settings: Settings, endpoint_url: str) -> dict[str, str]:
     Raises:
         StackError: the stack does not answer.
     """
-    template = stack_template.load(settings.root / "template.yaml")
+    template = stack_template.load_for(settings)
     sqs = clients.local_sqs(endpoint_url)
     with clients.answering("SQS does"):
         names = (template.queue_name, template.dead_letter_queue_name)

@@ -21,7 +21,7 @@ from runner.messages.redaction import redact
 from runner.settings import Settings
 from runner.state.database import State
 from runner.state.received_events import ReceivedEvent
-from runner.template.stack_template import StackTemplate, load
+from runner.template.stack_template import StackTemplate, load_for
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -90,7 +90,7 @@ def save(
     settings = chosen(data)
     if path.exists():
         raise SettingsError(f"{path} already exists. Remove it, or choose another name.")
-    event = as_lambda_receives_it(find(settings, number), load(settings.root / "template.yaml"))
+    event = as_lambda_receives_it(find(settings, number), load_for(settings))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(event, indent=2) + "\n", encoding="utf-8")
     results.print(f"saved {path}", markup=False)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from runner.cli.options import AsJson, Data, chosen
-from runner.cli.output import results
+from runner.cli.output import grid, print_json, results
 from runner.messages import run_summary
 from runner.messages.object_keys import printable
 from runner.messages.run_record import Version, versions
@@ -26,6 +24,7 @@ from runner.state.runs import Run
 # A narrower terminal would break each name into many lines.
 _TABLE_COLUMNS = 100
 _PAGE = 50
+_MORE = "Older failures are not shown: --all. "
 _NEXT = "Tracebacks: `runner logs NAME --failed`. Retry: `runner retry ID`. Drop: `runner forget ID --why TEXT`."
 
 
@@ -44,13 +43,12 @@ class DeadLetter:
         return short_id(self.versions[0])
 
 
-def dead_lettered(state: State, newest: int | None = None) -> list[DeadLetter]:
-    """Return what is dead-lettered, oldest first; only the newest if a number is given."""
+def dead_lettered(state: State) -> Iterator[DeadLetter]:
+    """Return what is dead-lettered, newest first, one at a time."""
     by_run: dict[int, list[tuple[Version, int]]] = {}
-    for known in state.versions.with_outcome("dead-lettered"):
+    for known in reversed(state.versions.with_outcome("dead-lettered")):
         by_run.setdefault(known.run_id or 0, []).append((known.version, known.failures))
-    chosen_ids = islice(reversed(by_run), newest)
-    return [_failure(state.runs.get(run_id), by_run[run_id]) for run_id in reversed(list(chosen_ids))]
+    return (_failure(state.runs.get(run_id), about) for run_id, about in by_run.items())
 
 
 def _failure(run: Run, about: Iterable[tuple[Version, int]]) -> DeadLetter:
@@ -66,24 +64,24 @@ def failures(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what failed for good: file, pipeline, time, attempts and error.
+    """Show what failed for good, with the error.
 
     `runner failures --json` prints all fields. `runner retry ID` and `runner forget ID --why TEXT` take the IDs.
     """
     settings = chosen(data)
     with closing(State(settings.state)) as state:
-        found = dead_lettered(state, None if everything or as_json else _PAGE)
-        rows = [_row(failure, state) for failure in found]
-        left_out = len({known.run_id for known in state.versions.with_outcome("dead-lettered")}) - len(found)
+        found = dead_lettered(state)
+        shown = list(islice(found, None if everything or as_json else _PAGE))[::-1]
+        is_more = next(found, None) is not None
+        rows = [_row(failure, state) for failure in shown]
     if as_json:
         dead = _in_dead_letter_queue(settings)
-        for row, failure in zip(rows, found, strict=True):
+        for row, failure in zip(rows, shown, strict=True):
             row["in_dead_letter_queue"] = None if dead is None else not dead.isdisjoint(failure.versions)
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        print_json(rows)
     elif rows:
         _print(rows)
-        more = f"{left_out} older failures are not shown: --all. " if left_out else ""
-        results.print(f"\n{more}{_NEXT}", markup=False)
+        results.print(f"\n{_MORE if is_more else ''}{_NEXT}", markup=False)
     else:
         results.print("No file has failed for good.")
 
@@ -97,7 +95,7 @@ def _in_dead_letter_queue(settings: Settings) -> set[Version] | None:
     endpoint_url = running_at(settings)
     if endpoint_url is None:
         return None
-    described = stack_template.load(settings.root / "template.yaml")
+    described = stack_template.load_for(settings)
     queues = Backend.at(endpoint_url, described).queues
     return {version for message in queues.dead() for version in message.versions}
 
@@ -123,25 +121,16 @@ def _is_replaced(failure: DeadLetter, state: State) -> bool:
 
 
 def _print(rows: Sequence[Mapping[str, Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    lines = [(*_about(row), _error(row)) for row in rows]
-    if results.width < _TABLE_COLUMNS:
-        for name, *about, error in lines:
-            results.print(Text(f"{name} {', '.join(about)}\n  {error}", overflow="fold"), soft_wrap=False)
+    lines = [
+        (row["id"], row["file"], row["pipeline"] or "–", row["when"][:19].replace("T", " "), f"{row['tried']} ×",
+         _error(row))
+        for row in rows
+    ]  # fmt: skip
+    if results.width >= _TABLE_COLUMNS:
+        results.print(grid(("ID", "file", "pipeline", "when", "tried", "error"), lines))
         return
-    table = Table(show_edge=False, pad_edge=False)
-    for heading in ("ID", "file", "pipeline", "when", "tried", "error"):
-        table.add_column(heading, overflow="fold")
-    for cells in lines:
-        table.add_row(*map(Text, cells))
-    results.print(table)
-
-
-def _about(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    when = row["when"][:19].replace("T", " ")
-    return row["id"], row["file"], row["pipeline"] or "–", when, f"{row['tried']} ×"
+    for name, *about, error in lines:
+        results.print(f"{name} {', '.join(about)}\n  {error}", markup=False)
 
 
 def _error(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.options import AsJson, Data, Files, chosen
+from runner.cli.options import AsJson, Aws, Data, Files, chosen
 
 
 def ingest(
@@ -18,6 +18,7 @@ def ingest(
         bool, typer.Option("--multidispatch", help="Run every pipeline that matches a file, not just one.")
     ] = False,
     data: Data = None,
+    aws: Aws = False,
     as_json: AsJson = False,
 ) -> None:
     """Run pipelines on local files, without S3 and Lambda.
@@ -28,5 +29,5 @@ def ingest(
     """
     from runner.cli.local_runs import run_pipelines
 
-    code = run_pipelines(chosen(data), files, clump=clump, multidispatch=multidispatch, as_json=as_json)
+    code = run_pipelines(chosen(data), files, clump=clump, multidispatch=multidispatch, as_json=as_json, with_aws=aws)
     raise typer.Exit(code)

@@ -38,7 +38,7 @@ def logs(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show runs with their outputs, quality summary, warnings and errors, oldest first.
+    """Show runs with outputs, quality, warnings and errors.
 
     `runner logs z05 --failed` for the failures of one buoy; `runner logs -f --pipeline tide_gauge` to follow one
     pipeline; `runner logs --json` prints one JSON object per line.
@@ -46,22 +46,22 @@ def logs(
     settings = chosen(data)
     is_of = _pipeline_filter(settings, pipeline)
     show = _print_json if as_json else _Printer().show
+    outcomes: tuple[Outcome, ...] = ("failed", "dead-lettered") if failed else ()
+    last_id = 0
+    most: int | None = newest
     with closing(State(settings.state)) as state, suppress(KeyboardInterrupt):
-        last_id = state.runs.last_id()
-        outcomes: tuple[Outcome, ...] = ("failed", "dead-lettered") if failed else ()
-        found = (run for run in state.runs.newest(name or "", pipeline, outcomes) if is_of(run))
-        shown = list(islice(found, newest))
-        if not shown and newest and not follow:
-            say(f"No run in {settings.state} matches. `runner status` lists all files.")
-        for run in reversed(shown):
-            show(run)
-        while follow:
+        while True:
+            before = state.runs.last_id()
+            found = filter(is_of, state.runs.newest(name or "", pipeline, outcomes, last_id))
+            shown = list(islice(found, most))[::-1]
+            for run in shown:
+                show(run)
+            if not follow:
+                break
+            last_id, most = max([before, *(run.id for run in shown)]), None
             time.sleep(_FOLLOW_INTERVAL_S)
-            for run in state.runs.after(last_id):
-                last_id = run.id
-                subject = f"{run_summary.title(run.record)}, {run_summary.keys(run.record)}"
-                if (name or "") in subject and is_of(run) and (not failed or run.record["status"] == "failed"):
-                    show(run)
+    if newest and not shown and not follow:
+        say(f"No run in {settings.state} matches. `runner status` lists all files.")
 
 
 def _pipeline_filter(settings: Settings, pipeline: str | None) -> Callable[[Run], bool]:

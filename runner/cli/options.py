@@ -9,22 +9,30 @@ from typing import Annotated
 
 import typer
 
-from runner.settings import Settings
+from runner.settings import EmulatorName, Settings
 
 Data = Annotated[
     Path | None,
     typer.Option("--data", help="Folder with inbox/, outputs/ and state/. [default: data]", show_default=False),
 ]
+Aws = Annotated[bool, typer.Option("--aws", help="Let the pipelines reach AWS, with your credentials.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Concurrency = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Lambda emulators in parallel. [default: one per core]", show_default=False),
 ]
 
+Emulator = Annotated[
+    EmulatorName | None,
+    typer.Option("--emulator", help="What plays S3 and SQS. [default: localstack]", show_default=False),
+]
 
-def chosen(data: Path | None = None, concurrency: int | None = None) -> Settings:
+
+def chosen(data: Path | None = None, concurrency: int | None = None, emulator: EmulatorName | None = None) -> Settings:
     """Return the settings of the environment, overridden by the options that were given."""
     settings = Settings.from_env()
+    if emulator:
+        settings = replace(settings, emulator=emulator)
     if data:
         settings = replace(settings, data=data.absolute())
     return replace(settings, concurrency=concurrency) if concurrency else settings

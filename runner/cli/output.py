@@ -16,6 +16,7 @@ from runner.state.runs import Run
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 # Tables in a file or a pipe are wide, so that no name is broken.
 _WIDTH = None if sys.stdout.isatty() else 200
@@ -44,7 +45,7 @@ def only_json(as_json: bool) -> Iterator[None]:
 # The outcomes of runs, and the states of a file that has none yet.
 MARKS = {
     "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
-    "in progress": "…", "uploaded": "…", "retried": "…", "unaccounted": "✗",
+    "in progress": "…", "uploaded": "…", "retried": "↻", "unaccounted": "✗",
 }  # fmt: skip
 
 
@@ -56,15 +57,25 @@ COLOURS = {
 
 def table(rows: Iterable[tuple[str, str, str]], title: str | None = None) -> Table:
     """Return a table of files, each with its outcome and a text."""
-    from rich.markup import escape
+    from rich.text import Text
+
+    cells = (
+        (name, Text(f"{MARKS.get(outcome, '')} {outcome}", COLOURS.get(outcome, "white")), text)
+        for name, outcome, text in rows
+    )
+    return grid(("file", "outcome", "outputs or reason"), cells, title)
+
+
+def grid(headings: Iterable[str], rows: Iterable[Iterable[str | Text]], title: str | None = None) -> Table:
+    """Return a table that breaks no line of the terminal and reads no markup in its cells."""
     from rich.table import Table
+    from rich.text import Text
 
     result = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for heading in ("file", "outcome", "outputs or reason"):
+    for heading in headings:
         result.add_column(heading, overflow="fold")
-    for name, outcome, text in rows:
-        colour = COLOURS.get(outcome, "white")
-        result.add_row(escape(name), f"[{colour}]{MARKS.get(outcome, '')} {outcome}[/{colour}]", escape(text))
+    for cells in rows:
+        result.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.options import AsJson, Data, chosen
-from runner.cli.output import results, say
+from runner.cli.output import print_json, results, say
 from runner.errors import StackError
 from runner.messages.object_keys import printable
 from runner.messages.run_summary import short_id
@@ -31,8 +30,9 @@ def reconcile(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that every file has an outcome: compare inbox, bucket, queues, runs and outputs, and repair what was lost.
+    """Check that every file has an outcome.
 
+    Compare inbox, bucket, queues, runs and outputs, and repair what was lost.
     The exit code is 0 if every file has one or is in progress, and 1 if any is unaccounted for.
     `runner reconcile --wait 60` waits until nothing is in progress.
     """
@@ -65,7 +65,7 @@ def reconcile(
 
 def _repaired(settings: Settings, endpoint_url: str | None) -> Summary:
     """Look and repair, until nothing is left that can be repaired."""
-    described = stack_template.load(settings.root / "template.yaml")
+    described = stack_template.load_for(settings)
     with opened(settings, described, endpoint_url) as reconciler:
         for _ in range(_MOST_ROUNDS):
             summary = _confirmed(reconciler)
@@ -99,7 +99,7 @@ def _look(reconciler: Reconciler) -> Summary:
 def _print(summary: Summary, *, as_json: bool, is_running: bool) -> None:
     if as_json:
         rows = [{"key": printable(f.key), "etag": f.etag, "problem": f.reason} for f in summary.unaccounted]
-        sys.stdout.write(json.dumps({"unaccounted": rows, "accounted": summary.counts()}, indent=2) + "\n")
+        print_json({"unaccounted": rows, "accounted": summary.counts()})
         return
     if not is_running:
         say("No stack runs on this folder. Files in progress resume at the next `runner up`.")

@@ -44,7 +44,7 @@ def run_through_the_queue(settings: Settings, number: int, *, as_json: bool) -> 
         SettingsError: there is no such event.
         StackError: no stack runs on the data folder.
     """
-    template = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
+    template = stack_template.with_debug_timeout(stack_template.load_for(settings), settings)
     return run_message(settings, template, find(settings, number).body or "", as_json=as_json)
 
 
@@ -57,7 +57,7 @@ def run_in_this_process(settings: Settings, number: int, *, as_json: bool) -> in
         SettingsError: there is no such event.
         StackError: no stack runs on the data folder.
     """
-    template = stack_template.load(settings.root / "template.yaml")
+    template = stack_template.load_for(settings)
     event = as_lambda_receives_it(find(settings, number), template)
     _become_lambda(settings, template, stack_lock.require_running(settings))
     from runner.function.handler import handler

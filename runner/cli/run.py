@@ -11,7 +11,7 @@ import typer
 
 from runner.aws import clients
 from runner.cli.interrupt import interruptible
-from runner.cli.options import AsJson, Concurrency, Data, Files, chosen
+from runner.cli.options import AsJson, Concurrency, Data, Emulator, Files, chosen
 from runner.cli.output import list_outputs, print_json, results, say, table, text_of
 from runner.cli.submit import keys_of, submit
 from runner.errors import StackError
@@ -25,7 +25,13 @@ from runner.state.stack_lock import running_at
 from runner.template import stack_template
 
 
-def run(files: Files, concurrency: Concurrency = None, data: Data = None, as_json: AsJson = False) -> None:
+def run(
+    files: Files,
+    concurrency: Concurrency = None,
+    emulator: Emulator = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
     """Send files through the path; print each outcome.
 
     The path is S3, queue, Lambda and S3, as on AWS. The command uses the stack that runs on this data folder, or starts
@@ -33,9 +39,10 @@ def run(files: Files, concurrency: Concurrency = None, data: Data = None, as_jso
 
     Example: `runner run data/samples/a2e_buoy_ingest/*/*.zip` sends one day from each of two buoys.
     """
-    settings = chosen(data, concurrency)
-    if concurrency and running_at(settings):
-        say("--concurrency has no effect: the stack on this folder is already running.")
+    settings = chosen(data, concurrency, emulator)
+    ignored = [name for name, value in (("--concurrency", concurrency), ("--emulator", emulator)) if value]
+    if ignored and running_at(settings):
+        say(f"{' and '.join(ignored)}: no effect, because the stack on this folder is already running.")
     raise typer.Exit(send_files(settings, files, as_json=as_json))
 
 
@@ -46,7 +53,9 @@ def send_files(settings: Settings, files: list[Path], *, as_json: bool) -> int:
         StackError: two files have the same key, S3 refuses a name, or the stack does not answer.
     """
     keyed = _keyed(settings, files)
-    template = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
+    template = stack_template.with_debug_timeout(stack_template.load_for(settings), settings)
+    if template.pause_reason:
+        raise StackError(f"No file would be processed. {template.pause_reason}")
     with (
         interruptible() as stop,
         closing(State(settings.state)) as state,

@@ -97,4 +97,4 @@ def message(known: tuple[Schedule, ...], name: str, begin: datetime | None, end:
 
 
 def _load(settings: Settings) -> stack_template.StackTemplate:
-    return stack_template.load(settings.root / "template.yaml")
+    return stack_template.load_for(settings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -13,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from runner.cli.options import AsJson, Data, chosen
-from runner.cli.output import results, table, text_of
+from runner.cli.output import print_json, results, table, text_of
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_summary import title
 from runner.services.reconciler.classify import STATES
@@ -85,7 +83,7 @@ def status(
         page = list(islice(found, count))
         is_more = count is not None and next(found, None) is not None
     if as_json:
-        sys.stdout.write(json.dumps([asdict(row) for row in page], indent=2) + "\n")
+        print_json([asdict(row) for row in page])
     elif page:
         results.print(table((row.file, row.outcome, row.text) for row in page))
         if is_more:
@@ -108,7 +106,7 @@ def rows(
         yield from (row for row in _not_uploaded(settings, state, name) if not wanted or row.outcome in wanted)
     outcomes = {outcome for state_name in wanted for outcome in _OUTCOMES.get(state_name, (state_name,))}
     problems = state.versions.unaccounted()
-    for known in state.versions.newest(-1, before, outcomes, pipeline, name):
+    for known in state.versions.newest(before, outcomes, pipeline, name):
         row = _row(settings, state, known, problems.get(known.version))
         if not wanted or row.outcome in wanted:
             yield row

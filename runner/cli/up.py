@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.interrupt import stop_on_signals
-from runner.cli.options import Concurrency, Data, chosen
+from runner.cli.options import Concurrency, Data, Emulator, chosen
 from runner.cli.output import say
 from runner.errors import StoppedError
 from runner.settings import DEFAULT_PORT, Settings
@@ -41,6 +41,7 @@ def up(
         bool | None, typer.Option("--docker/--embedded", help="[default: Docker if an engine runs]", show_default=False)
     ] = None,
     port: Port = None,
+    emulator: Emulator = None,
     concurrency: Concurrency = None,
     data: Data = None,
     settle: Settle = None,
@@ -68,7 +69,9 @@ def up(
 
     An option overrides its environment variable: docs/settings.md.
     """
-    settings = with_options(chosen(data, concurrency), port, settle, polling=polling, retain=retain, debug=debug)
+    settings = with_options(
+        chosen(data, concurrency, emulator), port, settle, polling=polling, retain=retain, debug=debug
+    )
     keep_running(settings, with_docker=docker)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.options import AsJson, Data, chosen, utc
+from runner.cli.options import AsJson, Aws, Data, chosen, utc
 from runner.errors import SettingsError
 from runner.messages.schedule_events import Window, iso
 
@@ -18,6 +18,7 @@ def vap(
     begin: Annotated[datetime, typer.Option(parser=utc, metavar="TIME", help="Begin of the window, in UTC.")],
     end: Annotated[datetime, typer.Option(parser=utc, metavar="TIME", help="End of the window, in UTC.")],
     data: Data = None,
+    aws: Aws = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a VAP on stored data, without S3 and Lambda.
@@ -30,4 +31,4 @@ def vap(
 
     if begin >= end:
         raise SettingsError(f"--begin {iso(begin)} must be earlier than --end {iso(end)}.")
-    raise typer.Exit(run_vap(chosen(data), config, Window(begin, end), as_json=as_json))
+    raise typer.Exit(run_vap(chosen(data), config, Window(begin, end), as_json=as_json, with_aws=aws))

@@ -1,8 +1,10 @@
-"""Keeps the buckets and queues of the local emulator in place: it is empty each time it starts."""
+"""Keeps buckets, queues and the role in the local emulator in place: it is empty each time it starts."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -10,16 +12,22 @@ from runner.aws import clients
 from runner.services import provisioner
 from runner.stack.child import Child
 from runner.stack.emulators.contract import AwsEmulator
+from runner.stack.role_credentials import RoleCredentials
 from runner.template.stack_template import StackTemplate
 
 
 class Buckets:
-    """The buckets and queues in an emulator that runs as a child process."""
+    """The buckets, queues and role in an emulator that runs as a child process."""
 
-    def __init__(self, emulator: AwsEmulator, process: Child, endpoint_url: str, template: StackTemplate) -> None:
+    def __init__(
+        self, emulator: AwsEmulator, process: Child, endpoint_url: str, template: StackTemplate, role_folder: Path
+    ) -> None:
         self._emulator, self._child = emulator, process
         self._endpoint_url, self._template = endpoint_url, template
         self._s3, self._sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
+        is_enforced = emulator.enforces_rights and template.role is not None
+        self._credentials = RoleCredentials(endpoint_url, template, role_folder) if is_enforced else None
+        self._client = partial(clients.local_client, endpoint_url=endpoint_url) if emulator.has_triggers else None
         self._provisioned: object = None  # the process that has them
 
     def ensure(self) -> bool:
@@ -30,6 +38,11 @@ class Buckets:
         process = self._child.process
         if process is not self._provisioned and self._emulator.is_healthy(self._endpoint_url):
             with suppress(BotoCoreError, ClientError):  # it has exited again; retry at the next call
-                provisioner.provision(self._s3, self._sqs, self._template)
+                provisioner.provision(self._s3, self._sqs, self._template, self._client)
+                if self._credentials:
+                    self._credentials.issue()
                 self._provisioned = process
+        if self._credentials and process is self._provisioned:
+            with suppress(BotoCoreError, ClientError):
+                self._credentials.renew()
         return process is not None and process is self._provisioned

@@ -16,7 +16,7 @@ from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.function import routing
 from runner.settings import CHECKOUT, Settings
-from runner.stack import docker_engine, lambda_container_init
+from runner.stack import build_variables, docker_engine, image_context, lambda_container_init, role_credentials
 from runner.stack.child import Child
 from runner.stack.supervisor import Stop, Supervisor
 from runner.state.stack_lock import announced, only_one
@@ -26,7 +26,7 @@ from runner.template.stack_template import StackTemplate
 # The services whose output the user reads. The Lambdas' own logs would drown it.
 _SHOWN_SERVICES = ("provision", "template", "watcher", "poller")
 _LOG_READER = "docker compose logs"
-LAMBDA_MODULES = ("lambda_container_init.py", "local_handler.py", "hot_reload.py")
+LAMBDA_MODULES = ("lambda_container_init.py", "local_handler.py", "hot_reload.py", "role_session.py")
 """The modules of runner/stack that run in the Lambda's container."""
 
 
@@ -48,13 +48,12 @@ def running(settings: Settings, report: Callable[[str], None], stop: Stop) -> It
     reason = docker_engine.unavailable_reason()
     if reason:
         raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` does not need it.")
-    template = stack_template.load(settings.root / "template.yaml")
+    template = stack_template.load_for(settings)
+    for text in template.notices:
+        report(f"⚠ {text}")
     routing.load(settings.root)
-    # Docker would create missing mount points as root.
-    for folder in (settings.data, *(settings.root / name for name in ("pipelines", "shared", "utils"))):
-        folder.mkdir(parents=True, exist_ok=True)
     with only_one(settings):
-        backend = DockerBackend(settings, template, Supervisor(report))
+        backend = DockerBackend(settings, template, Supervisor(report), report)
         try:
             backend.start(stop)
             with announced(settings, backend.endpoint_url):
@@ -66,14 +65,20 @@ def running(settings: Settings, report: Callable[[str], None], stop: Stop) -> It
 class DockerBackend:
     """A compose project, and a child process that prints its logs."""
 
-    def __init__(self, settings: Settings, template: StackTemplate, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    def __init__(
+        self, settings: Settings, template: StackTemplate, supervisor: Supervisor, report: Callable[[str], None]
+    ) -> None:
+        self._supervisor, self._settings, self._report = supervisor, settings, report
         self._env = environment(settings) | variables(template)
         files = ["compose.yaml", *(["compose.debug.yaml"] if settings.debug else [])]
         self._compose = ["docker", "compose", *(f"--file={CHECKOUT / name}" for name in files)]
 
     def start(self, stop: Stop) -> None:
         """Build images that have changed, start all services and wait until each is healthy."""
+        known = build_variables.with_code_version(self._settings.root)
+        if "CODE_VERSION" in known:
+            self._env["CODE_VERSION"] = known["CODE_VERSION"]
+        self._env["LAMBDA_CONTEXT"] = str(image_context.stage(self._settings, self._report))
         up = Child("compose", [*self._compose, "up", "--detach", "--wait", "--build"], self._env, cwd=CHECKOUT)
         up.start()
         try:
@@ -82,6 +87,8 @@ class DockerBackend:
         except StoppedError:
             up.signal(signal.SIGTERM)
             raise
+        finally:
+            image_context.discard(self._settings)
         if up.process and up.process.returncode:
             subprocess.run([*self._compose, "logs", "--tail", "15"], env=self._env, check=False)
             raise StackError(
@@ -99,7 +106,7 @@ class DockerBackend:
     @property
     def endpoint_url(self) -> str:
         """Where S3 and SQS listen on this machine."""
-        command = [*self._compose, "port", "localstack", "4566"]
+        command = [*self._compose, "port", "emulator", "4566"]
         done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=True)
         return f"http://{done.stdout.strip()}"
 
@@ -128,9 +135,24 @@ def environment(settings: Settings) -> dict[str, str]:
     }
     port = (urlsplit(settings.endpoint_url).port or 80) if settings.endpoint_url else 0
     return {
-        **os.environ, **changed, "LOCALSTACK_PORT": str(port), "RUNNER_ROOT": str(settings.root),
+        **os.environ, **changed, **_project(settings), "LOCALSTACK_PORT": str(port), "RUNNER_ROOT": str(settings.root),
         "RUNNER_DATA": str(settings.data), "RUNNER_ANNOUNCE": "",  # this process does
     }  # fmt: skip
+
+
+def _project(settings: Settings) -> dict[str, str]:
+    """Return the variables for a project outside the checkout, and for folders that a project does not have."""
+    found = {}
+    for variable, name in (("PROJECT_SHARED", "shared"), ("PROJECT_UTILS", "utils")):
+        if not (settings.root / name).is_dir():
+            empty = settings.state / "empty"  # Docker would create the missing folder in the project, as root
+            empty.mkdir(parents=True, exist_ok=True)
+            found[variable] = str(empty)
+    if image_context.is_foreign(settings):
+        name = image_context.name_of(settings.root)
+        found["LAMBDA_IMAGE"] = f"tsdat-local/lambda:{name}"
+        found["COMPOSE_PROJECT_NAME"] = os.environ.get("COMPOSE_PROJECT_NAME") or f"tsdat-local-{name}"
+    return found
 
 
 def variables(template: StackTemplate) -> dict[str, str]:
@@ -156,5 +178,6 @@ def prepare(template: StackTemplate, folder: Path, tmp_mb: str) -> None:
             f"LAMBDA_TMP_MB={wanted}"
         )
     (folder / lambda_container_init.ENVIRONMENT).write_text(json.dumps(template.function_environment))
+    role_credentials.write_rights(folder, template.role, enforced=False)
     for module in LAMBDA_MODULES:
         shutil.copyfile(Path(__file__).with_name(module), folder / module)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from runner.aws import clients
 from runner.errors import StackError
 from runner.function import routing
+from runner.packages import install
 from runner.settings import Settings
-from runner.stack import debugger, embedded_children, ports
+from runner.stack import debugger, embedded_children, emulators, ports, role_credentials
 from runner.stack.buckets import Buckets
 from runner.stack.child import Child
 from runner.stack.emulators.contract import AwsEmulator
-from runner.stack.emulators.localstack import LocalStack
 from runner.stack.supervisor import Stop, Supervisor
 from runner.state.stack_lock import announced, only_one
 from runner.template import stack_template
@@ -60,20 +63,25 @@ def running(
             requested.
     """
     settings = debugger.with_one_lambda(settings)
-    template = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
+    template = stack_template.with_debug_timeout(stack_template.load_for(settings), settings)
+    for text in template.notices:
+        report(f"⚠ {text}")
     routing.load(settings.root)
+    packages = install.prepare(settings, Path(sys.executable), report)
     endpoint_url = _choose_endpoint(settings)
     settings = replace(settings, endpoint_url=endpoint_url)
-    (settings.state / "logs").mkdir(parents=True, exist_ok=True)
     with only_one(settings), contextlib.ExitStack() as stack:
+        (settings.state / "logs").mkdir(exist_ok=True)
         _require_free_ports(settings, endpoint_url)
         _delete_old_logs(settings)
         ready_reader, ready_writer = os.pipe()  # the poller writes to it when all Lambdas are warm
         stack.callback(os.close, ready_reader)
         stack.callback(os.close, ready_writer)
-        emulator, supervisor = LocalStack(), Supervisor(report)
+        emulator, supervisor = emulators.by_name(settings.emulator or emulators.DEFAULT), Supervisor(report)
         stack.callback(supervisor.stop, kill=[emulator.name])
-        backend = _start(settings, endpoint_url, template, emulator, supervisor, ready_writer, quiet=quiet, watch=watch)
+        backend = _start(
+            settings, endpoint_url, template, emulator, supervisor, ready_writer, packages, quiet=quiet, watch=watch
+        )
         _await_buckets(backend, stop)
         _await_lambdas(backend, ready_reader, stop)
         stack.enter_context(announced(settings, endpoint_url))
@@ -87,6 +95,7 @@ def _start(
     emulator: AwsEmulator,
     supervisor: Supervisor,
     ready_writer: int,
+    packages: Path | None,
     *,
     quiet: bool,
     watch: bool,
@@ -95,15 +104,18 @@ def _start(
     log = settings.state / "logs" / f"{emulator.name.lower()}.log"
     emulator_child = emulator.child(settings.state, endpoint_url, log)
     supervisor.start(emulator_child)
-    lambda_ports = [ports.free_port() for _ in range(settings.concurrency)]
-    for child in embedded_children.lambdas(settings, endpoint_url, template, lambda_ports):
+    role_folder = settings.state / "role"
+    shutil.rmtree(role_folder, ignore_errors=True)
+    role_credentials.write_rights(role_folder, template.role, enforced=emulator.enforces_rights)
+    lambda_addresses = [ports.private_address() for _ in range(settings.concurrency)]
+    for child in embedded_children.lambdas(settings, endpoint_url, template, lambda_addresses, packages):
         supervisor.start(child)
     for child in embedded_children.services(
-        settings, endpoint_url, lambda_ports, ready_writer, quiet=quiet, watch=watch
+        settings, endpoint_url, lambda_addresses, ready_writer, quiet=quiet, watch=watch
     ):
         supervisor.start(child)
     # Create the clients only now: importing boto3 takes much of the time that the emulator takes to start.
-    buckets = Buckets(emulator, emulator_child, endpoint_url, template)
+    buckets = Buckets(emulator, emulator_child, endpoint_url, template, role_folder)
     return EmbeddedBackend(settings, endpoint_url, supervisor, emulator_child, buckets)
 
 

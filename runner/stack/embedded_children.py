@@ -5,31 +5,36 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from runner.aws import clients
-from runner.settings import CHECKOUT, Settings
+from runner.settings import Settings
 from runner.stack import debugger, lambda_process
 from runner.stack.child import Child
 from runner.template.stack_template import StackTemplate
 
-_RUNNER = (sys.executable, "-m", "runner")
+_RUNNER = (sys.executable, "-P", "-m", "runner")  # -P: a project may have a runner.py of its own
 
 
 def lambdas(
-    settings: Settings, endpoint_url: str, template: StackTemplate, lambda_ports: Sequence[int]
+    settings: Settings,
+    endpoint_url: str,
+    template: StackTemplate,
+    lambda_addresses: Sequence[str],
+    packages: Path | None = None,
 ) -> Iterator[Child]:
-    """Yield one Lambda for each port."""
+    """Yield one Lambda for each address."""
     arguments = debugger.python_arguments(settings)
-    for number, port in enumerate(lambda_ports, start=1):
+    for number, address in enumerate(lambda_addresses, start=1):
         yield lambda_process.child(
-            number, port, settings.root, settings.state, template, endpoint_url, python_arguments=arguments
+            number, address, settings.root, settings.state, template, endpoint_url, arguments, packages
         )
 
 
 def services(
     settings: Settings,
     endpoint_url: str,
-    lambda_ports: Sequence[int],
+    lambda_addresses: Sequence[str],
     ready_fd: int,
     *,
     quiet: bool,
@@ -44,7 +49,7 @@ def services(
     """
     logs, env = settings.state / "logs", _environment(settings, endpoint_url)
     log = logs / "poller.log" if quiet else None
-    urls = [f"--lambda-url=http://127.0.0.1:{port}" for port in lambda_ports]
+    urls = [f"--lambda-url=http://{address}" for address in lambda_addresses]
     poll = [*_RUNNER, "poll", f"--ready-file=/dev/fd/{ready_fd}", *urls]
     yield Child("poller", poll, env, log=log, cwd=settings.root, pass_fds=(ready_fd,))
     if watch:
@@ -58,7 +63,6 @@ def _environment(settings: Settings, endpoint_url: str) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONPATH": str(CHECKOUT),
         **terminal,
         **clients.local_environment(endpoint_url),
         **settings.to_env(),

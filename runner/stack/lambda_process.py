@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from runner.aws import clients
 from runner.stack.child import Child
-from runner.stack.ports import free_port
+from runner.stack.ports import private_address
 from runner.template.stack_template import StackTemplate
 
 HANDLER = "runner.function.handler.handler"
@@ -21,36 +23,56 @@ LOCAL_HANDLER = "runner.stack.local_handler.handler"
 
 def child(
     number: int,
-    port: int,
+    address: str,
     root: Path,
     state: Path,
     template: StackTemplate,
     endpoint_url: str,
     python_arguments: Sequence[str] = ("-m",),
+    packages: Path | None = None,
 ) -> Child:
     """Describe one emulator. It starts a Python runtime at its first invoke, with its own folder as /tmp.
 
     Args:
         number: counts the Lambdas from 1.
-        port: where the emulator listens.
+        address: HOST:PORT where the emulator listens.
         root: the project.
         state: the stack's state folder.
         python_arguments: Python's arguments up to the module's name.
+        packages: the folder of the project's own packages.
     """
-    tmp = state / f"lambda-{number}"
+    tmp = _neutral(state / f"lambda-{number}")
     for leftover in [*tmp.glob("run-*"), *tmp.glob("inputs-*")]:
         shutil.rmtree(leftover, ignore_errors=True)
-    tmp.mkdir(parents=True, exist_ok=True)
     argv: list[str | Path] = [
         Path(sys.executable).parent / "aws-lambda-rie", "--log-level", "error",
-        "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
-        "--runtime-api-address", f"127.0.0.1:{free_port()}",
-        sys.executable, *python_arguments, "runner.stack.lambda_runtime", LOCAL_HANDLER,
+        "--runtime-interface-emulator-address", address,
+        "--runtime-api-address", private_address(),
+        sys.executable, "-P", *python_arguments, "runner.stack.lambda_runtime", LOCAL_HANDLER,
+        state / "role",
     ]  # fmt: skip
     env = environment(root, tmp, template, endpoint_url)
+    if packages:
+        env["PYTHONPATH"] = str(packages)
     log = state / "logs" / f"lambda-{number}.log"
     # Only pipelines need much CPU time. The processes that move their files must not wait for it.
-    return Child(f"Lambda {number}", argv, env, log=log, cwd=root, niceness=10)
+    # The emulator cannot start in a folder with a # in its path. The handler changes to the task root.
+    return Child(f"Lambda {number}", argv, env, log=log, cwd=Path("/"), niceness=10)
+
+
+def _neutral(folder: Path) -> Path:
+    """Return a short link to a folder, so that no reader's pattern matches the name of the project or its data.
+
+    Inputs lie below it, and tsdat chooses readers by the complete path. On AWS it is /tmp.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    link = Path(tempfile.gettempdir(), f"lambda-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}")
+    try:
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder)
+    except OSError:  # it belongs to another user
+        return folder
+    return link
 
 
 def environment(root: Path, tmp: Path, template: StackTemplate, endpoint_url: str) -> dict[str, str]:
@@ -61,7 +83,6 @@ def environment(root: Path, tmp: Path, template: StackTemplate, endpoint_url: st
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "TMPDIR": str(tmp),
-        "PYTHONPATH": str(root),
         **own,
         **clients.local_environment(endpoint_url),
         "LAMBDA_TASK_ROOT": str(root),

@@ -5,17 +5,25 @@ In the image, AWS's bootstrap has this role, and a container stops all of its pr
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
+from runner.stack import read_only, role_session
 from runner.stack.child import die_with_parent
 
 
 def main() -> None:
-    """Serve the handler named on the command line."""
+    """Serve the handler named on the command line, with the role whose files are in the folder that follows."""
     die_with_parent()
+    read_only.except_for(Path(os.environ["TMPDIR"]), Path(os.environ["LAMBDA_TASK_ROOT"]))
     from awslambdaric.__main__ import main as serve
 
-    serve(["awslambdaric", *sys.argv[1:]])
+    handler, *folders = sys.argv[1:]
+    if folders:
+        role_session.FOLDER = Path(folders[0])
+        role_session.await_credentials(role_session.FOLDER)
+    serve(["awslambdaric", handler])
 
 
 if __name__ == "__main__":

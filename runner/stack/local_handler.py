@@ -15,10 +15,14 @@ from typing import Any
 
 from runner.errors import RoutingError
 from runner.function import pipeline, routing
+from runner.stack import role_session
 from runner.stack.hot_reload import SourceFinder, Watch
 
 ROOT = Path(os.environ["LAMBDA_TASK_ROOT"])
 
+role = role_session.RoleSession(role_session.FOLDER)
+role.begin()
+role.watch_calls()  # before any client is created
 watch = Watch(ROOT)  # first: the function reads the routes when it is imported
 modules = SourceFinder(ROOT)
 sys.meta_path.insert(0, modules)
@@ -42,10 +46,12 @@ class InvalidRoutes(routing.Routes):
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Apply edits, then call the function's handler."""
+    """Apply edits, then call the function's handler with the role's credentials."""
+    if role.begin():
+        pipeline.built.clear()  # the storages in it have clients
     if watch.changed():
         reload()
-    return function.handler(event, context)
+    return role.explain(function.handler(event, context))
 
 
 def reload() -> None:
@@ -56,4 +62,4 @@ def reload() -> None:
     try:
         function.routes = routing.load(ROOT)
     except RoutingError as error:
-        function.routes = InvalidRoutes((), str(error))
+        function.routes = InvalidRoutes((), reason=str(error))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import ipaddress
 import random
+import secrets
 import socket
 from urllib.parse import urlsplit
 
@@ -29,6 +31,15 @@ def free_port() -> int:
         atexit.register(reservation.close)
         return port
     raise StackError(f"No port from {_PORTS.start} to {_PORTS.stop - 1} is free on 127.0.0.1. Stop what uses them.")
+
+
+def private_address() -> str:
+    """Return HOST:PORT on the loopback interface that no web page can find: one of 16 million addresses and any port.
+
+    What listens there cannot check who sends a request, as AWS's Lambda emulator cannot.
+    """
+    host = ipaddress.ip_address("127.0.0.0") + 2 + secrets.randbelow(2**24 - 3)
+    return f"{host}:{free_port()}"
 
 
 def require_free(endpoint_url: str, alternative: str) -> None:

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import buoy
+import formats
 import tide
 
 ZIP_TIME = (2020, 12, 2, 0, 10, 0)
@@ -29,6 +30,10 @@ def main(folder: Path) -> None:
     log = folder / "tide_gauge" / "mcrl" / "tide_20200112000000.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(tide.day_of_log(), encoding="ascii", newline="\n")
+    for name, make in formats.FILES.items():
+        (folder / "new").mkdir(exist_ok=True)
+        (folder / "new" / name).write_bytes(make())
+    write_zip(folder / "new" / formats.ARCHIVE, list(formats.office_xlsx().items()))
 
 
 def write_zip(path: Path, members: list[tuple[str, bytes]]) -> None:

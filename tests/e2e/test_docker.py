@@ -76,11 +76,11 @@ def test_a_crashed_emulator_is_restarted(stack: DockerStack):
 
 
 def test_files_dropped_while_localstack_is_stopped_are_processed(stack: DockerStack):
-    compose(stack, "stop", "localstack")
+    compose(stack, "stop", "emulator")
     keys = [f"tide_gauge/mcrl/away/{number}/{TIDE.name}" for number in range(3)]
     for key in keys:
         stack.put(TIDE, key)
-    compose(stack, "start", "localstack")
+    compose(stack, "start", "emulator")
     assert [stack.final(key).outcome for key in keys] == ["succeeded"] * 3
 
 

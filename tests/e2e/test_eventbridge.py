@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
 from runner.aws import clients
-from tests.support.stacks import Supervised, runner
+from runner.settings import EmulatorName
+from tests.support.emulated import emulator
+from tests.support.stacks import runner
 
 BUCKET = "existing-bucket-of-others"
 ARN = "arn:aws:{}:us-west-2:000000000000:others"
@@ -33,10 +36,17 @@ def notify(endpoint_url: str, bucket: str) -> subprocess.CompletedProcess[str]:
     return runner("notify-eventbridge", bucket, **clients.local_environment(endpoint_url))
 
 
+@pytest.fixture(scope="module")
+def endpoint_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start LocalStack: it keeps the notifications of others as AWS does, letter for letter."""
+    with emulator(EmulatorName.LOCALSTACK, tmp_path_factory.mktemp("localstack")) as url:
+        yield url
+
+
 @pytest.fixture
-def bucket(embedded_stack: Supervised) -> str:
+def bucket(endpoint_url: str) -> str:
     """Create a bucket that has four other notifications."""
-    s3, sqs = clients.local_s3(embedded_stack.endpoint_url), clients.local_sqs(embedded_stack.endpoint_url)
+    s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
     sqs.create_queue(QueueName="others")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": clients.REGION})
     s3.put_bucket_notification_configuration(
@@ -45,17 +55,17 @@ def bucket(embedded_stack: Supervised) -> str:
     return BUCKET
 
 
-def test_other_notifications_stay(embedded_stack: Supervised, bucket: str):
-    s3, sqs = clients.local_s3(embedded_stack.endpoint_url), clients.local_sqs(embedded_stack.endpoint_url)
+def test_other_notifications_stay(endpoint_url: str, bucket: str):
+    s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
     before = s3.get_bucket_notification_configuration(Bucket=bucket)
     assert {name: before[name] for name in OTHERS} == OTHERS
-    first = notify(embedded_stack.endpoint_url, bucket)
+    first = notify(endpoint_url, bucket)
     told = f"{bucket} now sends its events to EventBridge; its 4 other notifications did not change"
     assert (first.returncode, first.stderr.strip()) == (0, told)
     after = s3.get_bucket_notification_configuration(Bucket=bucket)
     assert after.pop("EventBridgeConfiguration") == {}
     assert {name: after[name] for name in OTHERS} == OTHERS
-    second = notify(embedded_stack.endpoint_url, bucket)
+    second = notify(endpoint_url, bucket)
     assert second.stderr.strip() == f"{bucket} already sends its events to EventBridge; nothing was changed"
     s3.put_object(Bucket=bucket, Key="still/notified.csv", Body=b"1")
     url = sqs.get_queue_url(QueueName="others")["QueueUrl"]
@@ -63,8 +73,8 @@ def test_other_notifications_stay(embedded_stack: Supervised, bucket: str):
     assert "still/notified.csv" in message["Body"]
 
 
-def test_a_missing_bucket_is_an_error(embedded_stack: Supervised):
-    done = notify(embedded_stack.endpoint_url, "nobodys-bucket")
+def test_a_missing_bucket_is_an_error(endpoint_url: str):
+    done = notify(endpoint_url, "nobodys-bucket")
     assert done.returncode == 2
     assert done.stderr.strip() == (
         "error: Notifications of bucket 'nobodys-bucket' cannot be changed: An error occurred (NoSuchBucket) when "

@@ -52,7 +52,7 @@ def function(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate)
     endpoint_url, port = f"http://127.0.0.1:{ports.free_port()}", ports.free_port()
     supervisor = Supervisor(print)
     supervisor.start(LocalStack().child(state, endpoint_url, state / "logs" / "localstack.log"))
-    supervisor.start(lambda_process.child(1, port, ROOT, state, described, endpoint_url))
+    supervisor.start(lambda_process.child(1, f"127.0.0.1:{port}", ROOT, state, described, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         made = Lambda(Emulator(f"http://127.0.0.1:{port}"), described, endpoint_url)

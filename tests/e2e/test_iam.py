@@ -91,12 +91,13 @@ def made_calls(project: Path, tmp_path_factory: pytest.TempPathFactory, describe
     local = LocalStack().child(state, endpoint_url, log)
     local.env = {**local.env, "LS_LOG": "trace"}
     supervisor.start(local)
-    supervisor.start(lambda_process.child(1, port, project, state, described, endpoint_url))
+    supervisor.start(lambda_process.child(1, f"127.0.0.1:{port}", project, state, described, endpoint_url))
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")
         s3 = clients.local_s3(endpoint_url)
         provisioner.provision(s3, clients.local_sqs(endpoint_url), described)
-        keys = {path.name: path.read_bytes() for path in SAMPLES.rglob("*.*") if path.is_file()} | {"noop.x.txt": b"x"}
+        files = [path for path in SAMPLES.rglob("*.*") if path.is_file() and path.parent.name != "new"]
+        keys = {path.name: path.read_bytes() for path in files} | {"noop.x.txt": b"x"}
         assert len(keys) >= 4
         for key, content in keys.items():
             s3.put_object(Bucket=described.source_bucket, Key=key, Body=content)

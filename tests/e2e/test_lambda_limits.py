@@ -89,8 +89,7 @@ def container(image: str, project: Path, described: StackTemplate, endpoint_url:
     """Start the Lambda of compose.yaml without hot reload, with small limits, in the host's network."""
     small = replace(described, function_timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
     variables = lambda_process.environment(Path("/var/task"), Path("/tmp"), small, endpoint_url)
-    for name in ("PATH", "PYTHONPATH"):
-        del variables[name]
+    del variables["PATH"]
     name, port = f"tsdat-limits-{uuid.uuid4().hex[:8]}", ports.free_port()
     folder = project / "pipelines"
     for path in [project, folder, *folder.rglob("*")]:
@@ -163,7 +162,7 @@ def embedded(project: Path, state: Path, described: StackTemplate, endpoint_url:
     port = ports.free_port()
     (state / "logs").mkdir()
     supervisor = Supervisor(print)
-    supervisor.start(lambda_process.child(1, port, project, state, described, endpoint_url))
+    supervisor.start(lambda_process.child(1, f"127.0.0.1:{port}", project, state, described, endpoint_url))
     try:
         emulator = Emulator(f"http://127.0.0.1:{port}")
         eventually(emulator.is_up, "emulator")

@@ -6,11 +6,8 @@ import hashlib
 import itertools
 import json
 import os
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,13 +18,11 @@ from runner.aws.sqs import Message, Queues
 from runner.messages.run_record import Version
 from runner.messages.run_summary import short_id
 from runner.messages.s3_events import object_created
-from runner.services.reconciler import loop
-from runner.settings import Settings
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
+from tests.support.commands import command, reconcile
 from tests.support.commands import failures_of as failures
-from tests.support.commands import reconcile
-from tests.support.stacks import TIDE, Supervised, runner
+from tests.support.stacks import TIDE, Supervised
 
 BAD = b"torn"
 TOLD = "failures/buoy.z05.00.20201201.000000.zip"
@@ -162,7 +157,7 @@ def test_every_end_is_accounted_for(stack: Stack):
     assert more == {
         "succeeded": 1, "skipped": 1, "dead-lettered": 1, "forgotten": 0, "in progress": 0, "refused": 0,
     }  # fmt: skip
-    assert "0 unaccounted for" in runner("reconcile", "--data", stack.data).stdout
+    assert "0 unaccounted for" in command("reconcile", "--data", stack.data).stdout
 
 
 def test_a_touched_file_is_sent_again_if_a_watcher_died_after_another_version(
@@ -238,47 +233,23 @@ def test_a_removed_output_is_reported_until_a_person_decides(embedded_stack: Sup
     assert answer["accounted"]["succeeded"] == before["accounted"]["succeeded"] - 1
     assert len(stack.finished(key)) == 1
     # All commands agree.
-    (row,) = json.loads(runner("status", key, "--json", "--data", stack.data).stdout)
+    (row,) = json.loads(command("status", key, "--json", "--data", stack.data).stdout)
     assert (row["outcome"], row["text"]) == ("unaccounted", problem)
-    shown = runner("reconcile", "--data", stack.data).stdout.splitlines()[0]
+    shown = command("reconcile", "--data", stack.data).stdout.splitlines()[0]
     name = shown.split()[1]
     assert shown == f"✗ {name} {key} {problem}"
     # A person decides, by the ID that is shown.
-    done = runner("retry", name, "--data", stack.data)
+    done = command("retry", name, "--data", stack.data)
     assert (done.returncode, done.stdout) == (0, f"↻ {name} {key} uploaded or queued again\n")
     assert stack.mirrored(stack.final(key, count=2))[0] == removed
     assert removed.is_file()
     assert reconcile(stack, "--wait", "60")[0] == 0
     remove_output(stack, described, key)
-    done = runner("forget", name, "--why", "not needed", "--data", stack.data)
+    done = command("forget", name, "--why", "not needed", "--data", stack.data)
     assert (done.returncode, done.stdout) == (0, f"– {name} {key} is forgotten\n")
     code, answer = reconcile(stack)
     assert (code, answer["unaccounted"]) == (0, [])
     assert answer["accounted"]["forgotten"] == before["accounted"]["forgotten"] + 1
-
-
-def test_an_event_lost_while_nothing_else_happens_is_missed_too(
-    embedded_stack: Supervised, described: StackTemplate, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(loop, "_LOOK_INTERVAL_S", 6.0)
-    monkeypatch.setattr(loop, "_CHECK_INTERVAL_S", 0.5)
-    stop, key = threading.Event(), f"tide_gauge/mcrl/alone/{TIDE.name}"
-    stack, queues = (
-        embedded_stack,
-        Queues(embedded_stack.endpoint_url, described.queue_name, described.dead_letter_queue_name),
-    )
-    with unnoticed(stack, described), stack.paused("runner poll"):
-        settings = replace(Settings.from_env({}), data=stack.data, endpoint_url=stack.endpoint_url)
-        reconciler = threading.Thread(target=loop.ReconcileLoop(settings, described).run, args=(stop,))
-        reconciler.start()
-        try:
-            time.sleep(8)  # so that it looks at once when the file comes, while its event may still be on its way
-            stack.put(TIDE, key)
-            eventually(lambda: naming(queues.waiting(), key), "a new event", 30)
-        finally:
-            stop.set()
-            reconciler.join()
-    assert stack.final(key).outcome == "succeeded"
 
 
 def test_a_dead_letter_that_nobody_saw_gets_its_reason(embedded_stack: Supervised, lost: None):
@@ -292,7 +263,7 @@ def test_a_dead_letter_that_nobody_saw_gets_its_reason(embedded_stack: Supervise
     code, before = reconcile(stack)
     assert code == 0
     versions = (UNSEEN, run.record["inputs"][0]["etag"] or ""), version(UNSEEN_TOO)
-    assert runner("forget", *map(short_id, versions), "--why", "a test", "--data", stack.data).returncode == 0
+    assert command("forget", *map(short_id, versions), "--why", "a test", "--data", stack.data).returncode == 0
     code, after = reconcile(stack)
     assert (code, before["accounted"]["dead-lettered"] - after["accounted"]["dead-lettered"]) == (0, 2)
 
@@ -307,7 +278,7 @@ def test_a_dead_letter_of_two_files_that_nobody_saw_is_one_failure_of_both(embed
     (row,) = failures(stack, "unseen/buoy")
     assert (row["tried"], row["in_dead_letter_queue"]) == (3, True)
     assert row["error"]["message"].startswith("Its last attempt returned no answer")
-    assert runner("forget", row["id"], "--why", "a test", "--data", stack.data).returncode == 0
+    assert command("forget", row["id"], "--why", "a test", "--data", stack.data).returncode == 0
     assert failures(stack, "unseen/buoy") == []
     assert reconcile(stack)[0] == 0
 
@@ -320,7 +291,7 @@ def test_failures_tell_what_when_where_and_why(stack: Stack, failed: Queues):
     assert row["when"].startswith("20")
     assert row["error"]["phase"] == "inspect"
     assert row["error"]["message"] == (run.record["error"] or {}).get("message")
-    shown = runner("failures", "--data", stack.data).stdout
+    shown = command("failures", "--data", stack.data).stdout
     cells = [[cell.strip() for cell in line.split("│")] for line in shown.splitlines() if "│" in line]
     (at,) = [number for number, (name, *_) in enumerate(cells) if name == row["id"]]
     assert TOLD in cells[at]
@@ -335,7 +306,7 @@ def test_a_retry_has_all_its_attempts_again_and_a_mended_file_succeeds(
 ):
     one, two = RETRIED
     (row,) = failures(stack, one)
-    done = runner("retry", row["id"], "--data", stack.data)
+    done = command("retry", row["id"], "--data", stack.data)
     assert (done.returncode, done.stdout.strip()) == (0, f"↻ {row['id']} {one} in the queue again")
     again = stack.final(one, count=2)
     assert (again.outcome, again.attempt) == ("dead-lettered", 3)
@@ -344,7 +315,7 @@ def test_a_retry_has_all_its_attempts_again_and_a_mended_file_succeeds(
     stack.put(TIDE, one)
     stack.final(one, count=3)
     at_rest(stack, described)
-    done = runner("retry", row["id"], "--data", stack.data)
+    done = command("retry", row["id"], "--data", stack.data)
     assert done.returncode == 0, done.stdout
     late = stack.final(one, count=4)
     assert late.outcome == "succeeded", late.record["error"]
@@ -360,16 +331,16 @@ def test_what_is_forgotten_leaves_the_dead_letter_queue_and_keeps_its_reason(sta
     key = FORGOTTEN
     before = reconcile(stack)[1]["accounted"]
     (row,) = failures(stack, key)
-    done = runner("forget", row["id"], "--why", "a test recording", "--data", stack.data)
+    done = command("forget", row["id"], "--why", "a test recording", "--data", stack.data)
     assert (done.returncode, done.stdout.strip()) == (0, f"– {row['id']} {key} is forgotten")
     assert not naming(failed.dead(), key)
-    states = json.loads(runner("status", "--json", "--data", stack.data).stdout)
+    states = json.loads(command("status", "--json", "--data", stack.data).stdout)
     assert [(s["outcome"], s["text"]) for s in states if s["file"] == key] == [
         ("forgotten", "forgotten: a test recording")
     ]
     after = reconcile(stack)[1]["accounted"]
     assert after["forgotten"] - before["forgotten"] == before["dead-lettered"] - after["dead-lettered"] == 1
-    done = runner("forget", row["id"], "--why", "again", "--data", stack.data)
+    done = command("forget", row["id"], "--why", "again", "--data", stack.data)
     assert done.returncode == 2
     assert (
         f"error: No failure has the ID '{row['id']}'. `runner failures` and `runner reconcile` list them."
@@ -382,9 +353,9 @@ def test_a_message_that_is_no_event_is_a_failure_too(stack: Stack, failed: Queue
     (row,) = [row for row in failures(stack, "message ") if row["id"] == name]
     assert row["in_dead_letter_queue"]
     assert row["error"]["message"].startswith("The message is not JSON")
-    assert runner("retry", name, "--data", stack.data).returncode == 0
+    assert command("retry", name, "--data", stack.data).returncode == 0
     eventually(lambda: [r for r in failures(stack, "message ") if (r["id"], r["tried"]) == (name, 6)], "second end", 30)
-    assert runner("forget", name, "--why", "not ours", "--data", stack.data).returncode == 0
+    assert command("forget", name, "--why", "not ours", "--data", stack.data).returncode == 0
     assert reconcile(stack)[0] == 0
 
 
@@ -401,27 +372,17 @@ def test_a_message_of_two_objects_waits_for_both(embedded_stack: Supervised, des
     eventually(lambda: naming(queues.dead(), one), "dead letter")
     first, second = [row for row in failures(stack, "two/") if row["in_dead_letter_queue"]]
     # Its message has to stay for the other.
-    assert runner("forget", first["id"], "--why", "a test", "--data", stack.data).returncode == 0
+    assert command("forget", first["id"], "--why", "a test", "--data", stack.data).returncode == 0
     (left,) = failures(stack, "two/")
     assert (left["id"], left["in_dead_letter_queue"]) == (second["id"], True)
     # Tried again it brings both.
-    assert runner("retry", second["id"], "--data", stack.data).returncode == 0
+    assert command("retry", second["id"], "--data", stack.data).returncode == 0
     for key in (one, two):
         assert stack.final(key, count=2).outcome == "dead-lettered"
     code, sheet = reconcile(stack, "--wait", "60")
     assert (code, sheet["accounted"]["dead-lettered"]) == (0, before["dead-lettered"] + 2)
     for failure in (first, second):
-        assert runner("forget", failure["id"], "--why", "a test", "--data", stack.data).returncode == 0
+        assert command("forget", failure["id"], "--why", "a test", "--data", stack.data).returncode == 0
     assert not [message for key in (one, two) for message in naming(queues.dead(), key)]
     code, sheet = reconcile(stack)
     assert (code, sheet["accounted"]["forgotten"]) == (0, before["forgotten"] + 2)
-
-
-def test_without_failures_there_is_nothing_to_do(tmp_path: Path):
-    assert runner("failures", "--data", tmp_path).stdout.strip() == "No file has failed for good."
-    done = runner("retry", "--data", tmp_path)
-    assert done.returncode == 2
-    assert "Name the failures to retry, `runner retry ID …`, or retry all: `runner retry --all`." in done.stderr
-    done = runner("forget", "12345678", "--why", " ", "--data", tmp_path)
-    assert done.returncode == 2
-    assert "--why is empty. Give the reason why these files are not needed: `runner status` shows it." in done.stderr

@@ -14,9 +14,9 @@ from runner.aws.sqs import Queues
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
 from tests.support import digests, killing
+from tests.support.commands import command, reconcile
 from tests.support.commands import failures_of as failures
-from tests.support.commands import reconcile
-from tests.support.stacks import TIDE, runner, running
+from tests.support.stacks import TIDE, running
 
 BAD = b"torn"
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
@@ -66,11 +66,11 @@ def test_reconcile_works_without_a_stack(ended: Ended):
     new = ended.data / "inbox" / "new.csv"
     new.write_text("x")
     try:
-        done = runner("reconcile", "--data", ended.data)
+        done = command("reconcile", "--data", ended.data)
         assert done.returncode == 0
         assert "No stack runs on this folder. Files in progress resume at the next `runner up`." in done.stderr
         assert done.stdout.strip() == "0 unaccounted for; 1 succeeded, 3 dead-lettered, 1 in progress"
-        done = runner("reconcile", "--data", ended.data, "--json", "--wait", "0.5")
+        done = command("reconcile", "--data", ended.data, "--json", "--wait", "0.5")
         assert done.returncode == 1
         (missing,) = json.loads(done.stdout)["unaccounted"]
         assert missing == {"key": "new.csv", "etag": "", "problem": "is still in progress after 0.5 s"}
@@ -82,10 +82,10 @@ def test_a_restart_repeats_nothing_and_failures_are_retried_from_the_inbox(
     ended: Ended, tmp_path: Path, described: StackTemplate
 ):
     data = shutil.copytree(ended.data, tmp_path / "data")
-    done = runner("retry", "--all", "--data", data)
+    done = command("retry", "--all", "--data", data)
     assert done.returncode == 2
     assert f"error: No stack runs on {data}. Start one with `runner up`, then retry." in done.stderr
-    rows = {row["file"]: row for row in json.loads(runner("failures", "--json", "--data", data).stdout)}
+    rows = {row["file"]: row for row in json.loads(command("failures", "--json", "--data", data).stdout)}
     assert {row["in_dead_letter_queue"] for row in rows.values()} == {None}
     (data / "inbox" / GONE).unlink()
     with running(data) as stack:
@@ -97,7 +97,7 @@ def test_a_restart_repeats_nothing_and_failures_are_retried_from_the_inbox(
         stack.final(other)
         assert len(stack.runs_of(KEY)) == 1
         stack.final(CHANGED, count=2)
-        done = runner("retry", *(rows[key]["id"] for key in LOST), "--data", data)
+        done = command("retry", *(rows[key]["id"] for key in LOST), "--data", data)
         assert done.returncode == 1
         assert f"↻ {rows[KEPT]['id']} {KEPT} uploaded or queued again" in done.stdout
         assert (

@@ -22,6 +22,7 @@ from runner.template.stack_template import StackTemplate
 from runner.testing import assert_datasets_match
 from runner.testing.stacks import Stack, eventually
 from tests.support import buoy_csv
+from tests.support.commands import command
 from tests.support.stacks import BACKENDS, ROOT, TIDE, Supervised, runner, running_on
 
 DAY = (datetime(2020, 12, 1, tzinfo=UTC), datetime(2020, 12, 2, tzinfo=UTC))
@@ -39,14 +40,16 @@ def ended(stack: Stack, schedule: str) -> list[Run]:
 
 
 def with_ingest(project: Path) -> Path:
-    """Copy the project with the schedule of docs/schedules.md, every minute, for the files of the last hour."""
+    """Copy the project with what docs/schedules.md adds, every minute, for the files of the last hour."""
     for name in ("pipelines", "shared", "utils"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    block = re.search(r"```yaml\n(  TideGaugeSchedule:.*?)```", (ROOT / "docs/schedules.md").read_text(), re.DOTALL)
-    assert block
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/schedules.md").read_text(), re.DOTALL)
+    (schedule,) = (block for block in blocks if block.startswith("  TideGaugeSchedule:"))
+    (rights,) = (block for block in blocks if "s3:ListBucket" in block)
     text = (ROOT / "template.yaml").read_text()
     for old, new in (
-        ("\nOutputs:\n", f"\n{block[1]}\nOutputs:\n"),
+        ("\nOutputs:\n", f"\n{schedule}\nOutputs:\n"),
+        ("        # For Lambda itself", f"{rights}        # For Lambda itself"),
         ("Default: DISABLED", "Default: ENABLED"),
         ("cron(0 1 * * ? *)", "rate(1 minute)"),
         ('"window": {"length_h": 24, "round_h": 24},\n          "bucket"',
@@ -178,9 +181,9 @@ def test_a_missing_config_is_dead_lettered(stack: Stack, described: StackTemplat
     assert error
     assert (error["phase"], error["type"]) == ("route", "UnroutableError")
     assert error["message"].startswith("There is no pipeline config 'pipelines/nobody/config/pipeline.yaml'. Known")
-    shown = json.loads(runner("failures", "--json", "--data", stack.data).stdout)
+    shown = json.loads(command("failures", "--json", "--data", stack.data).stdout)
     (failure,) = [row for row in shown if row["file"].startswith("nowhere ")]
-    again = runner("retry", failure["id"], "--data", stack.data)
+    again = command("retry", failure["id"], "--data", stack.data)
     assert again.returncode == 0, again.stdout + again.stderr
     eventually(lambda: len(ended(stack, "nowhere")) == 2, "second final run", 60)
 
@@ -219,7 +222,7 @@ def test_trigger_runs_a_schedule_before_and_after_a_restart(minutely_embedded: S
     assert second.returncode == 0, second.stdout + second.stderr
     (one,), (other,) = json.loads(first.stdout), json.loads(second.stdout)
     assert [output["key"] for output in one["outputs"]] == [output["key"] for output in other["outputs"]]
-    shown = runner("status", "--data", data).stdout
+    shown = command("status", "--data", data).stdout
     assert "buoy-wind-hourly 2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z" in shown
-    logs = runner("logs", "buoy-wind", "--data", data).stdout
+    logs = command("logs", "buoy-wind", "--data", data).stdout
     assert logs.count("succeeded, attempt 1") == 2

@@ -22,6 +22,7 @@ import pytest
 from runner.testing.docker_stack import DockerStack
 from runner.testing.stacks import Stack, environment
 from tests.support import noop
+from tests.support.commands import command
 from tests.support.stacks import ROOT, TIDE, Supervised, UpWithDocker, runner, running
 
 KEYS = {
@@ -218,7 +219,7 @@ EVERY_LAMBDA = {
     "HDF5_PLUGIN_PATH",
 }  # fmt: skip
 ONLY_ON = {
-    "embedded": {"PYTHONPATH", "TMPDIR"},
+    "embedded": {"TMPDIR"},
     # Set by the image and by Docker.
     "docker": {"AWS_EXECUTION_ENV", "CODE_VERSION", "HOSTNAME", "LAMBDA_RUNTIME_DIR", "LD_LIBRARY_PATH", "TZ", "USER"},
 }
@@ -231,10 +232,11 @@ def test_the_lambda_sees_nothing_of_the_developers_shell(telltale: Stack):
     error = telltale.final("noop.dump.txt").record["error"]
     assert error is not None
     seen = json.loads(bytes.fromhex(error["message"].partition("hex:")[2].split()[0]))
-    assert seen["AWS_SECRET_ACCESS_KEY"] == "test"
     assert seen["TSDAT_S3_BUCKET_NAME"] == "tsdat-pipeline-outputs"
     assert not [name for name, value in seen.items() if value in SECRETS.values()]
     backend = "docker" if isinstance(telltale, UpWithDocker) else "embedded"
+    # Without Docker the function has credentials of its role, which only the emulator knows.
+    assert (seen["AWS_SECRET_ACCESS_KEY"] == "test") == (backend == "docker")
     assert seen.keys() - OPTIONAL == EVERY_LAMBDA | ONLY_ON[backend]
 
 
@@ -246,7 +248,7 @@ def test_no_secret_is_stored_or_printed(telltale: Stack):
         "cannot open ftp://[redacted]@example.org and api_key='[redacted]' with [redacted]"
     )
     assert run.record["warnings"] == ["logged password=[redacted]"]
-    shown = runner("logs", "noop.raise", "--data", telltale.data).stdout
+    shown = command("logs", "noop.raise", "--data", telltale.data).stdout
     assert "ftp://[redacted]@example.org" in shown
     kept = [path for path in telltale.data.rglob("*") if path.is_file()]
     assert {"state.sqlite", "up.log"} <= {path.name for path in kept}
@@ -305,7 +307,7 @@ def test_containers_have_few_privileges(docker_stack: DockerStack):
     command = ["docker", "inspect", *listed.stdout.split()]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     by_service = {container["Config"]["Labels"]["com.docker.compose.service"]: container for container in found}
-    assert by_service.keys() == {"localstack", "provision", "lambda", "poller", "watcher"}
+    assert by_service.keys() == {"emulator", "provision", "lambda", "poller", "watcher"}
     for container in found:
         host = container["HostConfig"]
         assert not host["Privileged"]
@@ -315,7 +317,7 @@ def test_containers_have_few_privileges(docker_stack: DockerStack):
         assert {binding["HostIp"] for binding in bindings} <= {"127.0.0.1"}
     for name, container in by_service.items():
         host = container["HostConfig"]
-        assert host["ReadonlyRootfs"] == (name != "localstack")
+        assert host["ReadonlyRootfs"] == (name != "emulator")
         assert host["CapDrop"] == ["ALL"]
         assert host["SecurityOpt"] == ["no-new-privileges:true"]
     status = process_status(by_service["lambda"]["State"]["Pid"])

@@ -88,7 +88,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory, described: StackTemplate) ->
     supervisor = Supervisor(print)
     supervisor.start(LocalStack().child(state, endpoint_url, state / "logs" / "localstack.log"))
     supervisor.start(
-        lambda_process.child(1, port, project, state, replace(described, function_timeout_s=60), endpoint_url)
+        lambda_process.child(
+            1, f"127.0.0.1:{port}", project, state, replace(described, function_timeout_s=60), endpoint_url
+        )
     )
     try:
         eventually(lambda: emulator_api.is_healthy(endpoint_url), "LocalStack")

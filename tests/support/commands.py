@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from runner.cli import app
 from runner.template.stack_template import StackTemplate
-from runner.testing.stacks import Stack
+from runner.testing.stacks import Stack, environment
 from tests.support import outcomes
-from tests.support.stacks import runner
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as `runner` does, but in this process, which saves the start of one."""
+    argv, code = ["runner", *map(str, arguments)], 0
+    with (
+        redirect_stdout(io.StringIO()) as stdout,
+        redirect_stderr(io.StringIO()) as stderr,
+        mock.patch.object(sys, "argv", argv),
+        mock.patch.dict(os.environ, environment(), clear=True),
+    ):
+        try:
+            app.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return subprocess.CompletedProcess(argv, code, stdout.getvalue(), stderr.getvalue())
 
 
 def reconcile(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
     """Return exit code and report of `runner reconcile`."""
-    done = runner("reconcile", "--json", "--data", stack.data, *options)
+    done = command("reconcile", "--json", "--data", stack.data, *options)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
 
 def failures(stack: Stack) -> dict[str, dict[str, Any]]:
     """Return the rows of `runner failures`, by file."""
-    done = runner("failures", "--json", "--data", stack.data)
+    done = command("failures", "--json", "--data", stack.data)
     assert done.returncode == 0, done.stderr
     return {row["file"]: row for row in json.loads(done.stdout)}
 
 
 def failures_of(stack: Stack, name: str) -> list[dict[str, Any]]:
     """Return the rows of `runner failures` whose file contains a text."""
-    done = runner("failures", "--json", "--data", stack.data)
+    done = command("failures", "--json", "--data", stack.data)
     return [row for row in json.loads(done.stdout) if name in row["file"]]
 
 

@@ -19,7 +19,7 @@ from tests.support import containers
 _WORDS = {
     "watcher": ("runner watch",), "poller": ("runner poll",), "emulator": ("aws-lambda-rie",),
     "runtime": ("-m runner.stack.lambda_runtime", "runtime/bootstrap"),
-    "localstack": ("localstack_entrypoint", "localstack.runtime"),
+    "aws": ("localstack_entrypoint", "ministack_entrypoint", "localstack.runtime"),
 }  # fmt: skip
 # Processes that only start another one, whose command line contains its words too.
 _STARTERS = ("docker-init", "/sbin/init", "tini ")

@@ -156,6 +156,15 @@ class MemoryAws:
     def get_queue_url(self, QueueName: str) -> Any:
         return {"QueueUrl": QueueName}
 
+    def get_queue_attributes(self, QueueUrl: str, **_: Any) -> Any:
+        in_flight = sum(message.is_in_flight for message in self.queues[QueueUrl])
+        visible = len(self.queues[QueueUrl]) - in_flight
+        return {
+            "Attributes": {
+                "ApproximateNumberOfMessages": str(visible), "ApproximateNumberOfMessagesNotVisible": str(in_flight),
+            }
+        }  # fmt: skip
+
     def send_message(self, QueueUrl: str, MessageBody: str) -> None:
         self._called("send_message")
         self._last_id += 1

@@ -12,7 +12,6 @@ import hashlib
 import json
 import sqlite3
 import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from runner.aws import clients
+from runner.aws import clients, emulator_api
 from runner.errors import StackError
 from runner.settings import IGNORED_NAMES
 from runner.template.stack_template import StackTemplate
@@ -56,14 +55,8 @@ def etag(content: bytes) -> str:
 
 def messages(stack: Stack, queue: str) -> list[str]:
     """Return the bodies of all messages in a queue, in flight and delayed ones included, without receiving them."""
-    address = f"{stack.endpoint_url}/_aws/sqs/messages/{clients.REGION}/{clients.ACCOUNT}/{urllib.parse.quote(queue)}"
-    request = urllib.request.Request(
-        f"{address}?ShowInvisible=true&ShowDelayed=true", headers={"Accept": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        found = json.load(answer)["ReceiveMessageResponse"]["ReceiveMessageResult"] or {}
-    listed = found.get("Message", [])
-    return [message["Body"] for message in (listed if isinstance(listed, list) else [listed])]
+    url = clients.local_sqs(stack.endpoint_url).get_queue_url(QueueName=queue)["QueueUrl"]
+    return [message["Body"] for message in emulator_api.messages(stack.endpoint_url, url)]
 
 
 def in_flight(stack: Stack, queue: str) -> int:

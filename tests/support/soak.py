@@ -28,7 +28,7 @@ from runner.testing.stacks import eventually
 from tests.support import digests, killing
 from tests.support.outcomes import Report, verify_outcomes
 
-KINDS = ("watcher", "poller", "emulator", "runtime", "localstack")
+KINDS = ("watcher", "poller", "emulator", "runtime", "aws")
 # Unfinished files at a time: if all were dropped at once, kills would meet only files at the same stage.
 _MOST_IN_PROGRESS = 150
 _FILES_PER_FOLDER = 250

@@ -55,10 +55,16 @@ class Supervised(EmbeddedStack):
         for line in listing.splitlines():
             pid, parent, command = line.split(None, 2)
             if int(parent) == self.process.pid:
-                words = ("localstack_entrypoint", "aws-lambda-rie", "runner poll", "runner watch")
+                words = (
+                    "localstack_entrypoint",
+                    "ministack_entrypoint",
+                    "aws-lambda-rie",
+                    "runner poll",
+                    "runner watch",
+                )
                 name = next((word for word in words if word in command), None)
                 if name:  # else it is between fork and exec
-                    found[name] = int(pid)
+                    found["aws" if name.endswith("_entrypoint") else name] = int(pid)
         return found
 
 

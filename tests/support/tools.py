@@ -35,6 +35,11 @@ def require_download(*command: str) -> None:
         unavailable(f"needs a download, and {' '.join(command[:3])} failed: {(done.stdout + done.stderr)[-500:]}")
 
 
+def require_package_index() -> None:
+    """Require the package index, from which a project's packages are installed."""
+    require_download(".venv/bin/python", "-m", "pip", "index", "versions", "cmocean", "--quiet")
+
+
 def require_sam() -> None:
     """Require SAM CLI in its environment."""
     require_download("scripts/environment", "sam")

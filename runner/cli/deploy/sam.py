@@ -14,8 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runner.aws import clients
+from runner.cli.output import say
 from runner.errors import StackError, TemplateError
 from runner.settings import CHECKOUT, Settings
+from runner.stack import build_variables, image_context
 from runner.state import stack_lock
 from runner.template import cfn_yaml, stack_template
 
@@ -44,20 +46,28 @@ def _additions(settings: Settings, arguments: Sequence[str]) -> tuple[list[str],
     if {"-h", "--help"} & set(arguments):
         return [], {}
     if arguments[0] == "build":
-        return _for_build(settings.root, own)
+        return _for_build(settings, own)
     if arguments[0] == "deploy":
-        refuse_stand_ins(variables(settings.root))
+        refuse_stand_ins(build_variables.of(settings.root))
     return _for_local(settings, own) if list(arguments[:2]) in _RUNS_THE_FUNCTION else ([], {})
 
 
-def _for_build(root: Path, own: Path) -> tuple[list[str], dict[str, str]]:
-    known = variables(root)
+def _for_build(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]]:
+    known, context = build_variables.with_code_version(settings.root), image_context.stage(settings, say)
     ca = known.get("BUILD_CA_BUNDLE") or os.devnull
     (own / "ca.pem").write_bytes(Path(ca).read_bytes())
-    tree = with_build_arguments(cfn_yaml.load(root / "template.yaml"), known, ca=".aws-sam/tsdat-local/ca.pem")
+    tree = with_build_arguments(cfn_yaml.load(settings.template_file), known, ca=str(own / "ca.pem"))
     template = _written(own / "template.json", tree)
     # By default SAM looks for samconfig.toml beside the template, where there is none.
-    added = ["--use-buildkit", "--template-file", template, "--base-dir", str(root), "--config-file", _config(root)]
+    added = [
+        "--use-buildkit",
+        "--template-file",
+        template,
+        "--base-dir",
+        str(context),
+        "--config-file",
+        str(config_of(settings.root)),
+    ]
     return added, {name: known[name] for name in _BUILD_ARGUMENTS if name in known}
 
 
@@ -74,12 +84,6 @@ def with_build_arguments(tree: dict[str, Any], known: Mapping[str, str], *, ca: 
     if known.get("IMAGE_TAG"):
         metadata["DockerImage"] = f"pipelinefunction-{known['IMAGE_TAG']}"
     return tree
-
-
-def variables(root: Path) -> dict[str, str]:
-    """Return the variables of .env, overridden by those of the shell."""
-    env_file = root / ".env"
-    return {**dotenv(env_file.read_text() if env_file.exists() else ""), **os.environ}
 
 
 def refuse_stand_ins(known: Mapping[str, str]) -> None:
@@ -101,14 +105,14 @@ def _for_local(settings: Settings, own: Path) -> tuple[list[str], dict[str, str]
     built = settings.root / ".aws-sam/build/template.yaml"
     if not built.exists():
         raise StackError(f"{built} does not exist: nothing is built yet. Run `scripts/sam build` first.")
-    local = clients.local_environment("http://localstack:4566")
+    local = clients.local_environment("http://emulator:4566")
     network = network_of(stack_lock.running_at(settings))
     template = _written(own / "local.json", with_local_s3(cfn_yaml.load(built), local))
     # A variable of the shell, such as HOME, overrides the template's in SAM.
-    own_variables = stack_template.load(settings.root / "template.yaml").environment
+    own_variables = stack_template.load_for(settings).environment
     overrides = _written(own / "environment.json", {"Parameters": {**own_variables, **local}})
     added = ["--template", template, "--docker-network", network, "--env-vars", overrides]
-    return [*added, "--config-file", _config(settings.root)], local
+    return [*added, "--config-file", str(config_of(settings.root))], local
 
 
 def with_local_s3(tree: dict[str, Any], local: Mapping[str, str]) -> dict[str, Any]:
@@ -133,12 +137,6 @@ def network_of(endpoint_url: str | None) -> str:
     raise StackError(f"{what}, and `sam local` needs S3 in a Docker network. Start one: `runner up --docker`.")
 
 
-def dotenv(text: str) -> dict[str, str]:
-    """Return the variables of a .env file, parsed as compose parses plain lines."""
-    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
-
-
 def _function(tree: dict[str, Any]) -> dict[str, Any]:
     for resource in tree["Resources"].values():
         if resource.get("Type") == "AWS::Serverless::Function" and resource["Properties"].get("PackageType") == "Image":
@@ -152,5 +150,7 @@ def _written(path: Path, content: Mapping[str, Any]) -> str:
     return str(path)
 
 
-def _config(root: Path) -> str:
-    return str(root / "samconfig.toml")
+def config_of(root: Path) -> Path:
+    """Return the project's samconfig.toml, or the shipped one."""
+    own = root / "samconfig.toml"
+    return own if own.exists() else CHECKOUT / own.name

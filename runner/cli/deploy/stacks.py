@@ -17,6 +17,7 @@ from runner.cli.deploy import account, bucket_cleanup, sam
 from runner.cli.output import say
 from runner.errors import AwsError, SettingsError
 from runner.settings import CHECKOUT, Settings
+from runner.stack import build_variables
 
 _SAM = CHECKOUT / "scripts/sam"
 
@@ -55,9 +56,9 @@ def deploy(settings: Settings, environment: str, samconfig: Path, options: Seque
     Raises:
         RunnerError: the image would be built on a stand-in, or there is no such environment.
     """
-    sam.refuse_stand_ins(sam.variables(settings.root))
+    sam.refuse_stand_ins(build_variables.of(settings.root))
     target(_read(samconfig), environment)
-    for step in (["validate"], ["build"], ["deploy", *options]):
+    for step in (["validate", "--template-file", str(settings.template_file)], ["build"], ["deploy", *options]):
         say(f"sam {' '.join(step)} --config-env {environment}")
         code = _sam(settings, [*step, "--config-env", environment, "--config-file", str(samconfig)])
         if code:

@@ -39,6 +39,7 @@ def test_the_panels_come_in_order_and_hold_every_command():
     assert re.findall(r"^╭─ (.+?) ─", shown, re.MULTILINE) == ["Options", *PANELS]
     assert re.findall(r"^│ ([a-z][a-z-]*) {2}", shown, re.MULTILINE) == VISIBLE
     assert max(map(len, shown.splitlines())) == 80
+    assert not re.findall(r"^│ {8,}[a-z].*", shown.partition("─ Run ─")[2], re.MULTILINE)  # one line a command
 
 
 @pytest.mark.parametrize("name", VISIBLE)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -7,6 +9,8 @@ from runner.cli import retry
 from runner.cli.app import app
 from runner.cli.failures import dead_lettered
 from runner.errors import RunnerError, SettingsError, StackError
+from runner.services.reconciler.classify import classify
+from runner.services.reconciler.loop import ReconcileLoop
 from runner.services.reconciler.repair import Reconciler
 from tests.support.memory_aws import Killed, MemoryAws
 from tests.support.states import ETAG, put, run_of
@@ -20,7 +24,15 @@ def fail(reconciler: Reconciler, aws: MemoryAws, key: str, *, has_message: bool 
     if has_message:
         aws.queues[aws.template.dead_letter_queue_name].append(message)
     reconciler.state.runs.add(run_of(key, ETAG, "failed"), "dead-lettered", 3)
-    return dead_lettered(reconciler.state)[-1].id
+    return next(dead_lettered(reconciler.state)).id
+
+
+def retry_again(reconciler: Reconciler, ids: list[str] | None = None, *, as_json: bool = False) -> int:
+    """Retry as the command does; return how many failures cannot be retried."""
+    assert reconciler.backend
+    decided = retry._retry(reconciler, reconciler.backend.queues, retry._selected(reconciler, ids))
+    retry._print(decided, as_json=as_json)
+    return sum(outcome != "retried" for _, outcome, _ in decided)
 
 
 def outcome(reconciler: Reconciler, key: str) -> tuple[str, str]:
@@ -35,7 +47,7 @@ def dead(aws: MemoryAws) -> int:
 
 def test_a_dead_letter_moves_to_the_queue(reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]):
     first, second = fail(reconciler, aws, "a.csv"), fail(reconciler, aws, "b.csv")
-    assert retry._retry(reconciler, retry._selected(reconciler, [first])) == 0
+    assert retry_again(reconciler, [first]) == 0
     assert capsys.readouterr().out == f"↻ {first} a.csv in the queue again\n"
     assert [failure.id for failure in dead_lettered(reconciler.state)] == [second]
     assert outcome(reconciler, "a.csv") == ("retried", "retried by a person")
@@ -43,16 +55,47 @@ def test_a_dead_letter_moves_to_the_queue(reconciler: Reconciler, aws: MemoryAws
     assert aws.queue[0].receipts == 0  # it has all attempts again
 
 
-@pytest.mark.parametrize(("killed_before", "in_queue"), [("send_message", 0), ("delete_message", 1)])
+@pytest.mark.parametrize(("killed_before", "in_queue"), [("send_message", 0), ("delete_message", 2)])
 def test_a_killed_retry_loses_no_message(reconciler: Reconciler, aws: MemoryAws, killed_before: str, in_queue: int):
     fail(reconciler, aws, "a.csv")
     fail(reconciler, aws, "b.csv")
     aws.kill_before = killed_before
     with pytest.raises(Killed):
-        retry._retry(reconciler, dead_lettered(reconciler.state))
+        retry_again(reconciler)
     assert (len(aws.queue), dead(aws)) == (in_queue, 2)
-    # Only of the message that was about to move; the reconciler would record the others again.
-    assert [outcome(reconciler, key)[0] for key in ("a.csv", "b.csv")] == ["retried", "dead-lettered"]
+    # The reconciler records again what was not sent.
+    expected = ["retried", "retried" if in_queue else "dead-lettered"]
+    assert [outcome(reconciler, key)[0] for key in ("a.csv", "b.csv")] == expected
+
+
+def test_what_a_killed_retry_sent_but_did_not_delete_is_neither_lost_nor_sent_twice(
+    reconciler: Reconciler, aws: MemoryAws
+):
+    for key in ("fails.csv", "works.csv", "lost.csv"):
+        fail(reconciler, aws, key)
+    aws.kill_before = "delete_message"
+    with pytest.raises(Killed):
+        retry_again(reconciler)
+    aws.release_leases()
+    again, _, lost = aws.queue
+    aws.queue[:] = [lost]
+    aws.queues[aws.template.dead_letter_queue_name].append(again)
+    reconciler.state.runs.add(run_of("fails.csv", ETAG, "failed"), "dead-lettered", 3)
+    reconciler.state.runs.add(run_of("works.csv", ETAG), "succeeded")
+    assert retry_again(reconciler) == 0
+    assert [message.body for message in aws.queue] == [lost.body, again.body]
+    assert {facts.key: classify(facts).state for facts in reconciler.snapshot().all()} == {
+        "fails.csv": "in progress", "works.csv": "succeeded", "lost.csv": "in progress",
+    }  # fmt: skip
+    assert dead(aws) == 1  # of lost.csv, which is still in progress
+    aws.restart()
+    loop = ReconcileLoop(reconciler.settings, reconciler.template)
+    for _ in range(3):
+        loop._look(reconciler)
+    assert sorted(json.loads(message.body)["Records"][0]["s3"]["object"]["key"] for message in aws.queue) == [
+        "fails.csv",
+        "lost.csv",
+    ]
 
 
 def test_a_failure_without_a_message_is_queued_or_uploaded_again(
@@ -60,7 +103,7 @@ def test_a_failure_without_a_message_is_queued_or_uploaded_again(
 ):
     in_bucket, in_inbox = (fail(reconciler, aws, key, has_message=False) for key in ("a.csv", "b.csv"))
     del aws.buckets[aws.template.source_bucket]["b.csv"]
-    assert retry._retry(reconciler, dead_lettered(reconciler.state)) == 0
+    assert retry_again(reconciler) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"↻ {in_bucket} a.csv uploaded or queued again", f"↻ {in_inbox} b.csv uploaded or queued again",
     ]  # fmt: skip
@@ -77,7 +120,7 @@ def test_what_cannot_be_retried_stays_a_failure_with_its_reason(
     (reconciler.settings.inbox / "gone.csv").unlink()
     (reconciler.settings.inbox / "changed.csv").write_bytes(b"changed")
     aws.restart()
-    assert retry._retry(reconciler, dead_lettered(reconciler.state)) == 1
+    assert retry_again(reconciler) == 3
     after = reconciler.state.versions.with_outcome("dead-lettered")
     assert [(known.version, known.reason) for known in after] == [(known.version, known.reason) for known in before]
     lines = [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()]
@@ -100,7 +143,7 @@ def test_a_retry_waits_until_a_last_attempt_has_moved(
         aws.queues[aws.template.dead_letter_queue_name].append(aws.queue.pop())
 
     monkeypatch.setattr("runner.cli.retry.time.sleep", move)
-    retry._retry(reconciler, dead_lettered(reconciler.state))
+    retry_again(reconciler)
     assert (len(aws.queue), dead(aws)) == (1, 0)
 
 
@@ -108,11 +151,50 @@ def test_a_forgotten_failure_leaves_the_dead_letter_queue_with_a_reason(
     reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]
 ):
     first, second = fail(reconciler, aws, "a.csv"), fail(reconciler, aws, "b.csv")
-    retry._forget(reconciler, retry._selected(reconciler, [first]), "instrument test")
+    retry._print(retry._forget(reconciler, retry._selected(reconciler, [first]), "instrument test"), as_json=False)
     assert capsys.readouterr().out == f"– {first} a.csv is forgotten\n"
     assert outcome(reconciler, "a.csv") == ("forgotten", "forgotten: instrument test")
     assert [failure.id for failure in dead_lettered(reconciler.state)] == [second]
     assert dead(aws) == 1
+
+
+def test_json_has_the_outcome_of_each_failure(
+    reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]
+):
+    queued, lost = fail(reconciler, aws, "a.csv"), fail(reconciler, aws, "b.csv", has_message=False)
+    aws.buckets[aws.template.source_bucket].clear()
+    (reconciler.settings.inbox / "b.csv").unlink()
+    assert retry_again(reconciler, as_json=True) == 1
+    sent, kept = json.loads(capsys.readouterr().out)
+    assert sent == {"id": queued, "file": "a.csv", "outcome": "retried", "text": "in the queue again"}
+    assert (kept["id"], kept["outcome"]) == (lost, "dead-lettered")
+    assert kept["text"].startswith("the emulator was restarted")
+    arguments = ["forget", lost, "--why", "a test", "--json", "--data", str(reconciler.settings.data)]
+    done = CliRunner().invoke(app, arguments)
+    assert json.loads(done.stdout) == [{"id": lost, "file": "b.csv", "outcome": "forgotten", "text": "is forgotten"}]
+
+
+def test_other_dead_letters_stay_visible_and_hidden_ones_are_waited_for(
+    reconciler: Reconciler, aws: MemoryAws, monkeypatch: pytest.MonkeyPatch
+):
+    first = fail(reconciler, aws, "a.csv")
+    for number in range(20):
+        fail(reconciler, aws, f"{number}.csv")
+    letters = aws.queues[aws.template.dead_letter_queue_name]
+    letters[0].is_in_flight = True  # another process looks at it
+    waits: list[float] = []
+
+    def look_again(seconds: float) -> None:
+        visible = [letter for letter in letters if not letter.is_in_flight]
+        waits.append(seconds)
+        assert visible == letters[1:]
+        aws.release_leases()
+
+    monkeypatch.setattr("runner.aws.sqs.time.sleep", look_again)
+    assert retry_again(reconciler, [first]) == 0
+    assert len(waits) == 1
+    left = aws.queues[aws.template.dead_letter_queue_name]
+    assert (len(left), [letter for letter in left if letter.is_in_flight]) == (20, [])
 
 
 def test_an_unaccounted_version_can_be_forgotten(reconciler: Reconciler):

@@ -8,8 +8,7 @@ from typer.testing import CliRunner, Result
 
 from runner.cli.app import app
 from runner.services.reconciler.repair import Reconciler
-from tests.support.memory_aws import StoredObject
-from tests.support.states import put, run_of
+from tests.support.states import ETAG, put, run_of
 
 OUTPUT = {"bucket": "o", "key": "x.nc", "size": 1}
 
@@ -89,9 +88,10 @@ def test_a_page_continues_before_the_last_change_of_the_page_before(filled: Reco
 
 
 def test_only_the_current_version_of_a_file_is_shown(reconciler: Reconciler):
-    put(reconciler, "k.csv")
     reconciler.state.runs.add(run_of("k.csv", "old", "failed"), "dead-lettered", 3)
-    reconciler.state.runs.add(run_of("k.csv", StoredObject(b"x", {}).etag), "succeeded")
+    put(reconciler, "k.csv")
+    reconciler.state.runs.add(run_of("k.csv", ETAG), "succeeded")
+    reconciler.state.versions.set_outcome(("k.csv", "old"), "forgotten", "forgotten: replaced")
     assert [(row["file"], row["outcome"]) for row in rows(reconciler)] == [("k.csv", "succeeded")]
 
 

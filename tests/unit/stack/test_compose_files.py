@@ -10,13 +10,19 @@ import pytest
 import yaml
 
 from runner.aws import clients
-from runner.settings import Settings
+from runner.settings import EmulatorName, Settings
 from runner.stack import docker_compose, lambda_process
+from runner.stack.emulators.ministack import MiniStack
 from runner.template import stack_template
 from runner.testing.stacks import environment
 
 COMPOSE = yaml.safe_load(Path("compose.yaml").read_text())
-SERVICES = COMPOSE["services"]
+EMULATORS = yaml.safe_load(Path("docker/emulators.yaml").read_text())["services"]
+# With each emulator, as Compose merges it.
+SERVICES = {
+    **{name: service for name, service in COMPOSE["services"].items() if name != "emulator"},
+    **{name: service | COMPOSE["services"]["emulator"] for name, service in EMULATORS.items()},
+}
 TEMPLATE = Path("template.yaml").read_text()
 DESCRIBED = stack_template.load(Path("template.yaml"))
 
@@ -35,7 +41,7 @@ DEBUG = yaml.safe_load(Path("compose.debug.yaml").read_text())["services"]
 
 def test_the_lambda_has_fake_credentials_and_no_setting_of_the_template():
     environment = {name: str(value) for name, value in LAMBDA["environment"].items()}
-    assert environment == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566", "LOG_LEVEL": ""}
+    assert environment == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://emulator:4566", "LOG_LEVEL": ""}
 
 
 def test_our_services_have_fake_credentials():
@@ -68,8 +74,11 @@ def test_the_volume_has_the_templates_environment_and_the_local_modules(tmp_path
     done = prepare(tmp_path, Path.cwd(), str(DESCRIBED.ephemeral_storage_mb))
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "environment.json").read_text()) == DESCRIBED.function_environment
-    for module in ("lambda_container_init.py", "local_handler.py", "hot_reload.py"):
+    for module in ("lambda_container_init.py", "local_handler.py", "hot_reload.py", "role_session.py"):
         assert (tmp_path / module).read_bytes() == Path("runner/stack", module).read_bytes()
+    # The Lambda's user is another one.
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in tmp_path.iterdir())
+    assert json.loads((tmp_path / "role.json").read_text())["name"] == "PipelineRole"
     # Where the handler's name finds them, beside the packages in the image.
     (mount,) = [volume for volume in LAMBDA["volumes"] if volume.startswith("lambda-stack:")]
     assert mount == "lambda-stack:/var/task/runner/stack:ro"
@@ -78,6 +87,7 @@ def test_the_volume_has_the_templates_environment_and_the_local_modules(tmp_path
 
 def test_another_size_of_tmp_is_refused_with_the_line_to_add(tmp_path: Path):
     (tmp_path / "template.yaml").write_text(TEMPLATE.replace("{Size: 1024}", "{Size: 2048}"))
+    (tmp_path / "pipelines").mkdir()
     done = prepare(tmp_path, tmp_path, "1024")
     assert done.returncode == 2
     assert done.stderr == (
@@ -109,20 +119,34 @@ def test_ports_are_published_on_loopback_only():
     assert all(str(port).startswith("127.0.0.1:") for port in ports)
 
 
-def test_images_are_pinned_and_localstack_is_the_embedded_one():
-    images = [service["image"] for service in SERVICES.values()]
-    assert not [image for image in images if "latest" in image]
-    pinned = [
-        line.split()[0] for line in Path("requirements/localstack.txt").read_text().splitlines() if line[:1].isalpha()
-    ]
-    (version,) = [name.split("==")[1] for name in pinned if name.startswith("localstack-core==")]
-    assert SERVICES["localstack"]["image"].endswith(f"localstack/localstack:{version}}}")
+@pytest.mark.parametrize(
+    ("package", "image"), [("localstack", "localstack/localstack"), ("ministack", "ministackorg/ministack")]
+)
+def test_images_are_pinned_and_the_emulators_are_the_embedded_ones(package: str, image: str):
+    assert not [service["image"] for service in SERVICES.values() if "latest" in service["image"]]
+    lines = Path(f"requirements/{package}.txt").read_text().splitlines()
+    (version,) = re.findall(rf"^{package}(?:-core)?==(\S+)", "\n".join(lines), re.MULTILINE)
+    assert SERVICES[package]["image"].endswith(f"{image}:{version}}}")
+
+
+def test_compose_takes_the_emulator_that_a_variable_names(tmp_path: Path):
+    assert {str(name) for name in EmulatorName} == EMULATORS.keys()
+    assert COMPOSE["services"]["emulator"]["extends"]["service"] == "${EMULATOR:-localstack}"
+    for name, service in EMULATORS.items():
+        assert f"/guard/{name}_entrypoint.py" in str(service["entrypoint"])
+    embedded = MiniStack().child(tmp_path, "http://127.0.0.1:4566", Path("log")).env
+    same = embedded.keys() & EMULATORS["ministack"]["environment"].keys() - {"BIND_HOST"}
+    assert {name: EMULATORS["ministack"]["environment"][name] for name in same} == {
+        name: embedded[name] for name in same
+    }
 
 
 def test_only_folders_are_mounted():
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
-            source = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", volume).split(":")[0]
+            source = volume.partition(":/")[0].removeprefix("../")  # relative to docker/
+            while (plain := re.sub(r"\$\{\w+:-([^${}]*)\}", r"\1", source)) != source:  # from the inside out
+                source = plain
             assert source in COMPOSE["volumes"] or Path(source).is_dir(), volume
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 import pytest
@@ -17,3 +18,12 @@ def test_free_port_returns_a_port_once_and_its_owner_can_listen_on_it(monkeypatc
         pass
     with pytest.raises(StackError, match=f"No port from {port} to {port} is free on 127.0.0.1."):
         ports.free_port()
+
+
+def test_private_addresses_are_on_the_loopback_interface_and_cannot_be_guessed():
+    made = [ports.private_address() for _ in range(20)]
+    hosts = {ipaddress.ip_address(address.partition(":")[0]) for address in made}
+    assert len(hosts) == 20
+    assert all(host.is_loopback for host in hosts)
+    with socket.create_server((str(hosts.pop()), 0)):
+        pass

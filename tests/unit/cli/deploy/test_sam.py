@@ -11,7 +11,7 @@ from runner.template.cfn_yaml import load
 
 TEMPLATE = Path("template.yaml")
 FUNCTION = "PipelineFunction"
-LOCAL = clients.local_environment("http://localstack:4566")
+LOCAL = clients.local_environment("http://emulator:4566")
 
 
 def test_sam_build_gets_the_names_of_the_variables_in_env_and_no_value():
@@ -54,11 +54,6 @@ def test_sam_local_without_a_stack_says_which_one_it_needs():
     assert str(error.value) == (
         "No stack runs, and `sam local` needs S3 in a Docker network. Start one: `runner up --docker`."
     )
-
-
-def test_env_files_are_parsed_as_compose_parses_plain_lines():
-    text = "# LAMBDA_BASE=no\nLAMBDA_BASE=own/base:1\n\nPIP_INDEX_URL='https://mirror.example.org/?a=b'\n"
-    assert sam.dotenv(text) == {"LAMBDA_BASE": "own/base:1", "PIP_INDEX_URL": "https://mirror.example.org/?a=b"}
 
 
 def test_a_stand_in_is_not_deployed_but_may_be_rehearsed():
