@@ -29,12 +29,20 @@ class NothingStoredError(RunnerError):
     """No input of a VAP is stored in its window. The run is skipped; it does not fail."""
 
 
+class PipelineExitError(RunnerError):
+    """A pipeline called sys.exit or raised KeyboardInterrupt."""
+
+
 class TemplateError(RunnerError):
     """template.yaml lacks something, or uses something that the local stack cannot resolve."""
 
 
 class SettingsError(RunnerError):
     """An invalid setting, from the environment or the command line."""
+
+
+class PackagesError(RunnerError):
+    """The packages in a project's requirements.txt cannot be resolved or installed."""
 
 
 class LocalOnlyError(SettingsError):
@@ -51,6 +59,10 @@ class StoppedError(RunnerError):
 
 class GoneError(RunnerError):
     """A source object that an event names but that can no longer be read."""
+
+
+class CompanionMissingError(RunnerError):
+    """A file that belongs to a source object is not in the bucket yet."""
 
 
 class ReplacedError(RunnerError):
@@ -70,3 +82,7 @@ class PipelineFailedError(RunnerError):
 
 class AwsError(RunnerError):
     """AWS refused a request."""
+
+
+class ScaffoldError(RunnerError):
+    """A pipeline cannot be made from a sample file."""

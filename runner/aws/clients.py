@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REGION = "us-west-2"
 ACCOUNT = "000000000000"
-_COMPOSE_SERVICE = "localstack"
+_COMPOSE_SERVICE = "emulator"
 # The complete URL must match, because URL parsers disagree about forms such as "http://a\\@b".
 _ENDPOINT = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?/?", re.IGNORECASE)
 
@@ -151,6 +151,15 @@ def s3() -> S3Client:
     if is_local(client.meta.endpoint_url):
         _list_keys_unencoded(client)
     return client
+
+
+def forget() -> None:
+    """Let the function's next clients be created anew, with the credentials that are now in the environment."""
+    import boto3
+
+    s3.cache_clear()
+    bucket.cache_clear()
+    boto3.DEFAULT_SESSION = None
 
 
 @cache

@@ -29,23 +29,52 @@ def is_healthy(endpoint_url: str) -> bool:
 def messages(endpoint_url: str, queue_url: str) -> list[dict[str, Any]]:
     """Return all messages of a queue, including those in flight, without receiving them.
 
-    SQS has no such operation. This is LocalStack's developer endpoint for SQS.
+    SQS has no such operation. Each emulator has an endpoint of its own for developers; the other one refuses it.
 
     Raises:
         StackError: it does not answer.
     """
-    path = f"/_aws/sqs/messages?QueueUrl={quote(queue_url, safe='')}&ShowInvisible=true&ShowDelayed=true"
     connection = http.client.HTTPConnection(urlsplit(endpoint_url).netloc, timeout=30)
+    url = quote(queue_url, safe="")
     try:
-        connection.request("GET", path, headers={"Accept": "application/json"})
-        answer = json.load(connection.getresponse())
-        result = answer["ReceiveMessageResponse"]["ReceiveMessageResult"] or {}
+        found = _get(connection, f"/_ministack/sqs/messages?QueueUrl={url}")
+        if found is not None:
+            return _from_ministack(found)
+        found = _get(connection, f"/_aws/sqs/messages?QueueUrl={url}&ShowInvisible=true&ShowDelayed=true")
+        return _from_localstack(found)
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
         raise StackError(
-            f"LocalStack at {endpoint_url} does not list the messages in {queue_url}: {error!r}"
+            f"The emulator at {endpoint_url} does not list the messages in {queue_url}: {error!r}"
         ) from error
     finally:
         connection.close()
+
+
+def _get(connection: http.client.HTTPConnection, path: str) -> Any:
+    """Return the answer; None if the emulator does not know the path."""
+    connection.request("GET", path, headers={"Accept": "application/json"})
+    response = connection.getresponse()
+    body = response.read()
+    return json.loads(body) if response.status == http.client.OK else None
+
+
+def _from_ministack(answer: Any) -> list[dict[str, Any]]:
+    """Return the messages of `{"messages": {account: {region: {queue: [message]}}}}`."""
+    queues = [
+        queue for regions in answer["messages"].values() for found in regions.values() for queue in found.values()
+    ]
+    if not queues:
+        raise LookupError("no such queue")
+    return [
+        message | {"Attributes": message["Attributes"] | {"ApproximateReceiveCount": str(message["ReceiveCount"])}}
+        for queue in queues
+        for message in queue
+    ]
+
+
+def _from_localstack(answer: Any) -> list[dict[str, Any]]:
+    """Return the messages of an answer in the form of the SQS query protocol, in which one message is no list."""
+    result = answer["ReceiveMessageResponse"]["ReceiveMessageResult"] or {}
     found = result.get("Message") or []
     return [found] if isinstance(found, dict) else list(found)
 

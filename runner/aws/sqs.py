@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +14,11 @@ from runner.errors import EventError
 from runner.messages import s3_events
 from runner.messages.run_record import Version
 
-# How long a dead letter is hidden from other readers during a search.
-_SEARCH_S = 30
+# How long a search hides dead letters from other readers: long enough to receive all of them once.
+_HIDE_S = 3
+_MESSAGES_PER_S = 100
+_LOOK_AGAIN_S = 0.2
+_LONGEST_SEARCH_S = 60
 _MOST_IN_ONE_CALL = 10
 
 
@@ -92,34 +97,39 @@ class Queues:
         with clients.answering("The queues do"):
             self._sqs.send_message(QueueUrl=url, MessageBody=body)
 
-    def take_dead(self, wanted: Callable[[Message], bool], handle: Callable[[Message], bool]) -> int:
-        """Go through the dead-letter queue once; return how many messages were deleted.
+    def delete_dead(self, ids: Collection[str]) -> None:
+        """Delete messages from the dead-letter queue.
+
+        SQS hides each message that it returns. The others are visible again when all were found, or after seconds if
+        this process is killed. Messages that another process has hidden are waited for, but not for ever.
 
         Args:
-            wanted: whether a message is one of those to handle.
-            handle: called with the message, which is deleted afterwards if it returns True. A kill in between repeats
-                work and loses nothing.
+            ids: the message IDs.
         """
-        url, deleted = self._url(self._dead_letter_queue_name), 0
-        passed: dict[str, str] = {}  # by message id, the receipt handles of those that stay
+        url, missing = self._url(self._dead_letter_queue_name), set(ids)
+        hide_s = _HIDE_S + len(self.dead()) // _MESSAGES_PER_S if missing else 0
+        deadline = time.monotonic() + hide_s + _LONGEST_SEARCH_S
+        others: dict[str, str] = {}  # receipt handles by message ID
         with clients.answering("The queues do"), contextlib.ExitStack() as stack:
-            stack.callback(lambda: self._show_again(url, list(passed.values())))
-            while True:
+            stack.callback(lambda: self._show_again(url, others))
+            while missing and time.monotonic() < deadline:
                 found = self._sqs.receive_message(
-                    QueueUrl=url, MaxNumberOfMessages=_MOST_IN_ONE_CALL, VisibilityTimeout=_SEARCH_S,
-                    MessageSystemAttributeNames=["All"],
+                    QueueUrl=url, MaxNumberOfMessages=_MOST_IN_ONE_CALL, VisibilityTimeout=hide_s,
                 ).get("Messages", [])  # fmt: skip
-                if not found or any(message["MessageId"] in passed for message in found):  # a full round
-                    return deleted
-                for raw in found:
-                    message = read(dict(raw))
-                    if wanted(message) and handle(message):
-                        self._sqs.delete_message(QueueUrl=url, ReceiptHandle=raw["ReceiptHandle"])
-                        deleted += 1
+                for message in found:
+                    if message["MessageId"] in missing:
+                        self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                        missing.remove(message["MessageId"])
                     else:
-                        passed[message.id] = raw["ReceiptHandle"]
+                        others[message["MessageId"]] = message["ReceiptHandle"]
+                if not found:
+                    self._show_again(url, others)  # another process may wait for them
+                    time.sleep(_LOOK_AGAIN_S)
+                    missing &= {message.id for message in self.dead()}
 
-    def _show_again(self, url: str, handles: list[str]) -> None:
+    def _show_again(self, url: str, receipt_handles: dict[str, str]) -> None:
+        handles = list(receipt_handles.values())
+        receipt_handles.clear()
         for at in range(0, len(handles), _MOST_IN_ONE_CALL):
             entries = [
                 {"Id": str(n), "ReceiptHandle": handle, "VisibilityTimeout": 0}
@@ -130,19 +140,32 @@ class Queues:
 
 def sqs_event(batch: Sequence[Mapping[str, Any]], queue_name: str) -> dict[str, Any]:
     """Return the event that Lambda makes of a batch of SQS messages ("Using Lambda with Amazon SQS")."""
-    return {
-        "Records": [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message.get("Attributes", {}),
-                "messageAttributes": {},
-                "md5OfBody": message.get("MD5OfBody", ""),
-                "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{queue_name}",
-                "awsRegion": clients.REGION,
-            }
-            for message in batch
-        ]
+    return {"Records": [_sqs_record(message, queue_name) for message in batch]}
+
+
+def _sqs_record(message: Mapping[str, Any], queue_name: str) -> dict[str, Any]:
+    attributes = message.get("MessageAttributes", {})
+    record = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {name: _message_attribute(value) for name, value in attributes.items()},
+        "md5OfBody": message.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{queue_name}",
+        "awsRegion": clients.REGION,
     }
+    if "MD5OfMessageAttributes" in message:
+        record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
+    return record
+
+
+def _message_attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an attribute in Lambda's form, in which names begin with a small letter and bytes are in Base64."""
+    found: dict[str, Any] = {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
+    if "StringValue" in value:
+        found["stringValue"] = value["StringValue"]
+    if "BinaryValue" in value:
+        found["binaryValue"] = base64.b64encode(value["BinaryValue"]).decode()
+    return found

@@ -8,13 +8,14 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.aws import clients, emulator_api
 from runner.aws.s3 import bucket_epoch
-from runner.settings import Settings
+from runner.settings import EmulatorName, Settings
 from runner.state import stack_lock
 from runner.state.database import State
 from runner.template import stack_template
@@ -60,15 +61,16 @@ def provision(settings: Settings, ready_file: Path | None) -> None:
     from runner.services.provisioner import provision as make
 
     stop = _stop_event()
-    described = stack_template.load(settings.root / "template.yaml")
+    described = stack_template.load_for(settings)
     s3, sqs = clients.local_s3(settings.endpoint_url), clients.local_sqs(settings.endpoint_url)
+    other = partial(clients.local_client, endpoint_url=settings.endpoint_url)
     is_reported = False
     while not stop.is_set():
         answers = emulator_api.answers(s3)
         there = answers and bool(bucket_epoch(s3, described.source_bucket))
         if answers and not there:
             with suppress(ClientError, BotoCoreError):  # it went away again; look again
-                make(s3, sqs, described)
+                make(s3, sqs, described, other if settings.emulator is EmulatorName.MINISTACK else None)
                 log.info("made the buckets and queues of template.yaml")
                 there = True
         if there and not is_reported:  # also if a process before this one created them
@@ -82,7 +84,7 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
     from runner.services.watcher.watcher import Watcher
 
     _exit_with_any_thread()
-    described = stack_template.load(settings.root / "template.yaml")
+    described = stack_template.load_for(settings)
     s3 = clients.local_s3(settings.endpoint_url)
     with closing(State(settings.state)) as state:
         watcher = Watcher(settings, s3, described.source_bucket, state)
@@ -105,7 +107,7 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
 
     stop = _stop_event()
     _exit_with_any_thread()
-    described = stack_template.with_debug_timeout(stack_template.load(settings.root / "template.yaml"), settings)
+    described = stack_template.with_debug_timeout(stack_template.load_for(settings), settings)
     s3, sqs = clients.local_s3(settings.endpoint_url), clients.local_sqs(settings.endpoint_url)
     mirror = OutputMirror(s3, described.destination_bucket, settings.outputs, described.source_bucket)
     threads = {

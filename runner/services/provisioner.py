@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG, bucket_epoch
+from runner.services import triggers
+from runner.template.function_role import FunctionRole
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
@@ -21,8 +25,14 @@ _DEFAULT_ENCRYPTION = {"ServerSideEncryptionByDefault": "ApplyServerSideEncrypti
 _RULE_ID = {"Id": "ID"}
 
 
-def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
-    """Create the buckets, the queues and the notification between them.
+def provision(
+    s3: S3Client, sqs: SQSClient, template: StackTemplate, client: Callable[[str], Any] | None = None
+) -> None:
+    """Create the buckets, the queues and what sends the events of one to the other.
+
+    Args:
+        client: returns a client of a service, if the emulator has EventBridge and SNS. Without it, S3 notifies the
+            queue directly, whatever the template's trigger is.
 
     The emulator loses everything when it stops. Therefore the source bucket gets a tag with a new random value, its
     epoch; a watcher that finds a new epoch uploads lost files again. The tag is set last, so it also marks that
@@ -33,19 +43,30 @@ def provision(s3: S3Client, sqs: SQSClient, template: StackTemplate) -> None:
     if _create_bucket(s3, template.destination_bucket) or incomplete:
         _configure(s3, template.destination_bucket, template)
     if _create_bucket(s3, template.source_bucket) or incomplete:
-        _notify(s3, template)
+        triggers.connect(s3, template, client)
         _configure(s3, template.source_bucket, template, {"Key": EPOCH_TAG, "Value": uuid.uuid4().hex})
+
+
+def create_role(iam: Any, name: str, role: FunctionRole) -> str:
+    """Create the function's role, or give it the template's policies again; return its ARN.
+
+    On AWS only Lambda may assume it. Here the root user does, on Lambda's behalf.
+    """
+    root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{clients.ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    statements = role.trust.get("Statement", [])
+    trust = {**role.trust, "Statement": [*(statements if isinstance(statements, list) else [statements]), root]}
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    for policy, document in role.policies.items():
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+    return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
 def _create_queues(sqs: SQSClient, template: StackTemplate) -> None:
     """Create the dead-letter queue first: the other queue refers to it."""
     for name in (template.dead_letter_queue_name, template.queue_name):
-        attributes: Any = template.queue_attributes[name]
+        attributes: Any = triggers.with_local_topic(template, template.queue_attributes[name])
         sqs.create_queue(QueueName=name, Attributes=attributes)
-
-
-def _arn(queue_name: str) -> str:
-    return f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{queue_name}"
 
 
 def _create_bucket(s3: S3Client, name: str) -> bool:
@@ -82,21 +103,3 @@ def _configure(s3: S3Client, bucket: str, template: StackTemplate, *more_tags: d
 
 def _rename_keys(mapping: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in mapping.items()}
-
-
-def _notify(s3: S3Client, template: StackTemplate) -> None:
-    rules = [
-        {"Name": name, "Value": value}
-        for name, value in (("prefix", template.filter_prefix), ("suffix", template.filter_suffix))
-        if value
-    ]
-    configuration: dict[str, Any] = {
-        "QueueArn": _arn(template.queue_name),
-        "Events": list(template.notification_events),
-    }
-    if rules:
-        configuration["Filter"] = {"Key": {"FilterRules": rules}}
-    s3.put_bucket_notification_configuration(
-        Bucket=template.source_bucket,
-        NotificationConfiguration={"QueueConfigurations": [configuration]},  # type: ignore[list-item]
-    )

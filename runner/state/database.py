@@ -16,7 +16,7 @@ from runner.state.transaction import transaction
 from runner.state.uploads import Uploads
 from runner.state.versions import Versions
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _FILE = "state.sqlite"
 # Other processes hold the file for milliseconds.
 _PATIENCE_S = 10.0
@@ -36,9 +36,9 @@ CREATE INDEX runs_by_pipeline ON runs (pipeline, id);
 CREATE INDEX runs_by_message ON runs (message_id);
 
 CREATE TABLE versions (
-    key TEXT NOT NULL, etag TEXT NOT NULL, change INTEGER NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
-    failures INTEGER NOT NULL, pipeline TEXT, run_id INTEGER REFERENCES runs (id), PRIMARY KEY (key, etag)
-    ) WITHOUT ROWID;
+    key TEXT NOT NULL, etag TEXT NOT NULL, arrival INTEGER NOT NULL, change INTEGER NOT NULL, outcome TEXT NOT NULL,
+    reason TEXT NOT NULL, failures INTEGER NOT NULL, pipeline TEXT, run_id INTEGER REFERENCES runs (id),
+    PRIMARY KEY (key, etag)) WITHOUT ROWID;
 CREATE INDEX versions_by_change ON versions (change);
 CREATE INDEX versions_by_outcome ON versions (outcome, change);
 CREATE INDEX versions_by_pipeline ON versions (pipeline, change);

@@ -59,10 +59,13 @@ class Runs:
                 ),
             )  # fmt: skip
             run_id = int(cursor.lastrowid or 0)
-            for version in reversed(list(dict.fromkeys(versions(record)))):  # last, and so newest, what was read
-                late = outcome == "succeeded" and version not in read
+            for version in dict.fromkeys(versions(record)):
+                is_replaced = version not in read
+                late = outcome == "succeeded" and is_replaced
+                if outcome == "succeeded" and not late and self._versions.is_final(version):
+                    self._versions.add_uploaded(version)  # content that returned to the bucket without the watcher
                 result: tuple[Outcome, str] = ("skipped", _READ_A_NEWER_VERSION) if late else (outcome, reason)
-                self._versions.set_outcome(version, *result, run_id, record["pipeline"])
+                self._versions.set_outcome(version, *result, run_id, record["pipeline"], is_replaced=is_replaced)
             if by_message:
                 self._versions.set_outcome(("", body_md5), outcome, reason, run_id, record["pipeline"])
         return run_id
@@ -89,20 +92,22 @@ class Runs:
         rows = self._db.execute("SELECT * FROM runs WHERE message_id = ? ORDER BY id", (message_id,))
         return [_run(row) for row in rows]
 
-    def newest(self, name: str = "", pipeline: str | None = None, outcomes: Iterable[Outcome] = ()) -> Iterator[Run]:
+    def newest(
+        self, name: str = "", pipeline: str | None = None, outcomes: Iterable[Outcome] = (), after: int = 0
+    ) -> Iterator[Run]:
         """Return runs, newest first, one at a time.
 
         Args:
             name: only those whose inputs or schedule contain this.
             pipeline: only those of this pipeline, and those that do not name theirs, because the Lambda died.
             outcomes: only these; all if empty.
+            after: only those with a higher number.
         """
         wanted = list(outcomes)
-        marks = ", ".join("?" * len(wanted))
-        conditions = [f"outcome IN ({marks})"] if wanted else []
-        conditions += ["instr(subject, ?)"] if name else []
-        conditions += ["(pipeline = ? OR pipeline IS NULL)"] if pipeline else []
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        parameters = [*wanted, *([name] if name else []), *([pipeline] if pipeline else [])]
-        rows = self._db.execute(f"SELECT * FROM runs {where} ORDER BY id DESC", parameters)  # noqa: S608
-        return (_run(row) for row in rows)
+        conditions = ["id > :after"]
+        conditions += ["outcome IN (SELECT value FROM json_each(:outcomes))"] if wanted else []
+        conditions += ["instr(subject, :name)"] if name else []
+        conditions += ["(pipeline = :pipeline OR pipeline IS NULL)"] if pipeline else []
+        query = f"SELECT * FROM runs WHERE {' AND '.join(conditions)} ORDER BY id DESC"  # noqa: S608
+        parameters = {"after": after, "outcomes": json.dumps(wanted), "name": name, "pipeline": pipeline}
+        return (_run(row) for row in self._db.execute(query, parameters))

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 from runner.aws.clients import in_compose_network
-from runner.errors import StackError
+from runner.errors import SettingsError, StackError
 from runner.settings import Settings
 
 
@@ -19,8 +19,9 @@ def only_one(settings: Settings) -> Iterator[None]:
 
     Raises:
         StackError: one runs there already.
+        SettingsError: the data folder cannot be created.
     """
-    settings.state.mkdir(parents=True, exist_ok=True)
+    prepare_data(settings)
     with (settings.state / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,6 +30,23 @@ def only_one(settings: Settings) -> Iterator[None]:
                 f"A stack already runs on {settings.data}. Use it, stop it, or give this one a folder: --data DIR."
             ) from error
         yield
+
+
+def prepare_data(settings: Settings) -> None:
+    """Create the data folder, and keep it out of Git without a change to the project's own .gitignore.
+
+    Raises:
+        SettingsError: it cannot be created.
+    """
+    file = settings.data / ".gitignore"
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.write_text("/inbox/\n/outputs/\n/state/\n/demo/\n/.gitignore\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"The data folder {settings.data} cannot be used: {error}. Name another one with --data DIR or RUNNER_DATA."
+        ) from error
 
 
 @contextlib.contextmanager

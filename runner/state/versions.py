@@ -20,6 +20,8 @@ class KnownVersion:
 
     key: str
     etag: str
+    arrival: int
+    """A number that grows with each arrival of content: a key's current version has its highest."""
     change: int
     """A number that grows with each change of any version: the newest change has the highest."""
     outcome: Outcome
@@ -35,7 +37,8 @@ class KnownVersion:
         return self.key, self.etag
 
 
-_ONLY_CURRENT = "NOT EXISTS (SELECT 1 FROM versions n WHERE n.key = v.key AND n.key != '' AND n.change > v.change)"
+_ONLY_CURRENT = "NOT EXISTS (SELECT 1 FROM versions n WHERE n.key = v.key AND n.key != '' AND n.arrival > v.arrival)"
+_NEXT = "(SELECT coalesce(max(change), 0) + 1 FROM versions)"
 
 
 class Versions:
@@ -55,32 +58,39 @@ class Versions:
         return found.outcome if found else None
 
     def current(self, key: str) -> KnownVersion | None:
-        """Return the version of a key that changed last."""
-        query = "SELECT * FROM versions WHERE key = ? ORDER BY change DESC LIMIT 1"
+        """Return the version of a key that arrived last."""
+        query = "SELECT * FROM versions WHERE key = ? ORDER BY arrival DESC LIMIT 1"
         row = self._db.execute(query, (key,)).fetchone()
         return KnownVersion(**row) if row else None
 
     def of_key(self, key: str) -> list[KnownVersion]:
-        """Return all versions of a key, oldest change first."""
-        rows = self._db.execute("SELECT * FROM versions WHERE key = ? ORDER BY change", (key,))
+        """Return all versions of a key, the current one last."""
+        rows = self._db.execute("SELECT * FROM versions WHERE key = ? ORDER BY arrival", (key,))
         return [KnownVersion(**row) for row in rows]
 
     def add_uploaded(self, version: Version) -> None:
-        """Record that a version was uploaded, unless it is known."""
+        """Record that a version arrived: it is the current one of its key, and keeps the outcome that it has."""
         self._db.execute(
-            "INSERT OR IGNORE INTO versions (key, etag, change, outcome, reason, failures) "
-            "VALUES (?, ?, (SELECT coalesce(max(change), 0) + 1 FROM versions), 'uploaded', '', 0)",
+            "INSERT INTO versions (key, etag, arrival, change, outcome, reason, failures) "  # noqa: S608  a constant
+            f"VALUES (?, ?, {_NEXT}, {_NEXT}, 'uploaded', '', 0) ON CONFLICT (key, etag) DO UPDATE "
+            "SET arrival = excluded.arrival, change = excluded.change WHERE EXISTS "
+            "(SELECT 1 FROM versions n WHERE n.key = excluded.key AND n.arrival > versions.arrival)",
             version,
         )
 
     def set_outcome(
-        self, version: Version, outcome: Outcome, reason: str, run_id: int | None = None, pipeline: str | None = None
-    ) -> None:
-        """Record an outcome of a version; what else is known of it stays unless it is given."""
+        self, version: Version, outcome: Outcome, reason: str, run_id: int | None = None, pipeline: str | None = None,
+        *, is_replaced: bool = False,
+    ) -> None:  # fmt: skip
+        """Record an outcome of a version; what else is known of it stays unless it is given.
+
+        Args:
+            is_replaced: another version of the key is known to be newer.
+        """
         with transaction(self._db):
             self._db.execute(
-                "INSERT INTO versions (key, etag, change, outcome, reason, failures, pipeline, run_id) "
-                "VALUES (:key, :etag, (SELECT coalesce(max(change), 0) + 1 FROM versions), "
+                "INSERT INTO versions (key, etag, arrival, change, outcome, reason, failures, pipeline, run_id) "  # noqa: S608  constants
+                f"VALUES (:key, :etag, {0 if is_replaced else _NEXT}, {_NEXT}, "
                 ":outcome, :reason, :failed, :pipeline, :run_id) "
                 "ON CONFLICT (key, etag) DO UPDATE SET change = excluded.change, outcome = excluded.outcome, "
                 "reason = excluded.reason, failures = failures + :failed, "
@@ -120,13 +130,11 @@ class Versions:
         return self.with_outcome("uploaded", "failed", "retried")
 
     def newest(
-        self, count: int, before: int | None = None, outcomes: Iterable[str] = (), pipeline: str | None = None,
-        name: str = "",
-    ) -> Iterator[KnownVersion]:  # fmt: skip
-        """Return the current version of each key, latest change first.
+        self, before: int | None = None, outcomes: Iterable[str] = (), pipeline: str | None = None, name: str = ""
+    ) -> Iterator[KnownVersion]:
+        """Return the current version of each key, one at a time, latest change first.
 
         Args:
-            count: how many at most; -1 for all.
             before: only those with a smaller `change`: the next page.
             outcomes: only these; all if empty.
             pipeline: only those of this pipeline.
@@ -137,16 +145,9 @@ class Versions:
         conditions += ["v.outcome IN (SELECT value FROM json_each(:outcomes))"] if wanted else []
         conditions += ["v.pipeline = :pipeline"] if pipeline else []
         conditions += ["instr(v.key, :name)"] if name else []
-        query = f"SELECT v.* FROM versions v WHERE {' AND '.join(conditions)} ORDER BY v.change DESC LIMIT :count"  # noqa: S608
-        parameters = {
-            "before": before, "outcomes": json.dumps(wanted), "pipeline": pipeline, "name": name, "count": count,
-        }  # fmt: skip
+        query = f"SELECT v.* FROM versions v WHERE {' AND '.join(conditions)} ORDER BY v.change DESC"  # noqa: S608
+        parameters = {"before": before, "outcomes": json.dumps(wanted), "pipeline": pipeline, "name": name}
         return (KnownVersion(**row) for row in self._db.execute(query, parameters))
-
-    def counts(self) -> dict[Outcome, int]:
-        """Return how many versions have each outcome."""
-        rows = self._db.execute("SELECT outcome, count(*) AS count FROM versions GROUP BY outcome")
-        return {row["outcome"]: row["count"] for row in rows}
 
     def is_final(self, version: Version) -> bool:
         """Return whether a version has an outcome that only a person changes."""

@@ -72,7 +72,7 @@ class DockerStack(Stack):
     @property
     def endpoint_url(self) -> str:
         """The published port on this machine."""
-        return f"http://127.0.0.1:{self.compose.get_service_port('localstack', 4566)}"
+        return f"http://127.0.0.1:{self.compose.get_service_port('emulator', 4566)}"
 
 
 def compose_env(variables: Mapping[str, str]) -> str:

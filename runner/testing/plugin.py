@@ -7,7 +7,8 @@
         assert run["status"] == "succeeded", run["error"]
         assert_datasets_match(outputs(run, ".nc")[0], "tests/expected/my_site.nc")
 
-`pytest --stack docker` runs the same tests in the image that is deployed.
+`pytest --stack docker` runs the same tests in the image that is deployed, `pytest --emulator ministack` with another
+emulator of S3 and SQS.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from runner.aws.s3 import sha256_of, upload
 from runner.cli.submit import default_key
 from runner.function import routing
 from runner.messages.run_record import RunRecord
-from runner.settings import Settings
+from runner.settings import EmulatorName, Settings
 from runner.stack import docker_engine
 from runner.template import stack_template
 from runner.testing.docker_stack import DockerStack
@@ -40,13 +41,20 @@ Outputs = Callable[..., list[Path]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option --stack, which chooses the backend."""
+    """Add the options that choose the backend and the emulator."""
     parser.addoption(
         "--stack",
         choices=["embedded", "docker"],
         default="embedded",
         help="backend on which `stack` and `drop` run pipelines",
     )
+    parser.addoption("--emulator", choices=list(EmulatorName), help="what plays S3 and SQS in stacks of tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the option --emulator choose for every stack that a test starts."""
+    if emulator := config.getoption("--emulator"):
+        os.environ["EMULATOR"] = emulator
 
 
 def require_docker() -> None:
@@ -94,7 +102,7 @@ def invoke(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[
 
     The event is a dict or a JSON file; `files` maps keys to files. Breakpoints in pipelines work as in any test.
     """
-    template = stack_template.load(Settings.from_env({}).root / "template.yaml")
+    template = stack_template.load_for(Settings.from_env({}))
     variables = {**template.environment, **clients.local_environment(stack.endpoint_url), "HOME": os.environ["HOME"]}
     for name in filter(clients.leads_away, list(os.environ)):
         monkeypatch.delenv(name)
@@ -130,7 +138,8 @@ def drop(stack: Stack) -> Drop:
         target = stack.inbox / key
         before = stack.finished(key)
         if before and target.exists() and filecmp.cmp(path, target, shallow=False):
-            return before[-1].record
+            # An older version of the file may have been closed as replaced since.
+            return next((run for run in reversed(before) if run.outcome != "skipped"), before[-1]).record
         stack.put(path, key)
         return stack.final(key, len(before) + 1, patience_s).record
 

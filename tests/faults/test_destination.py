@@ -10,11 +10,11 @@ import pytest
 from runner.aws import clients
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
-from tests.support.commands import failure_message, verify_reconcile
+from tests.support.commands import command, failure_message, verify_reconcile
 from tests.support.denying_proxy import DenyingProxy
 from tests.support.digests import expected, project
 from tests.support.outcomes import verify_outcomes
-from tests.support.stacks import BACKENDS, runner, running_on
+from tests.support.stacks import BACKENDS, running_on
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,8 @@ def test_a_missing_bucket(stack: Stack, described: StackTemplate):
         s3.put_object(Bucket=bucket, Key=name, Body=content)
     assert verify_outcomes(stack, described, expected).outcomes[key] == "dead-lettered"
     assert failure_message(stack, key) == (
-        "An error occurred (NoSuchBucket) when calling the PutObject operation: The specified bucket does not exist"
+        "An error occurred (NoSuchBucket) when calling the PutObject operation: The specified bucket does not exist\n"
+        f"The bucket is {bucket}."
     )
 
 
@@ -86,7 +87,7 @@ def test_a_retry_succeeds_after_the_bucket_is_fixed(stack: Stack, described: Sta
     outcomes = verify_outcomes(stack, described, expected).outcomes
     keys = [key for key, outcome in outcomes.items() if outcome == "dead-lettered"]
     assert keys
-    done = runner("retry", "--all", "--data", stack.data)
+    done = command("retry", "--all", "--data", stack.data)
     assert done.returncode == 0, done.stderr
     for key in keys:
         eventually(lambda key=key: stack.runs_of(key)[-1].outcome == "succeeded", f"success of {key}")

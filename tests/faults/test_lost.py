@@ -95,11 +95,11 @@ def verify_all(stack: Stack, described: StackTemplate, keys: dict[str, str]) -> 
 
 
 def test_localstack_is_killed_and_restarts_empty(stack: Stack, described: StackTemplate, root: Path):
-    keys, local = in_every_state(stack, described, "localstack"), killing.pid_of(stack, "localstack")
+    keys, local = in_every_state(stack, described, "aws"), killing.pid_of(stack, "aws")
     before = bucket_epoch(clients.local_s3(stack.endpoint_url), described.source_bucket)
     assert before
     killing.kill(stack, local)
-    killing.replacement(stack, "localstack", local)
+    killing.replacement(stack, "aws", local)
     s3 = clients.local_s3(stack.endpoint_url)
     after = eventually(lambda: emulator_api.answers(s3) and bucket_epoch(s3, described.source_bucket), "new buckets")
     assert after != before
@@ -110,14 +110,14 @@ def test_localstack_is_killed_and_restarts_empty(stack: Stack, described: StackT
 
 
 def test_localstack_is_killed_again_while_it_starts(stack: Stack, described: StackTemplate):
-    key, local = "again/noop.txt", killing.pid_of(stack, "localstack")
+    key, local = "again/noop.txt", killing.pid_of(stack, "aws")
     for _ in range(2):
         killing.kill(stack, local)
-        local = killing.replacement(stack, "localstack", local)
+        local = killing.replacement(stack, "aws", local)
     killing.kill(stack, local)
     assert not isinstance(stack, EmbeddedStack) or killing.alive(stack.process.pid)
     stack.put(key.encode(), key)
-    killing.replacement(stack, "localstack", local)
+    killing.replacement(stack, "aws", local)
     assert stack.final(key).outcome == "succeeded"
     assert verify_outcomes(stack, described, expected, reset=True).outcomes[key] == "succeeded"
 

@@ -152,7 +152,7 @@ def test_messages_without_a_file_are_dead_lettered_and_do_not_block_files(
         etag(b"?"): (
             3, "NoSuchBucket",
             "An error occurred (NoSuchBucket) when calling the GetObject operation: The specified bucket does not "
-            "exist",
+            "exist\nThe bucket is somebody-elses-bucket.",
         ),
         etag(b"gone"): (
             3, "GoneError",

@@ -30,5 +30,6 @@ def test_a_name_with_two_routes_is_dead_lettered_and_both_are_listed(stack: Stac
         "'routes/noop.rival.txt' matches 2 routes:\n"
         "  pipelines/noop/config/pipeline.yaml ← '.*noop.*txt'\n"
         "  pipelines/rival/config/pipeline.yaml ← '.*rival.*'\n"
-        "Make the patterns in pipelines/routes.yaml or the triggers in these configs more specific."
+        "Make the patterns in pipelines/routes.yaml or the triggers in these configs more specific, or write "
+        "`multidispatch: true` in pipelines/routes.yaml to run each of them."
     )

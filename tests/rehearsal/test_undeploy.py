@@ -18,7 +18,8 @@ def test_deploy_validates_builds_and_deploys(account: Account):
     done = account.run("scripts/deploy", "dev", "--config-file", account.samconfig, "--no-progressbar")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     steps = [line for line in done.stderr.splitlines() if line.startswith("sam ")]
-    assert steps == [f"sam {step} --config-env dev" for step in ("validate", "build", "deploy --no-progressbar")]
+    validate = f"validate --template-file {ROOT / 'template.yaml'}"
+    assert steps == [f"sam {step} --config-env dev" for step in (validate, "build", "deploy --no-progressbar")]
     assert account.outputs(STACK)["SourceBucketName"] == f"{STACK}-inputs"
 
 

@@ -33,7 +33,7 @@ def test_it_opens_no_port_and_uses_the_local_endpoint():
     assert not DESCRIBED.keys() & {"appPort", "forwardPorts", "runArgs", "features"}
     assert not DEV.keys() & {"ports", "network_mode", "privileged", "cap_add"}
     variables = {name: value for name, value in DEV["environment"].items() if name.startswith("AWS_")}
-    assert variables == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://localstack:4566"}
+    assert variables == clients.FAKE_IDENTITY | {"AWS_ENDPOINT_URL": "http://emulator:4566"}
     assert clients.require_local(variables["AWS_ENDPOINT_URL"])
 
 
@@ -47,7 +47,7 @@ def test_volumes_cover_the_environments_of_the_host():
     workspace = DESCRIBED["workspaceFolder"]
     mounts = dict(reversed(volume.split(":")) for volume in DEV["volumes"])
     assert mounts[workspace] == "."
-    covered = [f"{workspace}/.venv", f"{workspace}/.venv-localstack"]
+    covered = [f"{workspace}/{name}" for name in (".venv", ".venv-localstack", ".venv-ministack")]
     assert {mounts[folder] for folder in covered} <= ADDED["volumes"].keys()
     # Otherwise Docker creates the mount points as root.
     assert {f"{workspace}/{name}" for name in DESCRIBED["initializeCommand"][2:]} == set(covered)

@@ -14,8 +14,8 @@ from runner.messages.run_record import FINAL, Outcome, Version
 
 State = Literal["succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused", "unaccounted"]
 STATES: tuple[State, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused")
-# A new message or upload, or a record of the dead letter.
-Repair = Literal["re-queue", "record"]
+# A new message or upload, a record of the dead letter, or an end to what has a newer version.
+Repair = Literal["re-queue", "record", "close"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Finding:
-    """The state of a version, with the reason; for one that is unaccounted for, the problem and the repair."""
+    """The state of a version, with the reason or problem, and what repairs it."""
 
     key: str
     etag: str
@@ -89,7 +89,7 @@ def classify(facts: Facts) -> Finding:
     if facts.filtered:
         return _found(facts, "skipped", _FILTERED)
     if facts.is_replaced:
-        return _found(facts, "skipped", "A newer version replaced it before it ran.")
+        return _found(facts, "skipped", "A newer version replaced it before it ran.", "close")
     # The watcher does not know of a retry: it saw a final outcome. Nor does it upload what the new bucket has already.
     if facts.is_lost and facts.is_in_inbox and not facts.is_in_bucket and facts.outcome != "retried":
         return _found(facts, "in progress", facts.reason)

@@ -27,7 +27,9 @@ _CONFIRM_AFTER_S = 1.0
 _LOOK_INTERVAL_S = 30.0
 # To look through a longer queue costs the emulator more than it is worth.
 _LONG_QUEUE = 500
-_DONE: dict[Repair | None, str] = {"re-queue": "re-queued", "record": "recorded as a dead letter"}
+_DONE: dict[Repair | None, str] = {
+    "re-queue": "re-queued", "record": "recorded as a dead letter", "close": "recorded as skipped",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,11 @@ class ReconcileLoop:
         return not depths.waiting and time.monotonic() >= self._look_at
 
     def _look(self, reconciler: Reconciler) -> None:
-        found = [finding for finding in map(classify, reconciler.snapshot().open()) if finding.state == "unaccounted"]
+        found = [one for one in map(classify, reconciler.snapshot().open()) if one.repair or one.state == "unaccounted"]
         confirmed = [finding for finding in found if finding.version in self._suspects]
         for finding in reconciler.repair(confirmed):
+            if finding.repair == "close":  # nothing was wrong
+                continue
             name = printable(finding.key) or "a message"
             log.info("↻ %s %s: %s", name, finding.reason, _DONE[finding.repair])
         before = self._suspects

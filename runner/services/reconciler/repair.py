@@ -43,6 +43,7 @@ class Reconciler:
         """Do what repairs findings; return those for which something was done."""
         findings = list(findings)
         done = [finding for finding in findings if finding.repair == "re-queue" and self.requeue(finding.version)]
+        done += [finding for finding in findings if finding.repair == "close" and self._close(finding)]
         unrecorded = {finding.version: finding for finding in findings if finding.repair == "record"}
         for message in self.backend.queues.dead() if unrecorded and self.backend else []:
             if any(version in unrecorded for version in message.versions):
@@ -64,6 +65,13 @@ class Reconciler:
             if path:
                 upload(s3, bucket, key, path, sha256_of(path))
         return path is not None
+
+    def _close(self, finding: Finding) -> bool:
+        with self.state.transaction():  # its run may be recorded at the same time
+            is_open = not self.state.versions.is_final(finding.version)
+            if is_open:
+                self.state.versions.set_outcome(finding.version, "skipped", finding.reason, is_replaced=True)
+        return is_open
 
     def file_of(self, version: Version) -> Path | None:
         """Return the file in the inbox that was uploaded as a version and has not changed since; None without one."""

@@ -122,7 +122,8 @@ class Snapshot:
             if key in about:
                 about[key].queued.add(etag)
         for key, one in about.items():
-            one.upload, one.object = self._state.uploads.get(key), self._object(key)
+            one.upload = self._state.uploads.get(key)
+            one.object = self._object(key) if self._notifies(key) else None  # nothing depends on it otherwise
             one.stamp = self._inbox.stamp(key) if key else None
             yield from self._facts(key, one)
 

@@ -17,7 +17,7 @@ from runner.errors import LocalOnlyError
         "http://localhost:4566",
         "http://[::1]:4566",
         "HTTP://LocalHost:4566/",
-        "http://localstack:4566",
+        "http://emulator:4566",
     ],
 )
 def test_local_endpoints_are_accepted(url: str):

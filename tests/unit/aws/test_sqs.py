@@ -14,3 +14,21 @@ def test_a_batch_becomes_lambdas_event():
     assert (record.message_id, record.receipt_handle, record.body) == ("m", "h", "{}")
     assert record.attributes.approximate_receive_count == "2"
     assert record.queue_url == "https://sqs.us-west-2.amazonaws.com/000000000000/queue"
+
+
+def test_message_attributes_have_lambdas_form():
+    message = {
+        "MessageId": "m", "ReceiptHandle": "h", "Body": "{}", "MD5OfMessageAttributes": "abc",
+        "MessageAttributes": {
+            "kind": {"DataType": "String", "StringValue": "buoy"},
+            "raw": {"DataType": "Binary", "BinaryValue": b"\x00"},
+        },
+    }  # fmt: skip
+    (record,) = sqs_event([message], "queue")["Records"]
+    assert record["md5OfMessageAttributes"] == "abc"
+    assert record["messageAttributes"] == {
+        "kind": {"stringValue": "buoy", "stringListValues": [], "binaryListValues": [], "dataType": "String"},
+        "raw": {"binaryValue": "AA==", "stringListValues": [], "binaryListValues": [], "dataType": "Binary"},
+    }
+    parsed = SQSEvent({"Records": [record]}).records
+    assert next(parsed).message_attributes["kind"].string_value == "buoy"
