@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ class FunctionRole:
     """The document that says who may assume it."""
     policies: Mapping[str, Mapping[str, Any]]
     """Documents by the policies' names."""
+    warnings: tuple[str, ...] = ()
+    """A line for each property of the role that has no effect in the local stack."""
 
 
 def find(template: Template, function: Properties, queue_arn: str) -> tuple[FunctionRole | None, str]:
@@ -49,7 +51,14 @@ def find(template: Template, function: Properties, queue_arn: str) -> tuple[Func
                 "source mapping without it. Add the action to a statement."
             )
             raise role.error("Policies", text)
-    return FunctionRole(name, role.mapping("AssumeRolePolicyDocument").content, found), ""
+    trust = role.mapping("AssumeRolePolicyDocument").content
+    return FunctionRole(name, trust, found, tuple(_boundary_warning(role))), ""
+
+
+def _boundary_warning(role: Properties) -> Iterator[str]:
+    if role.value("PermissionsBoundary") is not None:
+        text = "has no effect here: it may refuse on AWS what the role's policies allow."
+        yield role.template.warning(f"{role.location}.PermissionsBoundary", text)
 
 
 def _inline_policies(role: Properties) -> dict[str, Mapping[str, Any]]:

@@ -162,6 +162,7 @@ def _read(template: Template) -> StackTemplate:
                 if no_role
                 else []
             ),
+            *(role.warnings if role else ()),
             *aws_rules.queue_warnings(queue, dead_letter_queue, attempts),
         ),
     )

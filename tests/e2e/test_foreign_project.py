@@ -227,7 +227,7 @@ def test_an_output_that_replaces_that_of_another_input_names_it(stack: Supervise
 def test_a_file_waits_for_its_companion_without_an_attempt(stack: Supervised):
     key, content = "roof.20240603.paired.csv", b"2024-06-03 00:00,50.0,3.1\n2024-06-03 00:10,51.8,1.0\n"
     stack.put(content, key)
-    time.sleep(6)  # three attempts would be over by now
+    time.sleep(6)  # five attempts would be over by now
     assert stack.finished(key) == []
     stack.put(b"time temp_f wind", key.replace(".csv", ".hdr"))
     found = stack.final(key)

@@ -28,7 +28,7 @@ from tests.support.stacks import ROOT, TIDE, Supervised, UpWithDocker, running, 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
 EDITS = {
     "VisibilityTimeout: 720": "VisibilityTimeout: 630",
-    "maxReceiveCount: 3": "maxReceiveCount: 2",
+    "maxReceiveCount: 5": "maxReceiveCount: 2",
     "Timeout: 120": "Timeout: 105",
     "Default: 1769": "Default: 1024",
     "EphemeralStorage: {Size: 1024}": "EphemeralStorage: {Size: 512}",

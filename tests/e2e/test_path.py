@@ -193,7 +193,7 @@ def test_new_content_under_the_same_name_is_processed_and_a_touch_is_not(stack: 
     assert second.outcome == "succeeded", second.record["error"]
 
 
-def test_bad_files_are_skipped_or_dead_lettered_with_a_reason(stack: Stack):
+def test_bad_files_are_skipped_or_dead_lettered_with_a_reason(stack: Stack, described: StackTemplate):
     for key, content, outcome, text in BAD:
         assert (stack.inbox / key).read_bytes() == content
         run = stack.final(key, patience_s=PATIENCE_S)
@@ -201,7 +201,7 @@ def test_bad_files_are_skipped_or_dead_lettered_with_a_reason(stack: Stack):
         reason = run.record["reason"] or (run.record["error"] or {}).get("message", "")
         assert text in reason, key
         if outcome == "dead-lettered":
-            assert run.attempt == 3, key
+            assert run.attempt == described.max_receive_count, key
             assert "Traceback" in (run.record["error"] or {}).get("traceback", ""), key
 
 

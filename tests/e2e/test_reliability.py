@@ -268,26 +268,28 @@ def test_a_dead_letter_that_nobody_saw_gets_its_reason(embedded_stack: Supervise
     assert (code, before["accounted"]["dead-lettered"] - after["accounted"]["dead-lettered"]) == (0, 2)
 
 
-def test_a_dead_letter_of_two_files_that_nobody_saw_is_one_failure_of_both(embedded_stack: Supervised, lost: None):
+def test_a_dead_letter_of_two_files_that_nobody_saw_is_one_failure_of_both(
+    embedded_stack: Supervised, lost: None, described: StackTemplate
+):
     stack = embedded_stack
     one, two = (stack.final(key) for key in UNSEEN_TOGETHER)
     assert one == two
-    assert (one.outcome, one.attempt) == ("dead-lettered", 3)
+    assert (one.outcome, one.attempt) == ("dead-lettered", described.max_receive_count)
     assert [item["key"] for item in one.record["inputs"]] == UNSEEN_TOGETHER
     assert one.record["message_id"]
     (row,) = failures(stack, "unseen/buoy")
-    assert (row["tried"], row["in_dead_letter_queue"]) == (3, True)
+    assert (row["tried"], row["in_dead_letter_queue"]) == (described.max_receive_count, True)
     assert row["error"]["message"].startswith("Its last attempt returned no answer")
     assert command("forget", row["id"], "--why", "a test", "--data", stack.data).returncode == 0
     assert failures(stack, "unseen/buoy") == []
     assert reconcile(stack)[0] == 0
 
 
-def test_failures_tell_what_when_where_and_why(stack: Stack, failed: Queues):
+def test_failures_tell_what_when_where_and_why(stack: Stack, failed: Queues, described: StackTemplate):
     (run,) = stack.finished(TOLD)
     (row,) = failures(stack, TOLD)
     assert row["in_dead_letter_queue"]
-    assert (row["file"], row["pipeline"], row["tried"]) == (TOLD, "a2e_buoy_ingest", 3)
+    assert (row["file"], row["pipeline"], row["tried"]) == (TOLD, "a2e_buoy_ingest", described.max_receive_count)
     assert row["when"].startswith("20")
     assert row["error"]["phase"] == "inspect"
     assert row["error"]["message"] == (run.record["error"] or {}).get("message")
@@ -309,8 +311,8 @@ def test_a_retry_has_all_its_attempts_again_and_a_mended_file_succeeds(
     done = command("retry", row["id"], "--data", stack.data)
     assert (done.returncode, done.stdout.strip()) == (0, f"↻ {row['id']} {one} in the queue again")
     again = stack.final(one, count=2)
-    assert (again.outcome, again.attempt) == ("dead-lettered", 3)
-    assert [(r["id"], r["tried"]) for r in failures(stack, one)] == [(row["id"], 6)]
+    assert (again.outcome, again.attempt) == ("dead-lettered", described.max_receive_count)
+    assert [(r["id"], r["tried"]) for r in failures(stack, one)] == [(row["id"], 2 * described.max_receive_count)]
     # What was wrong is mended: here it is what a key holds, which is no new event's version.
     stack.put(TIDE, one)
     stack.final(one, count=3)
@@ -348,13 +350,15 @@ def test_what_is_forgotten_leaves_the_dead_letter_queue_and_keeps_its_reason(sta
     )
 
 
-def test_a_message_that_is_no_event_is_a_failure_too(stack: Stack, failed: Queues):
-    name = short_id(version(NO_EVENT))
+def test_a_message_that_is_no_event_is_a_failure_too(stack: Stack, failed: Queues, described: StackTemplate):
+    name, tried = short_id(version(NO_EVENT)), 2 * described.max_receive_count
     (row,) = [row for row in failures(stack, "message ") if row["id"] == name]
     assert row["in_dead_letter_queue"]
     assert row["error"]["message"].startswith("The message is not JSON")
     assert command("retry", name, "--data", stack.data).returncode == 0
-    eventually(lambda: [r for r in failures(stack, "message ") if (r["id"], r["tried"]) == (name, 6)], "second end", 30)
+    eventually(
+        lambda: [r for r in failures(stack, "message ") if (r["id"], r["tried"]) == (name, tried)], "second end", 30
+    )
     assert command("forget", name, "--why", "not ours", "--data", stack.data).returncode == 0
     assert reconcile(stack)[0] == 0
 

@@ -58,7 +58,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the project."""
     folder = noop.project(tmp_path_factory.mktemp("rights") / "project", PIPELINE)
     template = (ROOT / "template.yaml").read_text()
-    (folder / "template.yaml").write_text(template.replace("maxReceiveCount: 3", "maxReceiveCount: 1"))
+    (folder / "template.yaml").write_text(template.replace("maxReceiveCount: 5", "maxReceiveCount: 1"))
     return folder
 
 

@@ -36,9 +36,9 @@ def shown(stack: Stack) -> dict[str, dict[str, Any]]:
     return failures(stack)
 
 
-def test_each_bad_file_is_dead_lettered_with_its_error(shown: dict[str, dict[str, Any]]):
+def test_each_bad_file_is_dead_lettered_with_its_error(shown: dict[str, dict[str, Any]], described: StackTemplate):
     for what, (key, *_) in BAD.items():
-        assert (shown[key]["tried"], shown[key]["in_dead_letter_queue"]) == (3, True), what
+        assert (shown[key]["tried"], shown[key]["in_dead_letter_queue"]) == (described.max_receive_count, True), what
         assert shown[key]["error"]["message"] == f"{Path(key).name} {REASONS[what]}", what
 
 

@@ -174,4 +174,6 @@ def test_the_template_tells_cloudformation_to_keep_the_data(account: Account, de
     body.write_text(account.client("cloudformation").get_template(StackName=deployed)["TemplateBody"])
     deployed_tree = cfn_yaml.load(body)["Resources"]
     for bucket in ("SourceBucket", "DestinationBucket"):
-        assert deployed_tree[bucket]["DeletionPolicy"] == deployed_tree[bucket]["UpdateReplacePolicy"] == "Retain"
+        assert (deployed_tree[bucket]["DeletionPolicy"], deployed_tree[bucket]["UpdateReplacePolicy"]) == (
+            "RetainExceptOnCreate", "Retain",
+        )  # fmt: skip

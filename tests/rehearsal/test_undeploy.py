@@ -99,4 +99,4 @@ def test_deleted_data_that_should_have_been_kept_is_reported(account: Account):
     source = account.outputs(stack)["SourceBucketName"]
     done = undeploy(account, "--keep-data", "--yes", environment="default")
     assert done.returncode == 2
-    assert f"{source} was deleted with the stack, although DeletionPolicy in template.yaml is Retain." in done.stderr
+    assert f"{source} was deleted with the stack, although DeletionPolicy in template.yaml retains it." in done.stderr

@@ -55,7 +55,7 @@ def failures_of(stack: Stack, name: str) -> list[dict[str, Any]]:
 
 
 def failure_message(stack: Stack, key: str) -> str:
-    """Return the error that `runner failures` shows for a file that failed three times."""
+    """Return the error that `runner failures` shows for a file that used up its attempts."""
     row = failures(stack)[key]
     assert row["tried"] == 3
     assert row["in_dead_letter_queue"]

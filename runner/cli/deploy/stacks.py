@@ -133,7 +133,7 @@ def _keep_or_delete(found: Target, buckets: Sequence[str], *, delete_data: bool)
             s3.delete_bucket(Bucket=name)
     elif missing:
         raise AwsError(
-            f"{', '.join(missing)} was deleted with the stack, although DeletionPolicy in template.yaml is Retain."
+            f"{', '.join(missing)} was deleted with the stack, although DeletionPolicy in template.yaml retains it."
         )
     else:
         for name in buckets:

@@ -11,7 +11,10 @@ from runner.settings import CHECKOUT
 from runner.template import cfn_yaml
 
 _SHIPPED_NAME = "tsdat-pipeline-"
-_ONLY_FOR_SCHEDULES = ("ScheduleRole", "ScheduleState")
+_ONLY_FOR_SCHEDULES = (
+    "ScheduleDeadLetterQueue", "ScheduleDeadLetterQueuePolicy", "ScheduleRole", "ScheduleState",
+    "UndeliveredSchedulesAlarm",
+)  # fmt: skip
 _DOCKERFILE_NOTE = """\
 # `runner up --docker`, `docker compose` and scripts/deploy build this file in data/state/image, where `runner` puts the
 # project beside what ships of tsdat-local. `docker build .` in this folder has no such files.

@@ -74,8 +74,8 @@ class MessageResult:
 
 
 def retry_after_s(attempt: int) -> int:
-    """Return how long the local stack waits after a failed attempt: 1, 2, 4, … seconds."""
-    return min(_LONGEST_RETRY_S, _FIRST_RETRY_S << (attempt - 1))
+    """Return how long the local stack waits after a failed attempt: 1, 1, 1, 2, 4, … seconds."""
+    return min(_LONGEST_RETRY_S, _FIRST_RETRY_S << max(0, attempt - 3))
 
 
 def results_of(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_count: int) -> list[MessageResult]:

@@ -5,7 +5,7 @@ from runner.services.event_source_mapping.batch_results import retry_after_s
 
 
 def test_the_wait_before_a_retry_doubles_up_to_half_a_minute():
-    assert [retry_after_s(attempt) for attempt in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
+    assert [retry_after_s(attempt) for attempt in range(1, 10)] == [1, 1, 1, 2, 4, 8, 16, 30, 30]
 
 
 def test_a_batch_becomes_lambdas_event():

@@ -187,7 +187,7 @@ def test_a_second_event_and_another_notification_are_named(tmp_path: Path) -> No
 def test_a_retention_with_which_files_are_lost_is_named(tmp_path: Path) -> None:
     template = changed(tmp_path, "MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 60")
     assert template.warnings == (
-        f"template.yaml: {QUEUE}.MessageRetentionPeriod: 60 s is less than 3 attempts take, 2160 s. Files that fail "
+        f"template.yaml: {QUEUE}.MessageRetentionPeriod: 60 s is less than 5 attempts take, 3600 s. Files that fail "
         "are lost.",
     )
     dead = TEXT[TEXT.index("  DeadLetterQueue:") : TEXT.index("  # Lets the trigger send")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_failed_messages_are_kept_in_the_dead_letter_queue(variant: Variant):
     assert variant.value("IngestQueue", "RedrivePolicy")["deadLetterTargetArn"] == variant.arn("DeadLetterQueue")
     days = [variant.value(name, "MessageRetentionPeriod") / 86_400 for name in ("IngestQueue", "DeadLetterQueue")]
     assert days == [14, 14]
+    assert variant.value("IngestQueue", "RedrivePolicy")["maxReceiveCount"] >= 5  # as AWS advises for Lambda
+
+
+def test_only_the_queue_sends_to_its_dead_letter_queue(variant: Variant):
+    # SQS cannot move back a message that something else has sent.
+    dead, undelivered = variant.arn("DeadLetterQueue"), variant.arn("ScheduleDeadLetterQueue")
+    allowed = [one for _, one in variant.statements() if one["Effect"] == "Allow"]
+    assert not [one for one in allowed if dead in as_list(one["Resource"])]
+    schedules = variant.of_type("AWS::Scheduler::Schedule")
+    assert schedules
+    for name in schedules:
+        assert variant.value(name, "Target", "DeadLetterConfig") == {"Arn": undelivered}
+    (sending,) = [one for name, one in variant.statements() if name == "ScheduleRole"]
+    assert as_list(sending["Resource"]) == [variant.arn("IngestQueue"), undelivered]
 
 
 def test_only_the_chosen_trigger_may_send_to_the_queue(variant: Variant):
@@ -179,7 +194,7 @@ def test_buckets_are_retained_when_the_stack_is_deleted(variant: Variant):
     buckets = variant.of_type("AWS::S3::Bucket")
     assert len(buckets) == 1 + (variant.parameters["Trigger"] == "new-bucket")
     for bucket in buckets.values():
-        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert variant.value("DestinationBucket", "VersioningConfiguration") == {"Status": "Enabled"}
 
 
@@ -188,6 +203,7 @@ def test_alarms_are_sent_to_the_given_recipients(variant: Variant):
     queues = {name: [one["Value"] for one in variant.value(name, "Dimensions")] for name in alarms}
     assert queues == {
         "FailedFilesAlarm": ["tsdat-pipeline-lambda-dlq"], "WaitingFilesAlarm": ["tsdat-pipeline-lambda-queue"],
+        "UndeliveredSchedulesAlarm": ["tsdat-pipeline-lambda-schedules-dlq"],
     }  # fmt: skip
     wanted = ("AlarmTopicArn" in variant.parameters) + ("AlarmEmail" in variant.parameters)
     for alarm in alarms.values():
@@ -224,3 +240,38 @@ def test_cycle_would_be_found_with_an_arn_instead_of_a_name(tmp_path: Path):
     other.write_text(text.replace(by_name, '{"aws:SourceArn": !GetAtt SourceBucket.Arn}'))
     found = dependency_cycle(Variant({"Trigger": "new-bucket"}, tmp_path, other))
     assert set(found) == {"SourceBucket", "QueuePolicy"}
+
+
+# From each service's quotas; names that CloudFormation generates are not listed.
+LONGEST_NAMES = {
+    "BucketName": 63, "QueueName": 80, "FunctionName": 64, "AlarmName": 255, "TopicName": 256, "LogGroupName": 512,
+    "Name": 64,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trigger", ["new-bucket", "existing-bucket"])
+def test_the_longest_function_name_leaves_room_for_the_names_derived_from_it(trigger: str, tmp_path: Path):
+    pattern = str(Template(TEMPLATE, {}, REGION).section("Parameters")["LambdaFunctionName"]["AllowedPattern"])
+    longest = next("a" * length for length in range(200, 0, -1) if re.fullmatch(pattern, "a" * length))
+    long = Variant({"Trigger": trigger, "LambdaFunctionName": longest, "AlarmEmail": "you@example.org"}, tmp_path)
+    named = [
+        (kind, str(long.template.value(one["Properties"][kind], name)).replace(REGION, "us-isof-south-1"))
+        for name, one in long.resources.items()
+        for kind in LONGEST_NAMES.keys() & one["Properties"].keys()
+        if one["Type"] != "AWS::Lambda::EventSourceMapping"  # it only refers to the function
+    ]
+    assert len(named) >= 8
+    assert [name for kind, name in named if len(name) > LONGEST_NAMES[kind]] == []
+
+
+def test_roles_have_the_path_and_the_boundary_that_an_institution_requires(tmp_path: Path):
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    for parameters, path, limit in (
+        ({}, "/", None),
+        ({"RolePath": "/projects/", "PermissionsBoundaryArn": boundary}, "/projects/", boundary),
+    ):
+        variant = Variant({"Trigger": "new-bucket", **parameters}, tmp_path)
+        roles = variant.of_type("AWS::IAM::Role")
+        assert len(roles) == 2
+        for name in roles:
+            assert (variant.value(name, "Path"), variant.value(name, "PermissionsBoundary")) == (path, limit)

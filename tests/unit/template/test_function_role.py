@@ -57,3 +57,13 @@ def test_rights_that_are_not_known_here_are_a_warning(tmp_path: Path, old: str, 
 def test_a_policy_without_a_document_names_the_role(tmp_path: Path):
     with pytest.raises(TemplateError, match="Resources.PipelineRole.Properties.Policies: each policy needs PolicyName"):
         changed(tmp_path, "- PolicyName: lambda\n", "- Name: lambda\n")
+
+
+def test_a_permissions_boundary_is_a_warning_because_it_has_no_effect_here(tmp_path: Path):
+    boundary = "PermissionsBoundaryArn:\n    Type: String\n    Default: "
+    stack = changed(tmp_path, f'{boundary}""', f"{boundary}arn:aws:iam::123456789012:policy/boundary")
+    assert stack.role
+    assert stack.warnings == (
+        "template.yaml: Resources.PipelineRole.Properties.PermissionsBoundary: has no effect here: it may refuse on "
+        "AWS what the role's policies allow.",
+    )

@@ -65,7 +65,7 @@ def test_shipped_template() -> None:
         queue_name="tsdat-pipeline-lambda-queue",
         dead_letter_queue_name="tsdat-pipeline-lambda-dlq",
         visibility_timeout_s=720,
-        max_receive_count=3,
+        max_receive_count=5,
         batch_size=1,
         maximum_batching_window_s=0,
         maximum_concurrency=10,
@@ -113,7 +113,7 @@ def test_visibility_timeout_is_at_least_six_times_the_function_timeout() -> None
     ("old", "new", "what"),
     [
         ("VisibilityTimeout: 720", "VisibilityTimeout: 800", {"visibility_timeout_s": 800}),
-        ("maxReceiveCount: 3", "maxReceiveCount: 5", {"max_receive_count": 5}),
+        ("maxReceiveCount: 5", "maxReceiveCount: 3", {"max_receive_count": 3}),
         ("Timeout: 120", "Timeout: 60", {"function_timeout_s": 60}),
         ("Default: 1769", "Default: 512", {"memory_mb": 512}),
         ("MemorySize: !Ref MemorySizeMB", "MemorySize: 512", {"memory_mb": 512}),
@@ -219,7 +219,7 @@ def test_resource_with_a_false_condition_is_ignored(tmp_path: Path) -> None:
         ("            FunctionResponseTypes: [ReportBatchItemFailures]\n", "",
          f"{EVENT}.FunctionResponseTypes: add ReportBatchItemFailures. Without it AWS counts failed messages as "
          "processed and deletes them."),
-        ("        maxReceiveCount: 3\n", "",
+        ("        maxReceiveCount: 5\n", "",
          "Resources.IngestQueue.Properties.RedrivePolicy.maxReceiveCount: None must be an integer from 1 to 1000."),
         ("        deadLetterTargetArn: !GetAtt DeadLetterQueue.Arn\n", "",
          "Resources.IngestQueue.Properties.RedrivePolicy.deadLetterTargetArn: is missing. Add a dead-letter queue: it "
@@ -255,7 +255,8 @@ def test_resource_with_a_false_condition_is_ignored(tmp_path: Path) -> None:
          f"{ENVIRONMENT}.LOG_LEVEL: there is no 'SourceBuckets' in Resources. Known: SourceBucket, "
          "SourceBucketPolicy, DestinationBucket, DestinationBucketPolicy, NewFileRule, TopicSubscription, IngestQueue, "
          "DeadLetterQueue, QueuePolicy, DeadLetterQueuePolicy, PipelineFunction, PipelineRole, FunctionLogs, "
-         "FailedFilesAlarm, WaitingFilesAlarm, AlarmTopic, AlarmTopicPolicy, BuoyWindHourlySchedule, ScheduleRole."),
+         "FailedFilesAlarm, WaitingFilesAlarm, AlarmTopic, AlarmTopicPolicy, BuoyWindHourlySchedule, "
+         "ScheduleDeadLetterQueue, ScheduleDeadLetterQueuePolicy, UndeliveredSchedulesAlarm, ScheduleRole."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !GetAtt SourceBucket.DomainName",
          f"{ENVIRONMENT}.LOG_LEVEL: DomainName of SourceBucket (AWS::S3::Bucket) has a value only on AWS. "
          "Use a parameter with a Default or a plain value here."),
@@ -272,7 +273,7 @@ def test_unknown_parameter_and_invalid_value() -> None:
     known = (
         "SourceBucketName, DestinationBucketName, LambdaFunctionName, LoggingLevel, ScheduleState, Trigger, "
         "SourcePrefix, SourceTopicArn, SourceTopicRawDelivery, AlarmEmail, AlarmTopicArn, MemorySizeMB, "
-        "MaximumConcurrency, Architecture"
+        "MaximumConcurrency, RolePath, PermissionsBoundaryArn, Architecture"
     )
     assert failure(TEMPLATE, {"Bucket": "x"}) == (
         f"template.yaml: Parameters: there is no 'Bucket' in Parameters. Known: {known}."
@@ -314,7 +315,7 @@ def test_queue_attributes_are_in_the_form_of_create_queue() -> None:
     described = load(TEMPLATE)
     queue, dead = (described.queue_attributes[f"tsdat-pipeline-lambda-{name}"] for name in ("queue", "dlq"))
     arn = "arn:aws:sqs:us-west-2:000000000000:tsdat-pipeline-lambda"
-    redrive = {"deadLetterTargetArn": f"{arn}-dlq", "maxReceiveCount": 3}
+    redrive = {"deadLetterTargetArn": f"{arn}-dlq", "maxReceiveCount": 5}
     assert json.loads(queue.pop("RedrivePolicy")) == redrive
     policies = [json.loads(attributes.pop("Policy")) for attributes in (queue, dead)]
     assert [policy["Statement"][-1]["Resource"] for policy in policies] == [f"{arn}-queue", f"{arn}-dlq"]

@@ -52,7 +52,10 @@ def test_a_clone_in_another_folder_keeps_the_name(tmp_path: Path, path: str):
 
 def test_schedules_of_the_samples_go_with_what_only_they_need(tmp_path: Path):
     made, shipped = tree(tmp_path, deployment.template(tmp_path)), cfn_yaml.load(SHIPPED)
-    assert shipped["Resources"].keys() - made["Resources"].keys() == {"BuoyWindHourlySchedule", "ScheduleRole"}
+    assert shipped["Resources"].keys() - made["Resources"].keys() == {
+        "BuoyWindHourlySchedule", "ScheduleDeadLetterQueue", "ScheduleDeadLetterQueuePolicy", "ScheduleRole",
+        "UndeliveredSchedulesAlarm",
+    }  # fmt: skip
     assert shipped["Parameters"].keys() - made["Parameters"].keys() == {"ScheduleState"}
     assert made["Outputs"].keys() == shipped["Outputs"].keys()
     assert "Schedule" not in (tmp_path / "template.yaml").read_text()

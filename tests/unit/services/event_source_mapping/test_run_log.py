@@ -43,7 +43,7 @@ def test_a_repeated_error_is_logged_once_until_another_outcome(lines: pytest.Log
     assert lines.messages[0].startswith(first)
     assert heads == [
         "✗ a.csv → p failed (attempt 1, retry in 1 s)",
-        "✗ a.csv → p failed again (attempt 2, retry in 2 s)",
+        "✗ a.csv → p failed again (attempt 2, retry in 1 s)",
         "✗ a.csv → p failed again (attempt 3, now in the dead-letter queue)",
         "✗ a.csv → p failed (attempt 1, retry in 1 s)",
         "✔ a.csv → p: nothing in 1.00 s",
