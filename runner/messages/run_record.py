@@ -2,9 +2,9 @@
 
     {"status": "succeeded", "request_id": "8f5e…", "message_id": "19dd0b57-…", "pipeline": "a2e_buoy_ingest",
      "location": "humboldt", "config": "pipelines/a2e_buoy_ingest/config/pipeline_humboldt.yaml",
-     "inputs": [{"bucket": "tsdat-pipeline-inputs", "key": "a2e_buoy_ingest/humboldt/buoy….zip", "size": 135969,
+     "inputs": [{"bucket": "raw-files", "key": "a2e_buoy_ingest/humboldt/buoy….zip", "size": 135969,
                  "etag": "…"}],
-     "outputs": [{"bucket": "tsdat-pipeline-outputs", "key": "data/humboldt/…nc", "size": 151234}],
+     "outputs": [{"bucket": "standardized", "key": "data/humboldt/…nc", "size": 151234}],
      "durations_s": {"download": 0.01, "read": 0.2, "save": 0.1, "plot": 0.6, "upload": 0.02, "total": 0.93},
      "qc": {"rh": {"samples": 144, "flagged": {"Value is missing": 1}}},
      "warnings": ["…"], "reason": null, "error": null}

@@ -3,13 +3,13 @@
 The core of every form is a record of an S3 event notification ("Event message structure", Amazon S3 User Guide):
 
     {"Records": [{"eventSource": "aws:s3", "eventVersion": "2.6", "eventName": "ObjectCreated:Put", "eventTime": "…",
-                  "s3": {"bucket": {"name": "tsdat-pipeline-inputs"},
+                  "s3": {"bucket": {"name": "raw-files"},
                          "object": {"key": "tide+gauge/a.csv", "size": 5, "eTag": "…", "sequencer": "…"}}}]}
 
 or an EventBridge event ("EventBridge event message structure", same guide), whose key is not URL-encoded:
 
     {"source": "aws.s3", "detail-type": "Object Created", "time": "…",
-     "detail": {"bucket": {"name": "tsdat-pipeline-inputs"}, "object": {"key": "tide gauge/a.csv", "size": 5}}}
+     "detail": {"bucket": {"name": "raw-files"}, "object": {"key": "tide gauge/a.csv", "size": 5}}}
 
 SQS and SNS wrap either. Schedules have their own events: see `schedule_events`. tests/events/ has a file for each form.
 """

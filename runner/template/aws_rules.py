@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from runner.errors import TemplateError
 from runner.messages import event_patterns
+from runner.template.intrinsics import Template
 from runner.template.resources import Properties
 
 _HANDLER = "runner.function.handler.handler"
@@ -24,6 +27,32 @@ _RESERVED_VARIABLES = (
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API",
     "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
 )  # fmt: skip
+
+
+def check_assertions(template: Template) -> None:
+    """Check the template's Rules, as CloudFormation does before it creates anything.
+
+    Raises:
+        TemplateError: the values of the parameters violate one.
+    """
+    for name, rule in template.section("Rules").items():
+        location = f"Rules.{name}"
+        with contextlib.suppress(_OnlyOnAws):
+            if _holds(template, rule.get("RuleCondition", True), location):
+                for one in rule.get("Assertions") or []:
+                    if not _holds(template, one.get("Assert"), location):
+                        raise template.error(location, str(one.get("AssertDescription") or "An assertion is false."))
+
+
+class _OnlyOnAws(Exception):
+    """A rule uses a function that exists only in rules, such as Fn::Contains, and that only AWS evaluates."""
+
+
+def _holds(template: Template, node: Any, location: str) -> bool:
+    try:
+        return bool(template.value(node, location))
+    except TemplateError as error:
+        raise _OnlyOnAws from error
 
 
 def check_function(function: Properties) -> None:

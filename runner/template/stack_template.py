@@ -113,6 +113,7 @@ def load(path: Path, parameters: Mapping[str, str] | None = None, *, region: str
 
 
 def _read(template: Template) -> StackTemplate:
+    aws_rules.check_assertions(template)
     function, event = find_function(template)
     queue_arn = event.text("Queue", "Refer to the queue with !GetAtt TheQueue.Arn.")
     queue = find_queue(template, queue_arn, event.location)

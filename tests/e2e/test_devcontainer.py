@@ -113,7 +113,7 @@ def test_pipelines_run_in_the_container_and_in_the_stack_beside_it(dev: DevConta
     dev.inside(f"{alone}; {stack_inside}")
 
     drop = f"mkdir -p data/inbox/tide_gauge/mcrl; cp {SAMPLE} data/inbox/tide_gauge/mcrl/"
-    assert "tsdat-pipeline-inputs" in dev.inside(f'python -c "{BUCKETS}"; {drop}')
+    assert "-inputs-" in dev.inside(f'python -c "{BUCKETS}"; {drop}')
     outputs = dev.workspace / "data" / "outputs" / "data"
     eventually(lambda: list(outputs.rglob("*.nc")), "output of the stack", 60)
     read = "import sys, xarray; xarray.open_dataset(sys.argv[1]).load()"

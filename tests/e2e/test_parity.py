@@ -26,17 +26,18 @@ from tests.support.expansion import REGION, TEMPLATE, expanded
 from tests.support.stacks import ROOT, TIDE, Supervised, UpWithDocker, running, running_in_docker
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
+EMPTY = "    Type: String\n    Default: "
 EDITS = {
     "VisibilityTimeout: 720": "VisibilityTimeout: 630",
     "maxReceiveCount: 5": "maxReceiveCount: 2",
     "Timeout: 120": "Timeout: 105",
     "Default: 1769": "Default: 1024",
     "EphemeralStorage: {Size: 1024}": "EphemeralStorage: {Size: 512}",
-    "Default: tsdat-pipeline-inputs": "Default: buoys-raw",
-    "Default: tsdat-pipeline-outputs": "Default: buoys-standardized",
+    f'SourceBucketName:\n{EMPTY}""': f"SourceBucketName:\n{EMPTY}buoys-raw",
+    f'DestinationBucketName:\n{EMPTY}""': f"DestinationBucketName:\n{EMPTY}buoys-standardized",
     "      VersioningConfiguration:": "      Tags: [{Key: project, Value: buoys}]\n      VersioningConfiguration:",
     "ScalingConfig: {MaximumConcurrency: !Ref MaximumConcurrency}": "ScalingConfig: {MaximumConcurrency: 2}",
-    'SourcePrefix:\n    Type: String\n    Default: ""': "SourcePrefix:\n    Type: String\n    Default: tide_gauge/",
+    f'SourcePrefix:\n{EMPTY}""': f"SourcePrefix:\n{EMPTY}tide_gauge/",
 }
 NO_FILTER: dict[str, Any] = {"S3Key": {"Rules": []}}
 ONLY_ON_AWS = {"Role", "LoggingConfig"}

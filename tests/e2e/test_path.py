@@ -113,7 +113,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], xr.Datas
 
 
 @pytest.mark.parametrize("source", BUOYS, ids=lambda path: "/".join(path.parts[-5:-1]))
-def test_a_dropped_buoy_file_becomes_netcdf_and_plots(stack: Stack, source: Path, alone: Callable[[Path], xr.Dataset]):
+def test_a_dropped_buoy_file_becomes_netcdf_and_plots(
+    stack: Stack, source: Path, alone: Callable[[Path], xr.Dataset], described: StackTemplate
+):
     key = key_of_buoy(source)
     if source not in SAMPLE_BUOYS:  # its outputs replace those of the sample
         stack.final(key_of_buoy(SAMPLES / source.relative_to(REAL)), patience_s=PATIENCE_S)
@@ -126,7 +128,7 @@ def test_a_dropped_buoy_file_becomes_netcdf_and_plots(stack: Stack, source: Path
     assert all(path.read_bytes()[:4] == b"\x89PNG" for path in paths if path.suffix == ".png")
     assert [path.stat().st_size for path in paths] == [output["size"] for output in run.record["outputs"]]
     with xr.open_dataset(next(path for path in paths if path.suffix == ".nc")) as dataset:
-        assert dataset.attrs["inputs"] == f"s3://tsdat-pipeline-inputs/{key}"
+        assert dataset.attrs["inputs"] == f"s3://{described.source_bucket}/{key}"
         compare_with_csv(dataset, source)
         compare_with_tsdat_alone(dataset, alone(source))
 

@@ -17,7 +17,7 @@ from runner.state.runs import Run
 from runner.testing import assert_datasets_match
 from runner.testing.stacks import environment, eventually
 from tests.support.commands import command
-from tests.support.stacks import TIDE, Supervised, runner
+from tests.support.stacks import SHIPPED, TIDE, Supervised, runner
 
 KEY = "replay/tide_20212501000000.log"  # of a separate day, and so with separate outputs
 OWN_KEY = f"tide_gauge/mcrl/{TIDE.name}"
@@ -99,7 +99,7 @@ def fill(stack: Supervised, folder: str, count: int) -> list[str]:
     s3 = clients.local_s3(stack.endpoint_url)
     keys = [f"{folder}/{number:03} ü+.x" for number in range(count)]
     for key in keys:
-        s3.put_object(Bucket="tsdat-pipeline-inputs", Key=key, Body=b"x")
+        s3.put_object(Bucket=SHIPPED.source_bucket, Key=key, Body=b"x")
     eventually(lambda: all(runs(stack, key) for key in keys), "first runs")
     return keys
 
@@ -139,7 +139,7 @@ def test_a_stopped_or_killed_backfill_resumes(stack: Supervised):
     assert sum(len(runs(stack, key)) for key in keys) <= 2 * len(keys) + 1  # killed between sending and recording
     again = command("backfill", "lidar/c", "--rate", "50", "--json", "--data", stack.data)
     assert json.loads(again.stdout) == {
-        "bucket": "tsdat-pipeline-inputs", "objects": 12, "sent_before": 0, "sent": 12
+        "bucket": SHIPPED.source_bucket, "objects": 12, "sent_before": 0, "sent": 12
     }  # fmt: skip
 
 
@@ -152,10 +152,10 @@ def test_a_backfill_on_aws_needs_names_and_confirmation(stack: Supervised):
     account = {
         **clients.local_environment(stack.endpoint_url)
     }  # stands for a user's own credentials and AWS's endpoint
-    names = ("--aws", "--bucket", "tsdat-pipeline-inputs", "--queue", "tsdat-pipeline-lambda-queue")
+    names = ("--aws", "--bucket", SHIPPED.source_bucket, "--queue", "tsdat-pipeline-lambda-queue")
     asked = runner("backfill", "lidar/d", *names, "--data", stack.data, **account)
     assert asked.returncode == 1
-    assert "account 000000000000, bucket tsdat-pipeline-inputs, queue tsdat-pipeline-lambda-queue" in asked.stderr
+    assert f"account 000000000000, bucket {SHIPPED.source_bucket}, queue tsdat-pipeline-lambda-queue" in asked.stderr
     assert "Send 2 events to this queue on AWS?" in asked.stderr
     done = runner("backfill", "lidar/d", *names, "--yes", "--data", stack.data, **account)
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ from runner.settings import EmulatorName
 from runner.state.runs import Run
 from runner.template.stack_template import StackTemplate
 from tests.support import noop
-from tests.support.stacks import ROOT, Supervised, running
+from tests.support.stacks import ROOT, SHIPPED, Supervised, running
 
 # What a file's name asks for, then what every VAP does: store and read back.
 PIPELINE = """
@@ -26,7 +26,7 @@ from pathlib import Path
 import boto3, xarray as xr
 from tsdat import IngestPipeline
 
-SOURCE, DESTINATION = "tsdat-pipeline-inputs", os.environ["TSDAT_S3_BUCKET_NAME"]
+SOURCE, DESTINATION = "INPUTS", os.environ["TSDAT_S3_BUCKET_NAME"]
 QUEUE = "tsdat-pipeline-lambda-queue"
 
 class NoOp(IngestPipeline):
@@ -42,8 +42,8 @@ class NoOp(IngestPipeline):
         dataset.attrs["datastream"] = "here.noop.a1"
         self.storage.save_data(dataset)
         assert self.storage.fetch_data(datetime(1970, 1, 1), datetime(1971, 1, 1), "here.noop.a1").sizes["time"] == 1
-"""
-SOURCE, DESTINATION = "arn:aws:s3:::tsdat-pipeline-inputs", "arn:aws:s3:::tsdat-pipeline-outputs"
+""".replace("INPUTS", SHIPPED.source_bucket)
+SOURCE, DESTINATION = (f"arn:aws:s3:::{name}" for name in (SHIPPED.source_bucket, SHIPPED.destination_bucket))
 REFUSED = {
     "list": ("s3:ListBucket", SOURCE, SOURCE),
     "delete": ("s3:DeleteObject", f"{DESTINATION}/any/thing.nc", f"{DESTINATION}/*"),

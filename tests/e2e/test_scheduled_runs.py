@@ -23,7 +23,7 @@ from runner.testing import assert_datasets_match
 from runner.testing.stacks import Stack, eventually
 from tests.support import buoy_csv
 from tests.support.commands import command
-from tests.support.stacks import BACKENDS, ROOT, TIDE, Supervised, runner, running_on
+from tests.support.stacks import BACKENDS, ROOT, SHIPPED, TIDE, Supervised, runner, running_on
 
 DAY = (datetime(2020, 12, 1, tzinfo=UTC), datetime(2020, 12, 2, tzinfo=UTC))
 TOGETHER = [f"tide_gauge/mcrl/tide_20200{month}12000000.log" for month in (1, 2)]  # 1 and 2 December
@@ -108,7 +108,7 @@ def test_a_rate_starts_immediately_and_skips_without_files(minutely: Stack):
     assert run.outcome == "skipped"
     assert reason.startswith(
         "No object for pipelines/tide_gauge/config/pipeline.yaml arrived below "
-        "s3://tsdat-pipeline-inputs/tide_gauge/ from "
+        f"s3://{SHIPPED.source_bucket}/tide_gauge/ from "
     )
 
 
@@ -217,7 +217,7 @@ def test_trigger_runs_a_schedule_before_and_after_a_restart(minutely_embedded: S
     stack.start()  # LocalStack restarts empty, and the stack restores its objects
     stack.state = State(data / "state")
     s3, kept = clients.local_s3(stack.endpoint_url), [path for path in stack.outputs.rglob("*") if path.is_file()]
-    eventually(lambda: len(list(list_objects(s3, "tsdat-pipeline-outputs", ""))) == len(kept), "outputs in S3")
+    eventually(lambda: len(list(list_objects(s3, SHIPPED.destination_bucket, ""))) == len(kept), "outputs in S3")
     second = runner(*shown)
     assert second.returncode == 0, second.stdout + second.stderr
     (one,), (other,) = json.loads(first.stdout), json.loads(second.stdout)

@@ -23,7 +23,7 @@ from runner.testing.docker_stack import DockerStack
 from runner.testing.stacks import Stack, environment
 from tests.support import noop
 from tests.support.commands import command
-from tests.support.stacks import ROOT, TIDE, Supervised, UpWithDocker, runner, running
+from tests.support.stacks import ROOT, SHIPPED, TIDE, Supervised, UpWithDocker, runner, running
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIAQ7EXAMPLE4REAL2X",
@@ -232,7 +232,7 @@ def test_the_lambda_sees_nothing_of_the_developers_shell(telltale: Stack):
     error = telltale.final("noop.dump.txt").record["error"]
     assert error is not None
     seen = json.loads(bytes.fromhex(error["message"].partition("hex:")[2].split()[0]))
-    assert seen["TSDAT_S3_BUCKET_NAME"] == "tsdat-pipeline-outputs"
+    assert seen["TSDAT_S3_BUCKET_NAME"] == SHIPPED.destination_bucket
     assert not [name for name, value in seen.items() if value in SECRETS.values()]
     backend = "docker" if isinstance(telltale, UpWithDocker) else "embedded"
     # Without Docker the function has credentials of its role, which only the emulator knows.

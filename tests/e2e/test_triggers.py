@@ -37,7 +37,7 @@ TOPIC = "arn:aws:sns:us-west-2:123456789012:new-files"
 def test_a_file_is_processed_if_its_prefix_matches(tmp_path: Path, emulator: EmulatorName, parameters: dict[str, str]):
     folder = noop.project(tmp_path / "project", PIPELINE)
     text = (ROOT / "template.yaml").read_text()
-    for name, value in {**parameters, "SourcePrefix": "in/"}.items():
+    for name, value in {**parameters, "SourceBucketName": "raw", "SourcePrefix": "in/"}.items():
         head, _, tail = text.partition(f"  {name}:\n")
         before, _, rest = tail.partition("    Default: ")
         text = f"{head}  {name}:\n{before}    Default: {value}\n{rest.partition(chr(10))[2]}"

@@ -17,6 +17,7 @@ from runner.stack.supervisor import Supervisor
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import eventually
 from tests.support import noop
+from tests.support.stacks import SHIPPED
 
 # Stores what it reads, and does what else the file's name says; "replaced" is the newer version.
 PIPELINE = """
@@ -29,7 +30,7 @@ class NoOp(IngestPipeline):
         source = Path(inputs[0])
         old = source.read_bytes() != b"replaced"
         def replace():
-            if old: boto3.client("s3").put_object(Bucket="tsdat-pipeline-inputs", Key=source.name, Body=b"replaced")
+            if old: boto3.client("s3").put_object(Bucket="SOURCE", Key=source.name, Body=b"replaced")
         def store(name):
             self.storage._bucket.upload_file(Filename=str(source), Key=f"{source.name}/{name}")
         if "first" in source.name: replace()
@@ -41,9 +42,9 @@ class NoOp(IngestPipeline):
         store("a")
         if "between" in source.name: replace()
         if "deleted" in source.name:
-            boto3.client("s3").delete_object(Bucket="tsdat-pipeline-inputs", Key=source.name)
+            boto3.client("s3").delete_object(Bucket="SOURCE", Key=source.name)
         store("b")
-"""
+""".replace("SOURCE", SHIPPED.source_bucket)
 
 
 class Bench:
@@ -165,7 +166,7 @@ def test_a_deleted_object_fails_with_a_clear_reason(bench: Bench):
     run = bench.run(event)
     assert (run["status"], run["error"]["type"], run["error"]["phase"]) == ("failed", "GoneError", "download")
     assert run["error"]["message"] == (
-        "s3://tsdat-pipeline-inputs/noop.gone.txt does not exist: it was deleted after its event was sent. "
+        f"s3://{bench.described.source_bucket}/noop.gone.txt does not exist: it was deleted after its event was sent. "
         "Upload it again, or ignore this failure."
     )
     assert run["inputs"][0]["etag"] == etag(event)

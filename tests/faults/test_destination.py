@@ -30,7 +30,7 @@ def stack(
 ) -> Iterator[Stack]:
     """Start a stack; without Docker, template.yaml directs its Lambda to S3 through the proxy."""
     folder = tmp_path_factory.mktemp("destination")
-    bucket = "TSDAT_S3_BUCKET_NAME: !Ref DestinationBucketName"
+    bucket = "TSDAT_S3_BUCKET_NAME: !Ref DestinationBucket"
     through = f"{bucket}\n          AWS_ENDPOINT_URL_S3: {proxy.url}" if request.param == "embedded" else bucket
     root = project(folder / "project", TSDAT_S3_BUCKET_NAME=through)
     with running_on(request.param, folder / "data", root) as made:

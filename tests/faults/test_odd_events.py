@@ -156,7 +156,7 @@ def test_messages_without_a_file_are_dead_lettered_and_do_not_block_files(
         ),
         etag(b"gone"): (
             3, "GoneError",
-            "s3://tsdat-pipeline-inputs/events/noop.gone.txt does not exist: it was deleted after its event was "
+            f"s3://{described.source_bucket}/events/noop.gone.txt does not exist: it was deleted after its event was "
             "sent. Upload it again, or ignore this failure.",
         ),
     }  # fmt: skip

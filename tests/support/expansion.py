@@ -20,8 +20,8 @@ REGION = "us-west-2"
 _TOPIC = f"arn:aws:sns:{REGION}:123456789012:"
 # Parameters that make each condition true and false.
 _CHOICES = (
-    [{"Trigger": "new-bucket"}, {"Trigger": "existing-bucket"},
-     {"Trigger": "sns-topic", "SourceTopicArn": f"{_TOPIC}new-files"}],
+    [{"Trigger": "new-bucket"}, {"Trigger": "existing-bucket", "SourceBucketName": "raw"},
+     {"Trigger": "sns-topic", "SourceBucketName": "raw", "SourceTopicArn": f"{_TOPIC}new-files"}],
     [{}, {"SourcePrefix": "a2e_buoy_ingest/"}],
     [{}, {"AlarmEmail": "you@example.org"}],
     [{}, {"AlarmTopicArn": f"{_TOPIC}alarms"}],

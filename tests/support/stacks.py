@@ -19,6 +19,7 @@ from runner.testing.stacks import Stack, environment
 from tests.support import killing
 
 ROOT = Path.cwd()
+SHIPPED = stack_template.load(ROOT / "template.yaml")
 SAMPLES = ROOT / "data" / "samples"
 REAL = ROOT.parent / "shared" / "data"
 BUOY = SAMPLES / "a2e_buoy_ingest" / "humboldt" / "buoy.z05.00.20201201.000000.zip"

@@ -92,6 +92,6 @@ def test_a_project_without_a_template_has_the_shipped_one_without_its_schedules(
 
 def test_a_project_with_a_template_has_its_own(project: Path):
     text = (CHECKOUT / "template.yaml").read_text(encoding="utf-8")
-    (project / "template.yaml").write_text(text.replace("Default: tsdat-pipeline-inputs", "Default: my-inputs"))
+    (project / "template.yaml").write_text(text.replace('Default: ""', "Default: my-inputs", 1))
     template = stack_template.load_for(Settings.from_env({"RUNNER_ROOT": str(project)}))
     assert (template.source_bucket, len(template.schedules)) == ("my-inputs", 1)

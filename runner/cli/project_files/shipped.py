@@ -13,8 +13,8 @@ from runner.settings import CHECKOUT
 LINK = ".tsdat-local"
 """A link in the project to this checkout, for editors. Git ignores it."""
 _NAMES = {
-    "samconfig.toml": r'(?m)^stack_name = "([a-z][a-z0-9-]{0,39})-stack"$',
-    "compose.yaml": r"(?m)^name: \$\{STACK_NAME:-([a-z][a-z0-9-]{0,39})\}$",
+    "samconfig.toml": r'(?m)^stack_name = "([a-z][a-z0-9-]{0,18})-stack"$',
+    "compose.yaml": r"(?m)^name: \$\{STACK_NAME:-([a-z][a-z0-9-]{0,18})\}$",
 }
 
 
@@ -50,7 +50,7 @@ def name_of(project: Path) -> str:
     """Return a name for buckets, stacks and containers: a letter, then letters, digits and hyphens.
 
     It is the one in the project's samconfig.toml or compose.yaml, because a clone's folder may have another name; else
-    it is made from the folder's name. 40 characters leave room for what the template and samconfig.toml append.
+    it is made from the folder's name. 19 characters leave room for what the template and samconfig.toml append.
     """
     for path, pattern in _NAMES.items():
         file = project / path
@@ -58,4 +58,4 @@ def name_of(project: Path) -> str:
         if found:
             return found[1]
     name = re.sub(r"[^a-z0-9]+", "-", project.name.lower()).strip("-") or "project"
-    return (name if name[0].isalpha() else f"p-{name}")[:40].rstrip("-")
+    return (name if name[0].isalpha() else f"p-{name}")[:19].rstrip("-")

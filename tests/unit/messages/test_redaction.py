@@ -92,7 +92,7 @@ def test_the_text_around_a_secret_stays(text: str, wanted: str):
         "    secret=None, token=True)",
         "TypeError: bind() got an unexpected signature: (a, b)",
         "expected two tokens: found one",
-        "s3://tsdat-pipeline-inputs/a2e/buoy@z05.zip",
+        "s3://raw-files/a2e/buoy@z05.zip",
         "No pipeline matches 'lidar/x@y.7z'. Known routes:\n  pipelines/tide_gauge/config/pipeline.yaml",
         "The key 'Relative Humidity (%)' is missing. primary_key: 7",
         "The request signature we calculated does not match the signature you provided.",

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from runner.errors import EventError
 from runner.messages.s3_events import S3Object, is_sqs, parse
+from runner.template import stack_template
 
 EVENTS = Path("tests/events")
+BUCKET = stack_template.load(Path("template.yaml")).source_bucket  # `sam local invoke` needs it in each event
 HUMBOLDT = "a2e_buoy_ingest/humboldt/buoy.z05.00.20201201.000000.zip"
 MORRO = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"
 CREATED, TEST = "ObjectCreated:Put", ("s3:TestEvent", None)
@@ -60,7 +62,7 @@ SKIPS = {
 DECEMBER_1 = "2020-12-01T00:00:00Z to 2020-12-02T00:00:00Z"
 SCHEDULED = {
     "schedule-vap": [("buoy-wind-hourly", DECEMBER_1, None, "")],
-    "schedule-ingest": [("tide-gauge-daily", DECEMBER_1, "tsdat-pipeline-inputs", "tide_gauge/")],
+    "schedule-ingest": [("tide-gauge-daily", DECEMBER_1, BUCKET, "tide_gauge/")],
     "schedule-window-given": [("buoy-wind-hourly", DECEMBER_1, None, "")],
     "sqs-schedule-vap": [("buoy-wind-hourly", DECEMBER_1, None, "")],
 }
@@ -112,7 +114,7 @@ def test_file(name: str) -> None:
     parsed = parse(load(name))
     assert [item.key for item in parsed.objects] == OBJECTS.get(name, [])
     assert [(skip.event_name, skip.key) for skip in parsed.skips] == SKIPS.get(name, [])
-    assert {item.bucket for item in parsed.objects + parsed.skips} == {"tsdat-pipeline-inputs"}
+    assert {item.bucket for item in parsed.objects + parsed.skips} == {BUCKET}
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULED))
@@ -132,7 +134,7 @@ def test_file_with_an_error(name: str) -> None:
 def test_all_fields_of_a_notification() -> None:
     assert parse(load("s3-put")).objects == (
         S3Object(
-            bucket="tsdat-pipeline-inputs",
+            bucket=BUCKET,
             key=HUMBOLDT,
             size=135969,
             etag="3c376e0932cb36395924828ca670883b",
@@ -147,7 +149,7 @@ def test_all_fields_of_a_notification() -> None:
 def test_all_fields_of_an_eventbridge_event() -> None:
     assert parse(load("eventbridge-created")).objects == (
         S3Object(
-            bucket="tsdat-pipeline-inputs",
+            bucket=BUCKET,
             key=HUMBOLDT,
             size=135969,
             etag="3c376e0932cb36395924828ca670883b",

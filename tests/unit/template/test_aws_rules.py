@@ -17,7 +17,8 @@ SOURCE = "Resources.SourceBucket.Properties"
 
 # Lines before which a property can be added.
 IN_FUNCTION, IN_EVENT, IN_VARIABLES = "      Timeout: 120\n", "            BatchSize: 1\n", "          HOME: /tmp\n"
-IN_QUEUE, IN_BUCKET = "      VisibilityTimeout: 720\n", "      BucketName: !Ref SourceBucketName\n"
+IN_QUEUE = "      VisibilityTimeout: 720\n"
+IN_BUCKET = TEXT[TEXT.index("      BucketName: !If\n") : TEXT.index("      BucketEncryption")]
 
 
 def changed(folder: Path, old: str, new: str) -> StackTemplate:
@@ -70,7 +71,7 @@ def added(folder: Path, line: str, prop: str) -> StackTemplate:
          f"{FUNCTION}.Environment.Variables.MY-NAME: is not a valid name. Lambda requires a letter, followed by "
          "letters, digits and underscores."),
         (IN_VARIABLES, f"LONG: {'x' * 4000}",
-         f"{FUNCTION}.Environment.Variables: the variables take 4215 bytes. Lambda accepts 4096. Move long values into "
+         f"{FUNCTION}.Environment.Variables: the variables take 4245 bytes. Lambda accepts 4096. Move long values into "
          "a file."),
     ],
 )  # fmt: skip
@@ -104,6 +105,11 @@ def test_retention_out_of_range_is_refused(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_bucket_name_that_s3_refuses(name: str, problem: str) -> None:
     assert problem in (bucket_name_problem(name) or "")
+
+
+def test_a_rule_with_a_function_that_only_aws_evaluates_is_left_to_aws(tmp_path: Path) -> None:
+    rule = "Rules:\n  Named:\n    Assertions: [{Assert: !Contains [[a], b]}]\n"
+    assert changed(tmp_path, "Rules:\n", rule) == load(Path("template.yaml"))
 
 
 def test_a_bucket_name_that_s3_accepts() -> None:

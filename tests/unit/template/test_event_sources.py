@@ -32,10 +32,17 @@ def test_every_trigger_results_in_the_same_local_stack(trigger: dict[str, str], 
 
 @pytest.mark.parametrize("trigger", TRIGGERS[1:])
 def test_bucket_outside_the_template_has_no_settings(trigger: dict[str, str]) -> None:
-    described = load(TEMPLATE, trigger)
-    assert described.bucket_settings["tsdat-pipeline-inputs"] == {}
-    assert (
-        described.bucket_settings["tsdat-pipeline-outputs"] == load(TEMPLATE).bucket_settings["tsdat-pipeline-outputs"]
+    described, usual = load(TEMPLATE, {**trigger, "SourceBucketName": "raw"}), load(TEMPLATE)
+    assert described.bucket_settings["raw"] == {}
+    assert described.bucket_settings[described.destination_bucket] == usual.bucket_settings[usual.destination_bucket]
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS[1:])
+def test_an_existing_bucket_has_to_be_named_as_cloudformation_requires(trigger: dict[str, str]) -> None:
+    with pytest.raises(TemplateError) as caught:
+        load(TEMPLATE, trigger)
+    assert str(caught.value) == (
+        "template.yaml: Rules.ExistingBucketIsNamed: Triggers existing-bucket and sns-topic need SourceBucketName."
     )
 
 
@@ -54,7 +61,7 @@ def test_bucket_name_is_required(tmp_path: Path, parameters: dict[str, str], old
     path = tmp_path / "template.yaml"
     path.write_text(TEXT.replace(old, new))
     with pytest.raises(TemplateError) as caught:
-        load(path, parameters)
+        load(path, {**parameters, "SourceBucketName": "raw"})
     assert str(caught.value) == (
         f"template.yaml: Resources.{message} must be a list with the name of one bucket: the local stack creates "
         "that bucket."

@@ -13,12 +13,16 @@ import pytest
 
 from runner.template.intrinsics import Template
 from tests.support.expansion import REGION, TEMPLATE, VARIANTS, expanded, references
+from tests.support.stacks import SHIPPED
 
 # Lists of keys, and the streams of one log group.
 WILDCARDS = {
-    "arn:aws:s3:::tsdat-pipeline-inputs/*",
-    "arn:aws:s3:::tsdat-pipeline-inputs/a2e_buoy_ingest/*",
-    "arn:aws:s3:::tsdat-pipeline-outputs/*",
+    *(
+        f"arn:aws:s3:::{name}/{prefix}*"
+        for name in ("raw", SHIPPED.source_bucket)
+        for prefix in ("", "a2e_buoy_ingest/")
+    ),
+    f"arn:aws:s3:::{SHIPPED.destination_bucket}/*",
     f"arn:aws:logs:{REGION}:000000000000:log-group:/aws/lambda/tsdat-pipeline-lambda:*",
 }
 ENCRYPTED = {
@@ -36,7 +40,8 @@ HOLDS_NO_DATA = {
 
 
 def name_of(variant: dict[str, str]) -> str:
-    return "+".join([variant["Trigger"], *(name for name in variant if name not in ("Trigger", "SourceTopicArn"))])
+    hidden = ("Trigger", "SourceBucketName", "SourceTopicArn")
+    return "+".join([variant["Trigger"], *(name for name in variant if name not in hidden)])
 
 
 class Variant:
@@ -117,7 +122,7 @@ def test_only_the_queue_sends_to_its_dead_letter_queue(variant: Variant):
 def test_only_the_chosen_trigger_may_send_to_the_queue(variant: Variant):
     source = variant.parameters
     triggers = {
-        "new-bucket": ("SourceBucket", "s3", "arn:aws:s3:::tsdat-pipeline-inputs"),
+        "new-bucket": ("SourceBucket", "s3", f"arn:aws:s3:::{SHIPPED.source_bucket}"),
         "existing-bucket": ("NewFileRule", "events",
                             f"arn:aws:events:{REGION}:000000000000:rule/tsdat-pipeline-lambda-new-file"),
         "sns-topic": ("TopicSubscription", "sns", source.get("SourceTopicArn")),
@@ -140,7 +145,8 @@ def test_prefix_applies_to_every_trigger_and_to_the_role(variant: Variant):
     assert ("prefix" in trigger.lower()) == bool(prefix)
     assert prefix in trigger
     readable = [as_list(one["Resource"]) for policy, one in variant.statements() if policy == "PipelineRole"]
-    assert [f"arn:aws:s3:::tsdat-pipeline-inputs/{prefix}*"] in readable
+    bucket = variant.parameters.get("SourceBucketName", SHIPPED.source_bucket)
+    assert [f"arn:aws:s3:::{bucket}/{prefix}*"] in readable
 
 
 def test_allow_statements_name_actions_and_resources(variant: Variant):
@@ -233,11 +239,11 @@ def test_resources_have_no_dependency_cycle(variant: Variant):
 
 
 def test_cycle_would_be_found_with_an_arn_instead_of_a_name(tmp_path: Path):
-    by_name = '{"aws:SourceArn": !Sub "arn:${AWS::Partition}:s3:::${SourceBucketName}"}'
+    by_name = '- !Sub "arn:${AWS::Partition}:s3:::${LambdaFunctionName}-inputs-${AWS::AccountId}-${AWS::Region}"'
     text = TEMPLATE.read_text()
     assert by_name in text
     other = tmp_path / "template.yaml"
-    other.write_text(text.replace(by_name, '{"aws:SourceArn": !GetAtt SourceBucket.Arn}'))
+    other.write_text(text.replace(by_name, "- !GetAtt SourceBucket.Arn"))
     found = dependency_cycle(Variant({"Trigger": "new-bucket"}, tmp_path, other))
     assert set(found) == {"SourceBucket", "QueuePolicy"}
 
@@ -261,6 +267,7 @@ def test_the_longest_function_name_leaves_room_for_the_names_derived_from_it(tri
         if one["Type"] != "AWS::Lambda::EventSourceMapping"  # it only refers to the function
     ]
     assert len(named) >= 8
+    assert [name for _, name in named if longest not in name] == []
     assert [name for kind, name in named if len(name) > LONGEST_NAMES[kind]] == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import TemplateError
+from tests.support.stacks import SHIPPED
 from tests.unit.template.test_aws_rules import changed
 
 ACTIONS = "Action: [sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes]"
@@ -19,7 +20,11 @@ def test_the_role_has_the_policies_with_plain_values(tmp_path: Path):
     assert role.resource == "PipelineRole"
     assert role.policies.keys() == {"pipelines", "lambda"}
     first = role.policies["pipelines"]["Statement"][0]
-    assert first == {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::tsdat-pipeline-inputs/*"}
+    assert first == {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{SHIPPED.source_bucket}/*",
+    }
     assert role.trust["Statement"][0]["Principal"] == {"Service": "lambda.amazonaws.com"}
 
 

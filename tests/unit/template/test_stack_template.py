@@ -49,6 +49,10 @@ def failure(path: Path, parameters: dict[str, str] | None = None) -> str:
     return str(caught.value)
 
 
+NAME = "tsdat-pipeline-lambda-{}-000000000000-us-west-2"
+INPUTS, OUTPUTS = NAME.format("inputs"), NAME.format("outputs")
+NO_NAME = '  SourceBucketName:\n    Type: String\n    Default: ""\n'
+BUCKET_NAME = TEXT[TEXT.index("      BucketName: !If\n") : TEXT.index("\n      BucketEncryption")]
 NO_SOURCE = EventSource("", (), None, None)
 
 
@@ -59,8 +63,8 @@ def without_settings(described: StackTemplate) -> StackTemplate:
 
 def test_shipped_template() -> None:
     assert without_settings(load(TEMPLATE)) == StackTemplate(
-        source_bucket="tsdat-pipeline-inputs",
-        destination_bucket="tsdat-pipeline-outputs",
+        source_bucket=INPUTS,
+        destination_bucket=OUTPUTS,
         function_name="tsdat-pipeline-lambda",
         queue_name="tsdat-pipeline-lambda-queue",
         dead_letter_queue_name="tsdat-pipeline-lambda-dlq",
@@ -77,7 +81,7 @@ def test_shipped_template() -> None:
         environment={
             "LOG_LEVEL": "INFO",
             "POWERTOOLS_SERVICE_NAME": "tsdat",
-            "TSDAT_S3_BUCKET_NAME": "tsdat-pipeline-outputs",
+            "TSDAT_S3_BUCKET_NAME": OUTPUTS,
             "ARCHIVE_MAX_ENTRIES": "10000",
             "ARCHIVE_MAX_MB": "4096",
             "ARCHIVE_MAX_RATIO": "200",
@@ -126,8 +130,8 @@ def test_visibility_timeout_is_at_least_six_times_the_function_timeout() -> None
          {"batch_size": 11, "maximum_batching_window_s": 5}),
         ("            BatchSize: 1\n", "", {"batch_size": 10}),
         ("Architectures: [!Ref Architecture]", "Architectures: [arm64]", {"architecture": "arm64"}),
-        ("Default: tsdat-pipeline-inputs", "Default: my-inputs", {"source_bucket": "my-inputs"}),
-        ("      BucketName: !Ref SourceBucketName", "      BucketName: my-inputs", {"source_bucket": "my-inputs"}),
+        (NO_NAME, NO_NAME.replace('""', "my-inputs"), {"source_bucket": "my-inputs"}),
+        (BUCKET_NAME, "      BucketName: my-inputs", {"source_bucket": "my-inputs"}),
         ("QueueName: !Sub ${LambdaFunctionName}-queue", "QueueName: files", {"queue_name": "files"}),
         ("QueueName: !Sub ${LambdaFunctionName}-dlq", "QueueName: dead", {"dead_letter_queue_name": "dead"}),
         ("s3:ObjectCreated:*", "s3:ObjectCreated:Put", {"notification_events": ("s3:ObjectCreated:Put",)}),
@@ -227,11 +231,11 @@ def test_resource_with_a_false_condition_is_ignored(tmp_path: Path) -> None:
         ("!GetAtt DeadLetterQueue.Arn", "arn:aws:sqs:us-west-2:000000000000:other",
          "Resources.IngestQueue.Properties.RedrivePolicy: no AWS::SQS::Queue of this template has the ARN "
          "arn:aws:sqs:us-west-2:000000000000:other. Refer to one with !GetAtt TheQueue.Arn."),
-        ("          TSDAT_S3_BUCKET_NAME: !Ref DestinationBucketName\n", "",
+        ("          TSDAT_S3_BUCKET_NAME: !Ref DestinationBucket\n", "",
          f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: is missing. tsdat stores outputs there: !Ref the destination "
          "bucket."),
-        ("Default: tsdat-pipeline-outputs", "Default: tsdat-pipeline-inputs",
-         f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: 'tsdat-pipeline-inputs' is also the source bucket. Use "
+        ("TSDAT_S3_BUCKET_NAME: !Ref DestinationBucket", "TSDAT_S3_BUCKET_NAME: !Ref SourceBucket",
+         f"{ENVIRONMENT}.TSDAT_S3_BUCKET_NAME: '{INPUTS}' is also the source bucket. Use "
          "another: each output would start a run."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: [a]", f"{ENVIRONMENT}.LOG_LEVEL: is ['a']. Set a string."),
         ("Architectures: [!Ref Architecture]", "Architectures: [x86_64, arm64]",
@@ -243,7 +247,7 @@ def test_resource_with_a_false_condition_is_ignored(tmp_path: Path) -> None:
         ("      QueueName: !Sub ${LambdaFunctionName}-queue\n", "",
          "Resources.IngestQueue.Properties.QueueName: is None. Set a name: the one that AWS generates is not known "
          "here."),
-        ("    Default: tsdat-pipeline-inputs\n", "",
+        (NO_NAME, "  SourceBucketName:\n    Type: String\n",
          "Parameters.SourceBucketName: it has no Default and no value. Add a Default."),
         ("LOG_LEVEL: !Ref LoggingLevel", "LOG_LEVEL: !ImportValue other-home",
          f"{ENVIRONMENT}.LOG_LEVEL: Fn::ImportValue has a value only on AWS. Use a parameter with a "
@@ -284,7 +288,7 @@ def test_unknown_parameter_and_invalid_value() -> None:
     )
     assert failure(TEMPLATE, {"SourceBucketName": "My_Files"}) == (
         "template.yaml: Parameters.SourceBucketName: 'My_Files' is not allowed. "
-        "3 to 63 lowercase letters, digits, dots and hyphens."
+        "3 to 63 lowercase letters, digits, dots and hyphens, or empty."
     )
 
 
@@ -306,9 +310,9 @@ def test_file_that_is_not_a_template(tmp_path: Path) -> None:
 
 
 def test_cycle_is_reported(tmp_path: Path) -> None:
-    assert failure(
-        changed(tmp_path, "      BucketName: !Ref SourceBucketName", "      BucketName: !Ref SourceBucket")
-    ) == ("template.yaml: Ref, Fn::GetAtt, Fn::Sub or Conditions form a cycle. Remove one of the references.")
+    assert failure(changed(tmp_path, BUCKET_NAME, "      BucketName: !Ref SourceBucket")) == (
+        "template.yaml: Ref, Fn::GetAtt, Fn::Sub or Conditions form a cycle. Remove one of the references."
+    )
 
 
 def test_queue_attributes_are_in_the_form_of_create_queue() -> None:
@@ -324,12 +328,13 @@ def test_queue_attributes_are_in_the_form_of_create_queue() -> None:
 
 
 def test_bucket_settings_are_those_of_the_template(tmp_path: Path) -> None:
-    tagged = "BucketName: !Ref DestinationBucketName\n      Tags: [{Key: project, Value: !Ref LambdaFunctionName}]"
-    described = load(changed(tmp_path, "BucketName: !Ref DestinationBucketName", tagged))
-    settings = described.bucket_settings["tsdat-pipeline-outputs"]
+    versioning = "      VersioningConfiguration: {Status: Enabled}\n"
+    tags = "      Tags: [{Key: project, Value: !Ref LambdaFunctionName}]\n"
+    described = load(changed(tmp_path, versioning, versioning + tags))
+    settings = described.bucket_settings[OUTPUTS]
     assert settings.pop("VersioningConfiguration") == {"Status": "Enabled"}
     assert settings.pop("Tags") == [{"Key": "project", "Value": "tsdat-pipeline-lambda"}]
-    assert settings.keys() == described.bucket_settings["tsdat-pipeline-inputs"].keys() == {
+    assert settings.keys() == described.bucket_settings[INPUTS].keys() == {
         "BucketEncryption", "PublicAccessBlockConfiguration", "OwnershipControls", "LifecycleConfiguration", "Policy",
     }  # fmt: skip
 

@@ -26,7 +26,7 @@ def tree(tmp_path: Path, text: str) -> dict[str, dict[str, object]]:
     ("folder", "name"),
     [
         ("met", "met"), ("My Met #1", "my-met-1"), ("2024-lidar", "p-2024-lidar"), ("Île_d'Yeu", "le-d-yeu"),
-        ("海", "project"), ("---", "project"), ("x" * 39 + "_y" * 9, "x" * 39),
+        ("海", "project"), ("---", "project"), ("x" * 18 + "_y" * 9, "x" * 18),
     ],
 )  # fmt: skip
 def test_a_name_comes_from_the_folder_and_is_one_for_buckets_and_stacks(tmp_path: Path, folder: str, name: str):
@@ -35,7 +35,7 @@ def test_a_name_comes_from_the_folder_and_is_one_for_buckets_and_stacks(tmp_path
     assert name_of(project) == name
     path = project / "template.yaml"
     path.write_text(deployment.template(project))
-    assert stack_template.load(path).source_bucket == f"{name}-inputs"
+    assert stack_template.load(path).source_bucket == f"{name}-lambda-inputs-000000000000-us-west-2"
 
 
 @pytest.mark.parametrize("path", ["samconfig.toml", "compose.yaml"])
@@ -74,5 +74,5 @@ def test_the_environments_of_samconfig_have_the_projects_names(tmp_path: Path):
     config = tomllib.loads(text)
     names = [config[name]["global"]["parameters"]["stack_name"] for name in ("default", "dev", "prod")]
     assert names == ["met-stack", "met-dev", "met-prod"]
-    assert "SourceBucketName=met-prod-inputs" in config["prod"]["deploy"]["parameters"]["parameter_overrides"]
+    assert "LambdaFunctionName=met-prod" in config["prod"]["deploy"]["parameters"]["parameter_overrides"]
     assert "tsdat-pipeline" not in text
