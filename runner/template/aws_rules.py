@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
@@ -37,22 +36,18 @@ def check_assertions(template: Template) -> None:
     """
     for name, rule in template.section("Rules").items():
         location = f"Rules.{name}"
-        with contextlib.suppress(_OnlyOnAws):
-            if _holds(template, rule.get("RuleCondition", True), location):
-                for one in rule.get("Assertions") or []:
-                    if not _holds(template, one.get("Assert"), location):
-                        raise template.error(location, str(one.get("AssertDescription") or "An assertion is false."))
+        if _truth(template, rule.get("RuleCondition", True), location):
+            for one in rule.get("Assertions") or []:
+                if _truth(template, one.get("Assert"), location) is False:
+                    raise template.error(location, str(one.get("AssertDescription") or "an assertion is false."))
 
 
-class _OnlyOnAws(Exception):
-    """A rule uses a function that exists only in rules, such as Fn::Contains, and that only AWS evaluates."""
-
-
-def _holds(template: Template, node: Any, location: str) -> bool:
+def _truth(template: Template, node: Any, location: str) -> bool | None:
+    """Return whether a condition holds; None if it has a function only for rules, which AWS evaluates."""
     try:
         return bool(template.value(node, location))
-    except TemplateError as error:
-        raise _OnlyOnAws from error
+    except TemplateError:
+        return None
 
 
 def check_function(function: Properties) -> None:
