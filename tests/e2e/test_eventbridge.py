@@ -43,7 +43,7 @@ def endpoint_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bucket(endpoint_url: str) -> str:
     """Create a bucket that has four other notifications."""
     s3, sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
@@ -73,12 +73,39 @@ def test_other_notifications_stay(endpoint_url: str, bucket: str):
     assert "still/notified.csv" in message["Body"]
 
 
+def test_a_bucket_in_another_region_is_not_changed(endpoint_url: str, bucket: str):
+    elsewhere = {
+        **clients.local_environment(endpoint_url),
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+    done = runner("notify-eventbridge", bucket, **elsewhere)
+    assert (done.returncode, done.stderr.strip()) == (
+        2,
+        f"error: Bucket '{bucket}' is in us-west-2, and not in eu-west-1: S3 sends its events to EventBridge in "
+        "us-west-2 only. Deploy the stack there (region in samconfig.toml) and use AWS_REGION=us-west-2. Nothing was "
+        "changed.",
+    )
+
+
+def test_a_bucket_of_another_account_is_not_changed(endpoint_url: str, bucket: str):
+    # LocalStack takes a key ID of twelve digits for an account's number, and lets everybody see every bucket.
+    mine = {**clients.local_environment(endpoint_url), "AWS_ACCESS_KEY_ID": "111111111111"}
+    done = runner("notify-eventbridge", bucket, **mine)
+    assert (done.returncode, done.stderr.strip()) == (
+        2,
+        f"error: Bucket '{bucket}' does not belong to account 111111111111: S3 sends its events to EventBridge in its "
+        "owner's account, and a stack in yours receives none. Have the owner send them to an SNS topic, and deploy "
+        "with Trigger=sns-topic (docs/triggers.md). Nothing was changed.",
+    )
+
+
 def test_a_missing_bucket_is_an_error(endpoint_url: str):
     done = notify(endpoint_url, "nobodys-bucket")
     assert done.returncode == 2
     assert done.stderr.strip() == (
         "error: Notifications of bucket 'nobodys-bucket' cannot be changed: An error occurred (NoSuchBucket) when "
         "calling the GetBucketNotificationConfiguration operation: The specified bucket does not exist. This needs "
-        "the permissions s3:GetBucketNotification and s3:PutBucketNotification; AWS_PROFILE and AWS_REGION select "
-        "account and region."
+        "the permissions s3:GetBucketNotification, s3:PutBucketNotification and s3:ListAllMyBuckets; AWS_PROFILE and "
+        "AWS_REGION select account and region."
     )

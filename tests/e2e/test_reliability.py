@@ -252,10 +252,12 @@ def test_a_removed_output_is_reported_until_a_person_decides(embedded_stack: Sup
     assert answer["accounted"]["forgotten"] == before["accounted"]["forgotten"] + 1
 
 
-def test_a_dead_letter_that_nobody_saw_gets_its_reason(embedded_stack: Supervised, lost: None):
+def test_a_dead_letter_that_nobody_saw_gets_its_reason(
+    embedded_stack: Supervised, lost: None, described: StackTemplate
+):
     stack = embedded_stack
     run = stack.final(UNSEEN)  # the stack finds it by itself
-    assert (run.outcome, run.attempt) == ("dead-lettered", 3)
+    assert (run.outcome, run.attempt) == ("dead-lettered", described.max_receive_count)
     assert run.record["error"] is not None
     assert run.record["error"]["message"] == (
         "Its last attempt returned no answer, because a process of the stack was killed. `runner retry` runs it again."

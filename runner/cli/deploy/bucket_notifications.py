@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.aws import clients
+from runner.cli.deploy import account, existing_bucket
 from runner.cli.options import AsJson
 from runner.cli.output import print_json, say
 from runner.errors import AwsError
@@ -27,8 +27,9 @@ def notify_eventbridge(
 ) -> None:
     """Switch on EventBridge for an existing bucket.
 
-    The bucket keeps its other notifications. Run this once per bucket, before `sam deploy` with the trigger
-    existing-bucket: docs/triggers.md. `AWS_PROFILE` selects the account.
+    The bucket keeps its other notifications. Run this once per bucket, before `scripts/deploy` with the trigger
+    existing-bucket: docs/triggers.md. `AWS_PROFILE` and `AWS_REGION` select the account and the region of the stack,
+    which must be those of the bucket.
 
     Example: `runner notify-eventbridge my-instruments`
     """
@@ -45,17 +46,20 @@ def switch_on_in_account(bucket: str) -> int | None:
     """Do what `switch_on` does, for a bucket of the AWS account that the environment names.
 
     Raises:
-        AwsError: the bucket does not exist, or may not be changed.
+        AwsError: the bucket does not exist, may not be changed, or is in another account or region.
     """
+    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return switch_on(clients.s3(), bucket)
+        number, s3, _ = account.services()
+        existing_bucket.require_same_owner_and_region(s3, bucket, number, str(boto3.Session().region_name))
+        return switch_on(s3, bucket)
     except (ClientError, BotoCoreError) as error:
         raise AwsError(
             f"Notifications of bucket {bucket!r} cannot be changed: {error}. This needs the permissions "
-            "s3:GetBucketNotification and s3:PutBucketNotification; AWS_PROFILE and AWS_REGION select account and "
-            "region."
+            "s3:GetBucketNotification, s3:PutBucketNotification and s3:ListAllMyBuckets; AWS_PROFILE and AWS_REGION "
+            "select account and region."
         ) from error
 
 

@@ -20,6 +20,12 @@ from runner.settings import CHECKOUT, Settings
 from runner.stack import build_variables
 
 _SAM = CHECKOUT / "scripts/sam"
+_BUCKET = "AWS::S3::Bucket"
+# The statuses of a resource that exists. DELETE_SKIPPED is a retained one, after a deletion that failed.
+_MADE = {
+    "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "DELETE_FAILED",
+    "DELETE_SKIPPED",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,12 +115,24 @@ def _show(found: Target) -> list[str]:
     formation.describe_stacks(StackName=found.stack)
     pages = formation.get_paginator("list_stack_resources").paginate(StackName=found.stack)
     resources = [one for page in pages for one in page["StackResourceSummaries"] if one.get("PhysicalResourceId")]
-    names = [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == "AWS::S3::Bucket"]
-    buckets = [name for name in names if bucket_cleanup.exists(s3, name)]
+    mine, others = made_buckets(resources)
+    for name, status in others.items():
+        say(f"  {name}: not touched, because this stack did not create it ({status})")
+    buckets = [name for name in mine if bucket_cleanup.exists(s3, name)]
     say(f"stack {found.stack} in {found.region}, account {number}: {len(resources)} resources, {len(buckets)} buckets")
     for name in buckets:
         say(f"  {name}: {bucket_cleanup.content(s3, name)}")
     return buckets
+
+
+def made_buckets(resources: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, str]]:
+    """Return the buckets that a stack has created, and the status of the others by name.
+
+    A bucket that failed to be created has a name, too: mostly that of a bucket that somebody else has.
+    """
+    found = {one["PhysicalResourceId"]: one["ResourceStatus"] for one in resources if one["ResourceType"] == _BUCKET}
+    made = [name for name, status in found.items() if status in _MADE]
+    return made, {name: status for name, status in found.items() if status not in _MADE}
 
 
 def _wants_to_delete() -> bool:

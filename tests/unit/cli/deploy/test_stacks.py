@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.deploy.stacks import Target, target
+from runner.cli.deploy.stacks import Target, made_buckets, target
 from runner.errors import SettingsError
 
 SHIPPED = tomllib.loads(Path("samconfig.toml").read_text())
@@ -36,3 +36,24 @@ def test_missing_parameters_are_named(environment: str, text: str):
     with pytest.raises(SettingsError) as error:
         target({"version": 0.1, "own": {}}, environment)
     assert str(error.value) == text
+
+
+def test_a_bucket_that_failed_to_be_created_is_not_the_stacks():
+    # As ListStackResources returns them after an update that added two buckets, one of whose names was taken.
+    resources = [
+        {"ResourceType": "AWS::S3::Bucket", "PhysicalResourceId": name, "ResourceStatus": status}
+        for name, status in {
+            "made": "CREATE_COMPLETE", "changed": "UPDATE_COMPLETE", "kept": "DELETE_SKIPPED",
+            "of-somebody-else": "CREATE_FAILED", "rolled-back": "DELETE_COMPLETE", "in-between": "CREATE_IN_PROGRESS",
+            "not-replaced": "UPDATE_FAILED",
+        }.items()
+    ]  # fmt: skip
+    resources.append(
+        {"ResourceType": "AWS::SQS::Queue", "PhysicalResourceId": "q", "ResourceStatus": "CREATE_COMPLETE"}
+    )
+    made, others = made_buckets(resources)
+    assert made == ["made", "changed", "kept"]
+    assert others == {
+        "of-somebody-else": "CREATE_FAILED", "rolled-back": "DELETE_COMPLETE", "in-between": "CREATE_IN_PROGRESS",
+        "not-replaced": "UPDATE_FAILED",
+    }  # fmt: skip
