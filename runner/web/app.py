@@ -22,7 +22,7 @@ from runner.settings import Settings
 from runner.web.live import Feed
 from runner.web.page import FOLDER, Page
 from runner.web.request_policy import OnlyThisPage
-from runner.web.views import files
+from runner.web.views import files, outputs, runs, uploads
 
 
 def create(settings: Settings) -> Starlette:
@@ -53,6 +53,12 @@ def create(settings: Settings) -> Starlette:
 def _routes() -> list[BaseRoute]:
     return [
         *_with_twin("/", files.show, "/files"),
+        *_with_twin("/runs/{number:int}", runs.show),
+        Route("/runs/{number:int}/event.json", runs.event),
+        Route("/runs/{number:int}/{action}", runs.act, methods=["POST"]),
+        Route("/outputs/{key:path}", outputs.download),
+        Route("/inbox", uploads.receive, methods=["POST"]),
+        Route("/routes/suggest.json", uploads.suggest),
         Route("/live", live),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
         Mount("/bokeh", StaticFiles(directory=bokeh_scripts())),

@@ -14,9 +14,11 @@ MARKS = {
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration: 0.04 s, 1.2 s, 3 min 5 s."""
+    """Return a duration: 4 ms, 0.25 s, 12.3 s, 3 min 5 s."""
     if value is None:
         return ""
+    if value < 0.1:
+        return f"{1000 * value:.0f} ms"
     if value >= 60:
         return f"{int(value // 60)} min {int(value % 60)} s"
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"

@@ -30,6 +30,7 @@ SECTIONS = (
     ("failures", "/failures", "Failures"),
     ("health", "/health", "Health"),
 )
+_SECTION_OF = {"run": "files"}
 
 
 @dataclass
@@ -85,7 +86,9 @@ class Page:
         if request.url.path.endswith(".json"):
             return JSONResponse(values, status)
         notice = self.notices.pop(request.query_params.get("notice", ""), None)
-        text = self.render(f"{section}.html", section=section, notice=notice, **{**values, **more})
+        text = self.render(
+            f"{section}.html", section=_SECTION_OF.get(section, section), notice=notice, **{**values, **more}
+        )
         return HTMLResponse(text, status)
 
     def add_notice(self, text: str) -> str:
