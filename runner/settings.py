@@ -19,6 +19,7 @@ IGNORED_NAMES = (
 
 # LocalStack's own, and MiniStack's.
 DEFAULT_PORT = 4566
+DEFAULT_WEB_PORT = 8780
 # The folder of this package: scripts/, docker/ and the environments that scripts/setup creates are in it too.
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -58,6 +59,10 @@ class Settings:
     """One Lambda emulator, to which a debugger can attach, and a timeout of one hour."""
     debug_port: int
     """Port on 127.0.0.1 to which the debugger attaches."""
+    web_port: int | None
+    """Port of the live page on 127.0.0.1. None: the default, or any free port if that is in use."""
+    has_page: bool
+    """Serve the live page."""
 
     @property
     def template_file(self) -> Path:
@@ -106,6 +111,8 @@ class Settings:
             ignored_names=tuple(env["RUNNER_IGNORE"].split()) if "RUNNER_IGNORE" in env else IGNORED_NAMES,
             debug=_flag(env, "RUNNER_DEBUG", default=False),
             debug_port=int(_number(env, "RUNNER_DEBUG_PORT", 5678, least=1, most=65535)),
+            web_port=int(_number(env, "RUNNER_WEB_PORT", 0, least=0, most=65535)) or None,
+            has_page=_flag(env, "RUNNER_WEB", default=True),
         )
 
     def to_env(self) -> dict[str, str]:
@@ -123,6 +130,8 @@ class Settings:
             "RUNNER_IGNORE": " ".join(self.ignored_names),
             "RUNNER_DEBUG": str(self.debug),
             "RUNNER_DEBUG_PORT": str(self.debug_port),
+            "RUNNER_WEB_PORT": str(self.web_port or ""),
+            "RUNNER_WEB": str(self.has_page),
         }
 
 

@@ -40,7 +40,7 @@ def demo(emulator: Emulator = None, as_json: AsJson = False) -> None:
 def send_samples(settings: Settings, *, as_json: bool) -> int:
     """Drop the buoy samples into the demo's own inbox, print their outputs and return the exit code."""
     root = settings.root if (settings.root / "data/samples").is_dir() else CHECKOUT  # they are only in the checkout
-    settings = replace(settings, root=root, data=root / "data" / "demo", endpoint_url=None)
+    settings = replace(settings, root=root, data=root / "data" / "demo", endpoint_url=None, has_page=False)
     shutil.rmtree(settings.data, ignore_errors=True)
     with interruptible() as stop:
         runs, count = _process(settings, stop)

@@ -12,7 +12,7 @@ from runner.cli.interrupt import stop_on_signals
 from runner.cli.options import Concurrency, Data, Emulator, chosen
 from runner.cli.output import say
 from runner.errors import StoppedError
-from runner.settings import DEFAULT_PORT, Settings
+from runner.settings import DEFAULT_PORT, DEFAULT_WEB_PORT, Settings
 from runner.stack import debugger
 
 Port = Annotated[
@@ -22,6 +22,16 @@ Port = Annotated[
         max=65535,
         metavar="PORT",
         help=f"Port of S3, SQS and STS; 0 is any free one. [default: {DEFAULT_PORT}]",
+        show_default=False,
+    ),
+]
+WebPort = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=65535,
+        metavar="PORT",
+        help=f"Port of the live page. [default: {DEFAULT_WEB_PORT}, or a free one if that is in use]",
         show_default=False,
     ),
 ]
@@ -54,6 +64,11 @@ def up(
         typer.Option("--retain/--no-retain", help="Keep inbox files after success. [default: retain]",
                      show_default=False),
     ] = None,
+    web_port: WebPort = None,
+    web: Annotated[
+        bool | None,
+        typer.Option("--web/--no-web", help="Serve the live page. [default: web]", show_default=False),
+    ] = None,
     debug: Annotated[
         bool | None, typer.Option("--debug/--no-debug", help="One Lambda, with a debugger.", show_default=False)
     ] = None,
@@ -70,14 +85,16 @@ def up(
     An option overrides its environment variable: docs/settings.md.
     """
     settings = with_options(
-        chosen(data, concurrency, emulator), port, settle, polling=polling, retain=retain, debug=debug
-    )
+        chosen(data, concurrency, emulator), port, settle, polling=polling, retain=retain, debug=debug,
+        web_port=web_port, web=web,
+    )  # fmt: skip
     keep_running(settings, with_docker=docker)
 
 
 def with_options(
     settings: Settings, port: int | None = None, settle_s: float | None = None, *,
-    polling: bool | None = None, retain: bool | None = None, debug: bool | None = None,
+    polling: bool | None = None, retain: bool | None = None, debug: bool | None = None, web_port: int | None = None,
+    web: bool | None = None,
 ) -> Settings:  # fmt: skip
     """Return the settings, overridden by each option that is not None.
 
@@ -95,6 +112,8 @@ def with_options(
         polling=settings.polling if polling is None else polling,
         retain=settings.retain if retain is None else retain,
         debug=settings.debug if debug is None else debug,
+        web_port=web_port or settings.web_port,
+        has_page=settings.has_page if web is None else web,
     )
 
 

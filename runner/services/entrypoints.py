@@ -42,15 +42,6 @@ def _exit_with_any_thread() -> None:
     threading.excepthook = exit_process
 
 
-def become_owner(folder: Path) -> None:
-    """As root in a container, continue as the user who owns the mounted folder, so that new files are theirs."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.setgroups([])
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)
-
-
 def _write_ready(file: Path | None) -> None:
     if file:
         file.write_text("ready\n")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import RunnerError
+from runner.services.owner import become_owner
 from runner.settings import Settings
 
 NAMES = ("poll", "watch", "provision")
@@ -44,7 +45,7 @@ def _run(options: argparse.Namespace) -> None:
 
     settings = Settings.from_env()
     if options.become_owner:
-        entrypoints.become_owner(settings.data)
+        become_owner(settings.data)
     if options.name == "poll":
         entrypoints.poll(settings, options.lambda_url, options.ready_file, options.announce)
     else:

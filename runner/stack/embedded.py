@@ -17,7 +17,7 @@ from runner.errors import StackError
 from runner.function import routing
 from runner.packages import install
 from runner.settings import Settings
-from runner.stack import debugger, embedded_children, emulators, ports, role_credentials
+from runner.stack import debugger, embedded_children, emulators, live_page, ports, role_credentials
 from runner.stack.buckets import Buckets
 from runner.stack.child import Child
 from runner.stack.emulators.contract import AwsEmulator
@@ -62,7 +62,7 @@ def running(
         RunnerError: the template or the routes are invalid, a port is in use, a process did not start, or a stop was
             requested.
     """
-    settings = debugger.with_one_lambda(settings)
+    settings = live_page.with_port(debugger.with_one_lambda(settings))
     template = stack_template.with_debug_timeout(stack_template.load_for(settings), settings)
     for text in template.notices:
         report(f"⚠ {text}")
@@ -79,6 +79,9 @@ def running(
         stack.callback(os.close, ready_writer)
         emulator, supervisor = emulators.by_name(settings.emulator or emulators.DEFAULT), Supervisor(report)
         stack.callback(supervisor.stop, kill=[emulator.name])
+        if settings.has_page:
+            supervisor.start(embedded_children.page(settings, endpoint_url))
+            report(live_page.line(settings))
         backend = _start(
             settings, endpoint_url, template, emulator, supervisor, ready_writer, packages, quiet=quiet, watch=watch
         )

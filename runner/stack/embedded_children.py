@@ -57,6 +57,13 @@ def services(
         yield Child("watcher", [*_RUNNER, "watch"], env, log=log, cwd=settings.root)
 
 
+def page(settings: Settings, endpoint_url: str) -> Child:
+    """Return the live page's server."""
+    log = settings.state / "logs" / "page.log"
+    argv = [*_RUNNER, "page"]
+    return Child("page", argv, _environment(settings, endpoint_url), log=log, cwd=settings.root, niceness=5)
+
+
 def _environment(settings: Settings, endpoint_url: str) -> dict[str, str]:
     terminal = {name: os.environ[name] for name in ("TERM", "NO_COLOR", "FORCE_COLOR") if name in os.environ}
     return {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runner.errors import SettingsError
 from runner.state.backfills import Backfills
+from runner.state.file_list import FileList
 from runner.state.received_events import ReceivedEvents
 from runner.state.runs import Runs
 from runner.state.transaction import transaction
@@ -88,6 +89,7 @@ class State:
         self.runs = Runs(self._db, self.versions)
         self.received_events = ReceivedEvents(self._db)
         self.backfills = Backfills(self._db)
+        self.files = FileList(self._db)
 
     def _use_write_ahead_log(self) -> None:
         """Let readers read while a writer writes, and commit without an fsync."""

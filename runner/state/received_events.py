@@ -50,6 +50,18 @@ class ReceivedEvents:
         rows = self._db.execute("SELECT * FROM received_events ORDER BY id DESC LIMIT ?", (count,)).fetchall()
         return [ReceivedEvent(*row) for row in reversed(rows)]
 
+    def after(self, number: int, count: int) -> list[ReceivedEvent]:
+        """Return the latest events with a higher number, newest first."""
+        rows = self._db.execute(
+            "SELECT * FROM received_events WHERE id > ? ORDER BY id DESC LIMIT ?", (number, count)
+        ).fetchall()
+        return [ReceivedEvent(*row) for row in rows]
+
+    def of_message(self, message_id: str) -> ReceivedEvent | None:
+        """Return the event of an SQS message, if it is still kept."""
+        row = self._db.execute("SELECT * FROM received_events WHERE message_id = ?", (message_id,)).fetchone()
+        return ReceivedEvent(*row) if row else None
+
     def get(self, number: int) -> ReceivedEvent | None:
         """Return one event."""
         row = self._db.execute("SELECT * FROM received_events WHERE id = ?", (number,)).fetchone()

@@ -42,7 +42,12 @@ def eventually(look: Callable[[], T], what: str, patience_s: float = 30.0) -> T:
 def environment(**more: str) -> dict[str, str]:
     """Return the environment of a user's shell, without variables of AWS or of this test run."""
     names = ("PATH", "HOME", "LANG", "DOCKER_HOST", "EMULATOR", *_REGISTRY_VARIABLES)
-    return {**{name: os.environ[name] for name in names if name in os.environ}, "PYTHONPATH": str(CHECKOUT), **more}
+    return {
+        **{name: os.environ[name] for name in names if name in os.environ},
+        "PYTHONPATH": str(CHECKOUT),
+        "RUNNER_WEB": "false",
+        **more,
+    }
 
 
 class Stack(ABC):

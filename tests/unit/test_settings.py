@@ -31,12 +31,16 @@ def test_another_process_reads_the_same_settings(tmp_path: Path):
             "RUNNER_IGNORE": "*.bak ~*",
             "RUNNER_DEBUG": "true",
             "RUNNER_DEBUG_PORT": "5679",
+            "RUNNER_WEB": "no",
+            "RUNNER_WEB_PORT": "8781",
         }
     )
     assert settings.ignored_names == ("*.bak", "~*")
     assert not settings.retain
     assert settings.debug
     assert settings.debug_port == 5679
+    assert not settings.has_page
+    assert settings.web_port == 8781
     assert Settings.from_env(settings.to_env()) == settings
 
 
