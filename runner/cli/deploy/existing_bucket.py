@@ -43,10 +43,10 @@ def _region_of(s3: S3Client, bucket: str) -> str | None:
     from botocore.exceptions import ClientError
 
     try:
-        answer = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
+        headers = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
     except ClientError as error:  # S3 names the region even if the caller may not list the bucket
-        answer = error.response["ResponseMetadata"]
-    return answer["HTTPHeaders"].get(_REGION_HEADER)
+        headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+    return headers.get(_REGION_HEADER)
 
 
 def _is_own(s3: S3Client, bucket: str) -> bool:
