@@ -18,10 +18,11 @@ import pytest
 from runner.template import stack_template
 from runner.testing.stacks import Stack, environment, eventually
 from tests.support.commands import command
-from tests.support.stacks import SAMPLES, Supervised, runner, running
+from tests.support.stacks import SAMPLES, SHIPPED, Supervised, runner, running
 
 BUOY = next((SAMPLES / "a2e_buoy_ingest" / "humboldt").glob("*.zip"))
 TIDE = next((SAMPLES / "tide_gauge").glob("*/*.log"))
+ATTEMPTS = SHIPPED.max_receive_count
 
 
 @pytest.fixture
@@ -87,14 +88,14 @@ def test_status_and_logs_show_every_file(with_files: Stack):
         state["file"]: state for state in json.loads(command("status", "--json", "--data", with_files.data).stdout)
     }
     assert states["status/buoy.z06.00.20201201.000000.zip"]["outcome"] == "dead-lettered"
-    assert "(tried 3 times)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
+    assert f"(tried {ATTEMPTS} times)" in states["status/buoy.z06.00.20201201.000000.zip"]["text"]
     assert states["status/unknown.bin"]["outcome"] == "skipped"
     reason = "No pipeline matches 'status/unknown.bin'. `runner logs` lists the known routes."
     assert states["status/unknown.bin"]["text"] == reason
     assert "skipped" in command("status", "--data", with_files.data).stdout
     shown = command("logs", "status/", "--failed", "--data", with_files.data).stdout
     assert shown.count("ArchiveError in phase inspect: buoy.z06.00.20201201.000000.zip cannot be read as a zip") == 1
-    assert shown.count("the same error as before") == 2
+    assert shown.count("the same error as before") == ATTEMPTS - 1
     assert shown.count("next: drop a corrected archive") == 1
     assert "Traceback" not in shown
     assert "unknown.bin" not in shown
@@ -106,7 +107,7 @@ def test_logs_are_filtered_by_pipeline_and_failure_and_printed_as_json(with_file
     assert [run["outcome"] for run in runs].count("succeeded") == 1
     failed = [json.loads(line) for line in command(*asked, "--failed").stdout.splitlines()]
     assert failed == [run for run in runs if run["status"] == "failed"]
-    assert [run["attempt"] for run in failed] == [1, 2, 3]
+    assert [run["attempt"] for run in failed] == list(range(1, ATTEMPTS + 1))
     assert {run["inputs"][0]["key"] for run in failed} == {"logs/tide_20202112000000.log"}
     assert "Traceback" in failed[0]["error"]["traceback"]
     shown = command("logs", "logs/tide_20202112", "--data", with_files.data).stdout
@@ -159,9 +160,10 @@ def test_logs_follow_the_failures_of_one_pipeline(stack: Stack):
             process.kill()
     # Every run that is shown has a line with its key and outcome.
     heads = [line.split("✗ ")[1].strip() for line in shown if "✗ " in line]
-    outcomes = ("failed, attempt 1", "failed, attempt 2", "dead-lettered, attempt 3")
-    assert heads[-3:] == [f"{last}: {outcome}" for outcome in outcomes]
-    assert heads[:-3] == [f"{first}: {outcome}" for outcome in outcomes]
+    outcomes = [f"failed, attempt {attempt}" for attempt in range(1, ATTEMPTS)]
+    outcomes.append(f"dead-lettered, attempt {ATTEMPTS}")
+    assert heads[-ATTEMPTS:] == [f"{last}: {outcome}" for outcome in outcomes]
+    assert heads[:-ATTEMPTS] == [f"{first}: {outcome}" for outcome in outcomes]
     assert not [line for line in shown if good in line or other in line]
 
 

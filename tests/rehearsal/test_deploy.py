@@ -13,6 +13,7 @@ from runner.template.intrinsics import Template
 from runner.testing.stacks import eventually
 from tests.support.account import ROOT, Account
 from tests.support.expansion import REGION, TEMPLATE, expanded
+from tests.support.stacks import SHIPPED
 
 pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]  # the first push compresses 460 MB
 KEY = "a2e_buoy_ingest/morro/buoy.z06.00.20201201.000000.zip"
@@ -66,7 +67,7 @@ def test_exactly_the_expected_resources_are_created(account: Account, deployed: 
     made = account.made(deployed)
     assert made.keys() == expected_resources({})
     buckets = {bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]}
-    assert {made["SourceBucket"], made["DestinationBucket"]} == {"tsdat-pipeline-inputs", "tsdat-pipeline-outputs"}
+    assert {made["SourceBucket"], made["DestinationBucket"]} == {SHIPPED.source_bucket, SHIPPED.destination_bucket}
     assert {made["SourceBucket"], made["DestinationBucket"]} <= buckets
     versioning = account.client("s3").get_bucket_versioning(Bucket=made["DestinationBucket"])
     assert versioning["Status"] == "Enabled"
@@ -77,7 +78,7 @@ def test_the_function_is_the_image_that_was_built(account: Account, deployed: st
     assert function["Code"]["ImageUri"].startswith(f"{account.repository}:pipelinefunction")
     described = Template(TEMPLATE, {}, REGION).resources["PipelineFunction"]["Properties"]
     assert function["Configuration"]["Timeout"] == described["Timeout"]
-    assert function["Configuration"]["Environment"]["Variables"]["TSDAT_S3_BUCKET_NAME"] == "tsdat-pipeline-outputs"
+    assert function["Configuration"]["Environment"]["Variables"]["TSDAT_S3_BUCKET_NAME"] == SHIPPED.destination_bucket
     assert "AWS_ENDPOINT_URL" not in function["Configuration"]["Environment"]["Variables"]
 
 
@@ -94,18 +95,18 @@ def test_the_queue_feeds_the_function_and_failures_go_to_the_dead_letter_queue(a
 
 def test_an_upload_arrives_in_the_queue(account: Account, deployed: str):
     queue_url = pause_polling(account, deployed)
-    upload(account, "tsdat-pipeline-inputs")
+    upload(account, SHIPPED.source_bucket)
     (record,) = arrived(account, queue_url)["Records"]
-    assert record["s3"]["bucket"]["name"] == "tsdat-pipeline-inputs"
+    assert record["s3"]["bucket"]["name"] == SHIPPED.source_bucket
     assert record["s3"]["object"]["size"] == SAMPLE.stat().st_size
 
 
 def test_a_changed_parameter_changes_nothing_else(account: Account, deployed: str):
     def stored() -> list[str]:
-        listed = account.client("s3").list_objects_v2(Bucket="tsdat-pipeline-inputs")["Contents"]
+        listed = account.client("s3").list_objects_v2(Bucket=SHIPPED.source_bucket)["Contents"]
         return [entry["Key"] for entry in listed]
 
-    upload(account, "tsdat-pipeline-inputs", "kept/before.zip")
+    upload(account, SHIPPED.source_bucket, "kept/before.zip")
     before, kept = account.made(deployed), stored()
     output = account.deploy(deployed, MemorySizeMB="2048")
     assert "Successfully created/updated stack" in output

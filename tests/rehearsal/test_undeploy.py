@@ -12,6 +12,7 @@ from tests.support.terminal import Talk, answered
 
 pytestmark = [pytest.mark.sam, pytest.mark.timeout(300)]
 STACK = "tsdat-pipeline-dev"
+INPUTS, OUTPUTS = (f"{STACK}-{end}-000000000000-us-west-2" for end in ("inputs", "outputs"))
 
 
 def test_deploy_validates_builds_and_deploys(account: Account):
@@ -20,7 +21,7 @@ def test_deploy_validates_builds_and_deploys(account: Account):
     steps = [line for line in done.stderr.splitlines() if line.startswith("sam ")]
     validate = f"validate --template-file {ROOT / 'template.yaml'}"
     assert steps == [f"sam {step} --config-env dev" for step in (validate, "build", "deploy --no-progressbar")]
-    assert account.outputs(STACK)["SourceBucketName"] == f"{STACK}-inputs"
+    assert account.outputs(STACK)["SourceBucketName"] == INPUTS
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_sam_logs_shows_what_the_function_wrote(account: Account, stack: str):
     assert done.returncode == 0, done.stderr
     assert event["message"] in done.stdout
     listed = account.run("scripts/sam", "list", "stack-outputs", "--stack-name", stack, "--output", "json")
-    assert f"{stack}-inputs" in [output["OutputValue"] for output in json.loads(listed.stdout)]
+    assert INPUTS in [output["OutputValue"] for output in json.loads(listed.stdout)]
 
 
 def undeploy(account: Account, *options: str, environment: str = "dev") -> subprocess.CompletedProcess[str]:
@@ -63,7 +64,7 @@ def at_a_terminal(account: Account, answers: dict[str, str]) -> Talk:
 
 def files(account: Account) -> int:
     """Return the number of files in both buckets."""
-    listed = [account.client("s3").list_objects_v2(Bucket=f"{STACK}-{end}") for end in ("inputs", "outputs")]
+    listed = [account.client("s3").list_objects_v2(Bucket=name) for name in (INPUTS, OUTPUTS)]
     return sum(one["KeyCount"] for one in listed)
 
 
@@ -84,7 +85,7 @@ def test_nothing_is_deleted_without_confirmation_and_everything_with_it(account:
     talk = at_a_terminal(account, {"The data in these buckets": "delete", f"Type {stack}": stack})
     assert talk.code == 0, talk.text
     assert f"stack {stack} in us-west-2, account 000000000000: " in talk.text
-    assert f"  {stack}-inputs: 1 file, 0.2 MB" in talk.text
+    assert f"  {INPUTS}: 1 file, 0.2 MB" in talk.text
     left = [bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]]
     assert not [name for name in left if name.startswith(stack)]
     gone = undeploy(account, "--keep-data", "--yes")
