@@ -80,7 +80,7 @@ class Debugged:
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debugged]:
     port = free_port()
     with running(tmp_path_factory.mktemp("debug"), "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
-        yield Debugged(stack, port, {})
+        yield Debugged(stack, port, {str(ROOT): str(stack.data / "state/task-root")})
 
 
 @pytest.fixture(scope="module")
