@@ -46,7 +46,7 @@ from pathlib import Path
 from tsdat import IngestPipeline
 
 def found():
-    for name in ("pytest", "typer", "cgi", "beside", "runner.cli", "tsdat", "shared", "runner.function"):
+    for name in ("pytest", "hypothesis", "cgi", "beside", "runner.cli", "tsdat", "shared", "runner.function"):
         try:
             importlib.import_module(name)
             yield name
