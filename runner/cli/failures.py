@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,12 +29,12 @@ _NEXT = "Tracebacks: `runner logs NAME --failed`. Retry: `runner retry ID`. Drop
 
 
 @dataclass(frozen=True)
-class DeadLetter:
-    """A run that is not retried unless a person asks for it, with the versions that it decides."""
+class Failure:
+    """Versions that are not processed unless a person asks for it, and the run that decided them, if one did."""
 
     versions: tuple[Version, ...]
-    run: Run
-    failed_runs: int
+    run: Run | None
+    failed_runs: int = 0
     """How many runs of its versions failed, at most."""
 
     @property
@@ -42,21 +42,22 @@ class DeadLetter:
         """Short, and the same for the same content under the same key."""
         return short_id(self.versions[0])
 
+    @property
+    def file(self) -> str:
+        """The name of its file, or the window of its schedule."""
+        return printable(run_summary.title(self.run.record) if self.run else self.versions[0][0]) or "a message"
 
-def dead_lettered(state: State) -> Iterator[DeadLetter]:
+
+def dead_lettered(state: State) -> Iterator[Failure]:
     """Return what is dead-lettered, newest first, one at a time."""
-    by_run: dict[int, list[tuple[Version, int]]] = {}
+    by_run: dict[int, dict[Version, int]] = {}
     for known in reversed(state.versions.with_outcome("dead-lettered")):
-        by_run.setdefault(known.run_id or 0, []).append((known.version, known.failures))
-    return (_failure(state.runs.get(run_id), about) for run_id, about in by_run.items())
-
-
-def _failure(run: Run, about: Iterable[tuple[Version, int]]) -> DeadLetter:
-    """Return a failure whose first version is the one that its event named: the queue knows the file by it."""
-    failed_runs = dict(about)
-    named = versions(run.record)[::-1]
-    in_order = sorted(failed_runs, key=lambda version: named.index(version) if version in named else 0)
-    return DeadLetter(tuple(in_order), run, max(failed_runs.values()))
+        by_run.setdefault(known.run_id or 0, {})[known.version] = known.failures
+    for run_id, failed_runs in by_run.items():
+        run = state.runs.get(run_id)
+        named = versions(run.record)[::-1]  # the queue knows the file by the version that the event named
+        in_order = sorted(failed_runs, key=lambda version: named.index(version) if version in named else 0)
+        yield Failure(tuple(in_order), run, max(failed_runs.values()))
 
 
 def failures(
@@ -73,7 +74,7 @@ def failures(
         found = dead_lettered(state)
         shown = list(islice(found, None if everything or as_json else _PAGE))[::-1]
         is_more = next(found, None) is not None
-        rows = [_row(failure, state) for failure in shown]
+        rows = [_row(failure, failure.run, state) for failure in shown if failure.run]
     if as_json:
         dead = _in_dead_letter_queue(settings)
         for row, failure in zip(rows, shown, strict=True):
@@ -88,33 +89,27 @@ def failures(
 
 def _in_dead_letter_queue(settings: Settings) -> set[Version] | None:
     """Return the versions that the dead-letter queue holds; None without a stack."""
-    from runner.services.reconciler.snapshot import Backend
-    from runner.state.stack_lock import running_at
-    from runner.template import stack_template
+    from runner.services.reconciler.repair import opened_for_command
 
-    endpoint_url = running_at(settings)
-    if endpoint_url is None:
-        return None
-    described = stack_template.load_for(settings)
-    queues = Backend.at(endpoint_url, described).queues
-    return {version for message in queues.dead() for version in message.versions}
+    with opened_for_command(settings) as reconciler:
+        dead = reconciler.backend.queues.dead() if reconciler.backend else None
+    return None if dead is None else {version for message in dead for version in message.versions}
 
 
-def _row(failure: DeadLetter, state: State) -> dict[str, Any]:
-    record, run = failure.run.record, failure.run
+def _row(failure: Failure, run: Run, state: State) -> dict[str, Any]:
     return {
         "id": failure.id,
-        "file": printable(run_summary.title(record)),
+        "file": failure.file,
         "etag": failure.versions[0][1],
-        "pipeline": record["pipeline"],
+        "pipeline": run.record["pipeline"],
         "when": datetime.fromtimestamp(run.ended_at).astimezone().isoformat(timespec="seconds"),
         "tried": max(run.attempt, failure.failed_runs),
-        "error": {name: value for name, value in (record["error"] or {}).items() if name != "traceback"},
+        "error": {name: value for name, value in (run.record["error"] or {}).items() if name != "traceback"},
         "replaced": _is_replaced(failure, state),
     }
 
 
-def _is_replaced(failure: DeadLetter, state: State) -> bool:
+def _is_replaced(failure: Failure, state: State) -> bool:
     """Return whether newer versions of all its files have succeeded since."""
     newest = [state.versions.current(key) if key else None for key, _ in failure.versions]
     return all(known is not None and known.outcome == "succeeded" for known in newest)

@@ -14,24 +14,20 @@ from typing import Annotated, Optional
 import typer
 
 from runner.aws.sqs import Message, Queues
-from runner.cli.failures import DeadLetter, dead_lettered
+from runner.cli.failures import Failure, dead_lettered
 from runner.cli.options import AsJson, Data, chosen
 from runner.cli.output import MARKS, print_json, results, say
 from runner.errors import SettingsError, StackError
-from runner.messages.object_keys import printable
-from runner.messages.run_record import FINAL, Outcome, Version, new_record
-from runner.messages.run_summary import title, why
+from runner.messages.run_record import FINAL, Outcome, Version
 from runner.services.progress import Ticker
 from runner.services.reconciler.classify import classify
-from runner.services.reconciler.repair import Reconciler, opened
+from runner.services.reconciler.repair import Reconciler, opened_for_command
 from runner.services.watcher.inbox import Inbox
-from runner.state.runs import Run
-from runner.state.stack_lock import running_at
-from runner.template import stack_template
 
 # A message without an attempt left moves to the dead-letter queue when it is received the next time.
 _MOVE_DELAY_S = 5.0
 _RETRIED = "retried by a person"
+_UNKNOWN: tuple[Outcome, str] = ("uploaded", "")
 _NOTHING = "No file has failed for good, so there is nothing to retry."
 
 Ids = Annotated[list[str], typer.Argument(help="IDs as `runner failures` shows them.", show_default=False)]
@@ -39,7 +35,7 @@ SomeIds = Annotated[
     Optional[list[str]],  # noqa: UP045  Typer reads this at run time
     typer.Argument(help="IDs as `runner failures` shows them.", show_default=False),
 ]
-Decisions = list[tuple[DeadLetter, Outcome, str]]
+Decisions = list[tuple[Failure, Outcome, str]]
 """What became of each failure, in words."""
 
 
@@ -56,11 +52,9 @@ def retry(
     """
     if bool(ids) == everything:
         raise SettingsError("Name the failures to retry, `runner retry ID …`, or retry all: `runner retry --all`.")
-    settings = chosen(data)
-    described = stack_template.load_for(settings)
-    with opened(settings, described, running_at(settings)) as reconciler:
+    with opened_for_command(chosen(data)) as reconciler:
         if reconciler.backend is None:
-            raise StackError(f"No stack runs on {settings.data}. Start one with `runner up`, then retry.")
+            raise StackError(f"No stack runs on {reconciler.settings.data}. Start one with `runner up`, then retry.")
         decided = _retry(reconciler, reconciler.backend.queues, _selected(reconciler, ids))
     _print(decided, as_json=as_json, otherwise=_NOTHING)
     sys.exit(any(outcome != "retried" for _, outcome, _ in decided))
@@ -78,13 +72,11 @@ def forget(
     """
     if not why.strip():
         raise StackError("--why is empty. Give the reason why these files are not needed: `runner status` shows it.")
-    settings = chosen(data)
-    described = stack_template.load_for(settings)
-    with opened(settings, described, running_at(settings)) as reconciler:
+    with opened_for_command(chosen(data)) as reconciler:
         _print(_forget(reconciler, _selected(reconciler, ids), why.strip()), as_json=as_json)
 
 
-def _retry(reconciler: Reconciler, queues: Queues, failures: Sequence[DeadLetter]) -> Decisions:
+def _retry(reconciler: Reconciler, queues: Queues, failures: Sequence[Failure]) -> Decisions:
     """Re-queue failures: by their dead letters, or by their files if the emulator lost these."""
     dead = _dead_letters(queues, failures)
     message_of = {version: message for message in dead for version in message.versions}
@@ -92,6 +84,8 @@ def _retry(reconciler: Reconciler, queues: Queues, failures: Sequence[DeadLetter
     decided: Decisions = []
     ticker = Ticker(say)
     for number, failure in enumerate(failures, 1):
+        known = [reconciler.state.versions.get(version) for version in failure.versions]
+        before = [(found.outcome, found.reason) if found else _UNKNOWN for found in known]
         _set_outcome(reconciler, failure, "retried", _RETRIED)  # first: a quick run could be recorded before this is
         message = next((message_of[version] for version in failure.versions if version in message_of), None)
         requeued = [] if message else [reconciler.requeue(version) for version in failure.versions]
@@ -103,16 +97,16 @@ def _retry(reconciler: Reconciler, queues: Queues, failures: Sequence[DeadLetter
         elif any(requeued):
             decided.append((failure, "retried", "uploaded or queued again"))
         else:
-            record = failure.run.record
-            _set_outcome(reconciler, failure, failure.run.outcome, record["reason"] or why(record))
-            decided.append((failure, failure.run.outcome, _why_not(reconciler, failure)))
+            for version, outcome in zip(failure.versions, before, strict=True):
+                reconciler.state.versions.set_outcome(version, *outcome)
+            decided.append((failure, before[0][0], _why_not(reconciler, failure)))
         ticker.tick(f"{number} of {len(failures)} are queued or uploaded again …")
     retried = {version for failure, outcome, _ in decided if outcome == "retried" for version in failure.versions}
     _delete(reconciler, dead, retried.union(*(message.versions for message in sent.values())))
     return decided
 
 
-def _forget(reconciler: Reconciler, failures: Sequence[DeadLetter], reason: str) -> Decisions:
+def _forget(reconciler: Reconciler, failures: Sequence[Failure], reason: str) -> Decisions:
     """Drop failures and their dead letters."""
     dead = reconciler.backend.queues.dead() if reconciler.backend else []  # without a stack there are no messages
     for failure in failures:
@@ -133,7 +127,7 @@ def _delete(reconciler: Reconciler, dead: Iterable[Message], decided: Collection
         reconciler.backend.queues.delete_dead(over)
 
 
-def _selected(reconciler: Reconciler, ids: Sequence[str] | None) -> list[DeadLetter]:
+def _selected(reconciler: Reconciler, ids: Sequence[str] | None) -> list[Failure]:
     """Return the failures with some IDs; all of them without IDs.
 
     Raises:
@@ -151,16 +145,13 @@ def _selected(reconciler: Reconciler, ids: Sequence[str] | None) -> list[DeadLet
     return [by_id[name] for name in dict.fromkeys(ids)]
 
 
-def _unaccounted(reconciler: Reconciler) -> Iterable[DeadLetter]:
+def _unaccounted(reconciler: Reconciler) -> Iterable[Failure]:
     for finding in map(classify, reconciler.snapshot().all()):
         if finding.state == "unaccounted":
-            bucket = reconciler.template.source_bucket
-            inputs = [{"bucket": bucket, "key": finding.key, "size": None, "etag": finding.etag}]
-            unknown = Run(0, 0.0, "failed", 0, new_record("failed", "", inputs=inputs if finding.key else []))
-            yield DeadLetter((finding.version,), reconciler.state.runs.of(finding.version) or unknown, 0)
+            yield Failure((finding.version,), reconciler.state.runs.of(finding.version))
 
 
-def _dead_letters(queues: Queues, failures: Iterable[DeadLetter]) -> list[Message]:
+def _dead_letters(queues: Queues, failures: Iterable[Failure]) -> list[Message]:
     """Return all dead letters, as soon as no message about the failures is in the queue any more."""
     wanted = {version for failure in failures for version in failure.versions}
     deadline = time.monotonic() + _MOVE_DELAY_S
@@ -169,12 +160,12 @@ def _dead_letters(queues: Queues, failures: Iterable[DeadLetter]) -> list[Messag
     return queues.dead()
 
 
-def _set_outcome(reconciler: Reconciler, failure: DeadLetter, outcome: Outcome, reason: str) -> None:
+def _set_outcome(reconciler: Reconciler, failure: Failure, outcome: Outcome, reason: str) -> None:
     for version in failure.versions:
         reconciler.state.versions.set_outcome(version, outcome, reason)
 
 
-def _why_not(reconciler: Reconciler, failure: DeadLetter) -> str:
+def _why_not(reconciler: Reconciler, failure: Failure) -> str:
     key = failure.versions[0][0]
     inbox = Inbox(reconciler.settings.inbox, reconciler.settings.ignored_names)
     if not key:
@@ -185,7 +176,7 @@ def _why_not(reconciler: Reconciler, failure: DeadLetter) -> str:
 
 
 def _print(decided: Decisions, *, as_json: bool, otherwise: str = "") -> None:
-    rows = [(failure.id, printable(title(failure.run.record)), *result) for failure, *result in decided]
+    rows = [(failure.id, failure.file, *result) for failure, *result in decided]
     if as_json:
         print_json([dict(zip(("id", "file", "outcome", "text"), row, strict=True)) for row in rows])
         return

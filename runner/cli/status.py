@@ -13,6 +13,7 @@ import typer
 from runner.cli.options import AsJson, Data, chosen
 from runner.cli.output import print_json, results, table, text_of
 from runner.messages.object_keys import printable, refused
+from runner.messages.run_record import OPEN
 from runner.messages.run_summary import title
 from runner.services.reconciler.classify import STATES
 from runner.services.reconciler.snapshot import finding_of
@@ -25,8 +26,8 @@ from runner.state.versions import KnownVersion
 PAGE = 50
 # What each state may be in the table of versions.
 _OUTCOMES = {
-    "in progress": ("uploaded", "failed", "retried"),
-    "unaccounted": ("uploaded", "failed", "retried", "succeeded"),
+    "in progress": OPEN,
+    "unaccounted": (*OPEN, "succeeded"),
 }
 
 
@@ -114,12 +115,12 @@ def rows(
 
 def _not_uploaded(settings: Settings, state: State, name: str) -> Iterator[Row]:
     """Return the files of the inbox whose present content was not uploaded."""
-    uploads = state.uploads.stamps()
+    uploads = state.uploads.each()
     uploaded = next(uploads, None)
     for key, stamp in Inbox(settings.inbox, settings.ignored_names).scan():
-        while uploaded and uploaded[0] < key:
+        while uploaded and uploaded.key < key:
             uploaded = next(uploads, None)
-        if uploaded == (key, stamp):
+        if uploaded and (uploaded.key, uploaded.stamp) == (key, stamp):
             continue
         if name in key and stamp:
             reason = refused(key)

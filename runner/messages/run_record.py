@@ -96,6 +96,7 @@ def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
 
 # An uploaded, failed or retried version is in progress: it runs, or runs again. The others are final.
 Outcome = Literal["uploaded", "failed", "retried", "succeeded", "skipped", "dead-lettered", "forgotten"]
+OPEN: tuple[Outcome, ...] = ("uploaded", "failed", "retried")
 FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten")
 
 # The error type of a run whose outputs could not be copied to data/outputs.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from runner.messages.run_record import Outcome, RunRecord, Version, versions
+from runner.messages.run_record import FINAL, Outcome, RunRecord, Version, versions
 from runner.messages.run_summary import keys, title, why
 from runner.state.transaction import transaction
 from runner.state.versions import Versions
@@ -62,7 +62,7 @@ class Runs:
             for version in dict.fromkeys(versions(record)):
                 is_replaced = version not in read
                 late = outcome == "succeeded" and is_replaced
-                if outcome == "succeeded" and not late and self._versions.is_final(version):
+                if outcome == "succeeded" and not late and self._versions.outcome(version) in FINAL:
                     self._versions.add_uploaded(version)  # content that returned to the bucket without the watcher
                 result: tuple[Outcome, str] = ("skipped", _READ_A_NEWER_VERSION) if late else (outcome, reason)
                 self._versions.set_outcome(version, *result, run_id, record["pipeline"], is_replaced=is_replaced)

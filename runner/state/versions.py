@@ -9,8 +9,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from runner.messages.run_record import FINAL, Outcome, Version
+from runner.messages.run_record import Outcome, Version
 from runner.state.transaction import transaction
 
 
@@ -47,26 +48,26 @@ class Versions:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
+    def _select(self, condition: str, parameters: Any, order: str = "change") -> Iterator[KnownVersion]:
+        query = f"SELECT v.* FROM versions v WHERE {condition} ORDER BY {order}"  # noqa: S608  constants
+        return (KnownVersion(*row) for row in self._db.execute(query, parameters))
+
     def get(self, version: Version) -> KnownVersion | None:
         """Return one version; None if it was neither uploaded nor ran."""
-        row = self._db.execute("SELECT * FROM versions WHERE key = ? AND etag = ?", version).fetchone()
-        return KnownVersion(**row) if row else None
+        return next(self._select("key = ? AND etag = ?", version), None)
 
     def outcome(self, version: Version) -> Outcome | None:
         """Return the latest outcome of a version; None if it is unknown."""
         found = self.get(version)
         return found.outcome if found else None
 
-    def current(self, key: str) -> KnownVersion | None:
-        """Return the version of a key that arrived last."""
-        query = "SELECT * FROM versions WHERE key = ? ORDER BY arrival DESC LIMIT 1"
-        row = self._db.execute(query, (key,)).fetchone()
-        return KnownVersion(**row) if row else None
-
     def of_key(self, key: str) -> list[KnownVersion]:
         """Return all versions of a key, the current one last."""
-        rows = self._db.execute("SELECT * FROM versions WHERE key = ? ORDER BY arrival", (key,))
-        return [KnownVersion(**row) for row in rows]
+        return list(self._select("key = ?", (key,), "arrival"))
+
+    def current(self, key: str) -> KnownVersion | None:
+        """Return the version of a key that arrived last."""
+        return next(self._select("key = ?", (key,), "arrival DESC"), None)
 
     def add_uploaded(self, version: Version) -> None:
         """Record that a version arrived: it is the current one of its key, and keeps the outcome that it has."""
@@ -109,25 +110,16 @@ class Versions:
             "FROM json_each(r.record, '$.outputs') output) AS outputs "
             "FROM versions v LEFT JOIN runs r ON r.id = v.run_id ORDER BY v.key, v.etag"
         )
-        for row in rows:
-            known = dict(row)
-            outputs = json.loads(known.pop("outputs") or "[]")
-            yield KnownVersion(**known), outputs
+        for *known, outputs in rows:
+            yield KnownVersion(*known), json.loads(outputs or "[]")
 
     def with_outcome(self, *outcomes: Outcome) -> list[KnownVersion]:
         """Return all versions with one of some outcomes, oldest change first."""
-        marks = ", ".join("?" * len(outcomes))
-        query = f"SELECT * FROM versions WHERE outcome IN ({marks}) ORDER BY change"  # noqa: S608  question marks only
-        return [KnownVersion(**row) for row in self._db.execute(query, outcomes)]
+        return list(self._select(f"outcome IN ({', '.join('?' * len(outcomes))})", outcomes))
 
     def changed_since(self, change: int) -> list[KnownVersion]:
         """Return the versions that changed after a change, oldest first."""
-        rows = self._db.execute("SELECT * FROM versions WHERE change > ? ORDER BY change", (change,))
-        return [KnownVersion(**row) for row in rows]
-
-    def not_final(self) -> list[KnownVersion]:
-        """Return the versions that were uploaded or failed and have no final outcome yet."""
-        return self.with_outcome("uploaded", "failed", "retried")
+        return list(self._select("change > ?", (change,)))
 
     def newest(
         self, before: int | None = None, outcomes: Iterable[str] = (), pipeline: str | None = None, name: str = ""
@@ -145,13 +137,8 @@ class Versions:
         conditions += ["v.outcome IN (SELECT value FROM json_each(:outcomes))"] if wanted else []
         conditions += ["v.pipeline = :pipeline"] if pipeline else []
         conditions += ["instr(v.key, :name)"] if name else []
-        query = f"SELECT v.* FROM versions v WHERE {' AND '.join(conditions)} ORDER BY v.change DESC"  # noqa: S608
         parameters = {"before": before, "outcomes": json.dumps(wanted), "pipeline": pipeline, "name": name}
-        return (KnownVersion(**row) for row in self._db.execute(query, parameters))
-
-    def is_final(self, version: Version) -> bool:
-        """Return whether a version has an outcome that only a person changes."""
-        return self.outcome(version) in FINAL
+        return self._select(" AND ".join(conditions), parameters, "change DESC")
 
     def set_unaccounted(self, problems: Mapping[Version, str]) -> None:
         """Record which versions the reconciler could not account for, in place of those it recorded before."""

@@ -30,7 +30,7 @@ class Facts:
     """Of its latest run, or what a person decided since."""
     reason: str = ""
     missing_output: str | None = None
-    """An output of its successful run that is not in the outputs folder any more."""
+    """An output of its latest run that is not in the outputs folder any more."""
     is_in_inbox: bool = False
     """The inbox holds exactly this version."""
     is_in_bucket: bool = False
@@ -128,11 +128,12 @@ _NOT_UPLOADED = "not yet uploaded"
 
 @dataclass
 class Summary:
-    """How many versions are in each state, and each one that is in progress or unaccounted for."""
+    """How many versions are in each state, each one that is in progress or unaccounted for, and what was repaired."""
 
     final: Counter[State] = field(default_factory=Counter)
     in_progress: list[Finding] = field(default_factory=list)
     unaccounted: list[Finding] = field(default_factory=list)
+    repaired: list[Finding] = field(default_factory=list)
 
     def add(self, finding: Finding) -> None:
         """Count a finding."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message
-from runner.messages.run_record import OUTPUT_MISSING, Failure, Input, RunRecord, Version, new_record
+from runner.messages.run_record import FINAL, OUTPUT_MISSING, Failure, RunRecord, Version, new_record
 from runner.messages.s3_events import object_created
-from runner.services.reconciler.classify import Finding
+from runner.services.reconciler.classify import Facts, Finding, Summary, classify
 from runner.services.reconciler.snapshot import Backend, Snapshot
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.database import State
-from runner.state.runs import Run
+from runner.state.stack_lock import running_at
+from runner.template import stack_template
 from runner.template.stack_template import StackTemplate
 
 
@@ -30,6 +32,8 @@ class Reconciler:
     template: StackTemplate
     state: State
     backend: Backend | None
+    suspects: set[Version] = field(default_factory=set)
+    """What the last look reported for the first time."""
 
     def snapshot(self) -> Snapshot:
         """Return what is known now.
@@ -39,17 +43,46 @@ class Reconciler:
         """
         return Snapshot(self.settings, self.template, self.state, self.backend)
 
+    def look(self, facts: Iterable[Facts]) -> Summary:
+        """Classify versions, repair what two looks in a row report, and record what cannot be repaired.
+
+        One look can miss what moves meanwhile, so what only one reports counts as in progress.
+        """
+        summary, problems = Summary(), dict[Version, Finding]()
+        for finding in map(classify, facts):
+            if finding.repair or finding.state == "unaccounted":
+                problems[finding.version] = finding
+            else:
+                summary.add(finding)
+        known = self.state.versions.unaccounted()  # commands change it, too
+        confirmed = (self.suspects | known.keys()) & problems.keys()
+        summary.repaired = self.repair(problems[version] for version in sorted(confirmed & self.suspects))
+        confirmed -= {finding.version for finding in summary.repaired}
+        for version, finding in problems.items():
+            is_open = finding.state == "unaccounted" and version not in confirmed
+            summary.add(replace(finding, state="in progress") if is_open else finding)
+        self.suspects = problems.keys() - self.suspects
+        unaccounted = {finding.version: finding.reason for finding in summary.unaccounted}
+        if unaccounted != known:
+            self.state.versions.set_unaccounted(unaccounted)
+        return summary
+
     def repair(self, findings: Iterable[Finding]) -> list[Finding]:
         """Do what repairs findings; return those for which something was done."""
-        findings = list(findings)
-        done = [finding for finding in findings if finding.repair == "re-queue" and self.requeue(finding.version)]
-        done += [finding for finding in findings if finding.repair == "close" and self._close(finding)]
-        unrecorded = {finding.version: finding for finding in findings if finding.repair == "record"}
-        for message in self.backend.queues.dead() if unrecorded and self.backend else []:
-            if any(version in unrecorded for version in message.versions):
-                self._record_dead_letter(message)
-                done += [unrecorded.pop(version) for version in message.versions if version in unrecorded]
-        return done
+        dead = functools.cache(lambda: self.backend.queues.dead() if self.backend else [])
+        return [finding for finding in findings if self._repair(finding, dead)]
+
+    def _repair(self, finding: Finding, dead: Callable[[], list[Message]]) -> bool:
+        if finding.repair == "re-queue":
+            return self.requeue(finding.version)
+        if finding.repair == "record":
+            letter = next((message for message in dead() if finding.version in message.versions), None)
+            return letter is not None and self._record_dead_letter(finding.version, letter)
+        with self.state.transaction():  # its run may be recorded at the same time
+            may_close = finding.repair == "close" and self.state.versions.outcome(finding.version) not in FINAL
+            if may_close:
+                self.state.versions.set_outcome(finding.version, "skipped", finding.reason, is_replaced=True)
+        return may_close
 
     def requeue(self, version: Version) -> bool:
         """Have a version processed again: by an event of its object, or by an upload of its file in the inbox."""
@@ -66,13 +99,6 @@ class Reconciler:
                 upload(s3, bucket, key, path, sha256_of(path))
         return path is not None
 
-    def _close(self, finding: Finding) -> bool:
-        with self.state.transaction():  # its run may be recorded at the same time
-            is_open = not self.state.versions.is_final(finding.version)
-            if is_open:
-                self.state.versions.set_outcome(finding.version, "skipped", finding.reason, is_replaced=True)
-        return is_open
-
     def file_of(self, version: Version) -> Path | None:
         """Return the file in the inbox that was uploaded as a version and has not changed since; None without one."""
         key, etag = version
@@ -80,31 +106,23 @@ class Reconciler:
         is_same = uploaded and uploaded.etag == etag and inbox.stamp(key) == uploaded.stamp
         return inbox.path(key) if is_same else None
 
-    def _input(self, version: Version) -> Input:
-        return {"bucket": self.template.source_bucket, "key": version[0], "size": None, "etag": version[1]}
-
-    def _record_dead_letter(self, message: Message) -> None:
+    def _record_dead_letter(self, version: Version, letter: Message) -> bool:
         """Record why a message is in the dead-letter queue when no process saw its last attempt."""
+        (key, etag), bucket = version, self.template.source_bucket
         with self.state.transaction():  # its run may be recorded at the same time
-            self._record_open(message)
-
-    def _record_open(self, message: Message) -> None:
-        last = {version: self.state.runs.of(version) for version in message.versions}
-        open_runs = {version: run for version, run in last.items() if not self.state.versions.is_final(version)}
-        by_run: dict[int, tuple[Run | None, list[Version]]] = {}
-        for version, run in open_runs.items():
-            by_run.setdefault(run.id if run else 0, (run, []))[1].append(version)
-        for run, versions in by_run.values():
-            names_a_file = [version for version in versions if version[0]]
-            before: RunRecord = run.record if run else new_record("failed", "")
+            if self.state.versions.outcome(version) in FINAL:
+                return False
+            run = self.state.runs.of(version)
+            before = run.record if run else new_record("failed", "")
             record: RunRecord = {
-                **before, "status": "failed", "reason": None, "message_id": message.id, "outputs": [], "qc": {},
-                "inputs": [self._input(version) for version in names_a_file], "error": _no_answer(before),
+                **before, "status": "failed", "reason": None, "message_id": letter.id, "outputs": [], "qc": {},
+                "inputs": [{"bucket": bucket, "key": key, "size": None, "etag": etag}] if key else [],
+                "error": _no_answer(before),
             }  # fmt: skip
-            if names_a_file == versions:
+            if key:
                 record["schedule"] = record["window"] = None
-            body_md5 = next((etag for key, etag in versions if not key), "")
-            self.state.runs.add(record, "dead-lettered", message.attempts, body_md5)
+            self.state.runs.add(record, "dead-lettered", letter.attempts, "" if key else etag)
+        return True
 
 
 def _no_answer(last: RunRecord) -> Failure:
@@ -122,3 +140,8 @@ def opened(settings: Settings, template: StackTemplate, endpoint_url: str | None
     """Open the state of a data folder for the body; without an endpoint only what is known without a stack."""
     with closing(State(settings.state)) as state:
         yield Reconciler(settings, template, state, Backend.at(endpoint_url, template) if endpoint_url else None)
+
+
+def opened_for_command(settings: Settings) -> AbstractContextManager[Reconciler]:
+    """Open a data folder with the stack that runs on it, if one does."""
+    return opened(settings, stack_template.load_for(settings), running_at(settings))

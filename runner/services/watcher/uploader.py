@@ -70,7 +70,7 @@ class Uploader:
         """Record an upload. Content that returns after other content runs again: its old outcome does not count."""
         version = (key, sent.etag)
         with self._state.transaction():  # its run may be recorded at the same time
-            if sent.began_at and self._state.versions.is_final(version):
+            if sent.began_at and self._state.versions.outcome(version) in FINAL:
                 run = self._state.runs.of(version)
                 if run is None or run.ended_at < sent.began_at:
                     self._state.versions.set_outcome(version, "retried", "the same content was uploaded again")

@@ -59,7 +59,7 @@ def test_what_is_still_in_progress_after_the_wait_is_unaccounted_for(reconciler:
     ]
 
 
-def test_only_what_two_looks_report_is_unaccounted_for(
+def test_only_what_two_looks_report_is_repaired(
     reconciler: Reconciler, aws: MemoryAws, monkeypatch: pytest.MonkeyPatch
 ):
     put(reconciler, "stays.csv")
@@ -71,6 +71,19 @@ def test_only_what_two_looks_report_is_unaccounted_for(
             aws.put_object(aws.template.source_bucket, *arriving.pop())
 
     monkeypatch.setattr("runner.cli.reconcile.time.sleep", arrive)
-    summary = reconcile._confirmed(reconciler)
-    assert [finding.key for finding in summary.unaccounted] == ["stays.csv"]
-    assert [finding.key for finding in summary.in_progress] == ["arrives.csv"]
+    summary = reconcile._looked(reconciler)
+    assert [finding.key for finding in summary.repaired] == ["stays.csv"]
+    assert sorted(finding.key for finding in summary.in_progress) == ["arrives.csv", "stays.csv"]
+    assert len(aws.queue) == 2
+
+
+def test_a_problem_that_goes_away_is_not_reported(reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch):
+    version = ("gone.csv", "1")
+    reconciler.state.versions.add_uploaded(version)
+
+    def forget(_seconds: float) -> None:
+        reconciler.state.versions.set_outcome(version, "forgotten", "forgotten: a test")
+
+    monkeypatch.setattr("runner.cli.reconcile.time.sleep", forget)
+    summary = reconcile._looked(reconciler)
+    assert (summary.unaccounted, summary.counts()["forgotten"]) == ([], 1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.messages.run_record import OUTPUT_MISSING, new_record
+from runner.messages.run_record import OPEN, OUTPUT_MISSING, new_record
 from runner.messages.s3_events import object_created
 from runner.services.reconciler.classify import Finding, classify
 from runner.services.reconciler.loop import ReconcileLoop
@@ -133,7 +133,7 @@ def test_the_loop_closes_what_was_replaced_before_it_ran(reconciler: Reconciler,
     current = reconciler.state.versions.current("k")
     assert current
     assert current.etag == ETAG
-    assert [known.version for known in reconciler.state.versions.not_final()] == [("k", ETAG)]
+    assert [known.version for known in reconciler.state.versions.with_outcome(*OPEN)] == [("k", ETAG)]
 
 
 def test_a_file_that_the_filter_excludes_costs_no_request(
