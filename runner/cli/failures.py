@@ -2,62 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from runner.cli.options import AsJson, Data, chosen
 from runner.cli.output import grid, print_json, results
-from runner.messages import run_summary
-from runner.messages.object_keys import printable
-from runner.messages.run_record import Version, versions
-from runner.messages.run_summary import short_id
+from runner.services.reconciler.failures import Failure, dead_lettered
 from runner.settings import Settings
 from runner.state.database import State
 from runner.state.runs import Run
+
+if TYPE_CHECKING:
+    from runner.aws.sqs import Message
 
 # A narrower terminal would break each name into many lines.
 _TABLE_COLUMNS = 100
 _PAGE = 50
 _MORE = "Older failures are not shown: --all. "
 _NEXT = "Tracebacks: `runner logs NAME --failed`. Retry: `runner retry ID`. Drop: `runner forget ID --why TEXT`."
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Versions that are not processed unless a person asks for it, and the run that decided them, if one did."""
-
-    versions: tuple[Version, ...]
-    run: Run | None
-    failed_runs: int = 0
-    """How many runs of its versions failed, at most."""
-
-    @property
-    def id(self) -> str:
-        """Short, and the same for the same content under the same key."""
-        return short_id(self.versions[0])
-
-    @property
-    def file(self) -> str:
-        """The name of its file, or the window of its schedule."""
-        return printable(run_summary.title(self.run.record) if self.run else self.versions[0][0]) or "a message"
-
-
-def dead_lettered(state: State) -> Iterator[Failure]:
-    """Return what is dead-lettered, newest first, one at a time."""
-    by_run: dict[int, dict[Version, int]] = {}
-    for known in reversed(state.versions.with_outcome("dead-lettered")):
-        by_run.setdefault(known.run_id or 0, {})[known.version] = known.failures
-    for run_id, failed_runs in by_run.items():
-        run = state.runs.get(run_id)
-        named = versions(run.record)[::-1]  # the queue knows the file by the version that the event named
-        in_order = sorted(failed_runs, key=lambda version: named.index(version) if version in named else 0)
-        yield Failure(tuple(in_order), run, max(failed_runs.values()))
 
 
 def failures(
@@ -76,9 +43,9 @@ def failures(
         is_more = next(found, None) is not None
         rows = [_row(failure, failure.run, state) for failure in shown if failure.run]
     if as_json:
-        dead = _in_dead_letter_queue(settings)
+        dead = _dead_letters(settings)
         for row, failure in zip(rows, shown, strict=True):
-            row["in_dead_letter_queue"] = None if dead is None else not dead.isdisjoint(failure.versions)
+            row["in_dead_letter_queue"] = None if dead is None else _is_among(failure, dead)
         print_json(rows)
     elif rows:
         _print(rows)
@@ -87,13 +54,16 @@ def failures(
         results.print("No file has failed for good.")
 
 
-def _in_dead_letter_queue(settings: Settings) -> set[Version] | None:
-    """Return the versions that the dead-letter queue holds; None without a stack."""
+def _dead_letters(settings: Settings) -> list[Message] | None:
+    """Return what the dead-letter queue holds; None without a stack."""
     from runner.services.reconciler.repair import opened_for_command
 
     with opened_for_command(settings) as reconciler:
-        dead = reconciler.backend.queues.dead() if reconciler.backend else None
-    return None if dead is None else {version for message in dead for version in message.versions}
+        return reconciler.backend.queues.dead() if reconciler.backend else None
+
+
+def _is_among(failure: Failure, dead: Iterable[Message]) -> bool:
+    return any(message.concerns(job) for message in dead for job in failure.jobs)
 
 
 def _row(failure: Failure, run: Run, state: State) -> dict[str, Any]:

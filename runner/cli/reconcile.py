@@ -13,13 +13,14 @@ from runner.cli.options import AsJson, Data, chosen
 from runner.cli.output import print_json, results, say
 from runner.errors import StackError
 from runner.messages.object_keys import printable
-from runner.messages.run_summary import short_id
+from runner.messages.run_summary import file_name, short_id
 from runner.services.progress import WAITING_S, Ticker
 from runner.services.reconciler.classify import Finding, Summary
 from runner.services.reconciler.repair import Reconciler, opened_for_command
 
 _LOOK_AGAIN_S = 1.0
 _MOST_LOOKS = 6
+_MOST_SHOWN = 20
 
 
 def reconcile(
@@ -56,7 +57,8 @@ def reconcile(
             replace(f, state="unaccounted", reason=f"is still in progress after {wait:g} s")
             for f in summary.in_progress
         ]
-        summary = Summary(summary.final, [], sorted(summary.unaccounted + late, key=lambda finding: finding.version))
+        found = sorted(summary.unaccounted + late, key=lambda finding: finding.job)
+        summary = replace(summary, in_progress=[], unaccounted=found)
     _print(summary, as_json=as_json, is_running=is_running)
     sys.exit(1 if summary.unaccounted else 0)
 
@@ -73,11 +75,19 @@ def _looked(reconciler: Reconciler) -> Summary:
 
 def _print(summary: Summary, *, as_json: bool, is_running: bool) -> None:
     if as_json:
-        rows = [{"key": printable(f.key), "etag": f.etag, "problem": f.reason} for f in summary.unaccounted]
-        print_json({"unaccounted": rows, "accounted": summary.counts()})
+        rows = [
+            {"key": printable(f.key), "etag": f.etag, "pipeline": f.pipeline, "problem": f.reason}
+            for f in summary.unaccounted
+        ]
+        replaced = [{"key": printable(f.key), "etag": f.etag, "reason": f.reason} for f in summary.replaced]
+        print_json({"unaccounted": rows, "replaced": replaced, "accounted": summary.counts()})
         return
     if not is_running:
         say("No stack runs on this folder. Files in progress resume at the next `runner up`.")
+    for finding in summary.replaced[:_MOST_SHOWN]:
+        results.print(f"– {_name(finding)} replaced. {finding.reason}", markup=False)
+    if len(summary.replaced) > _MOST_SHOWN:
+        say("More were replaced: `runner status --outcome replaced --all`.")
     for finding in summary.unaccounted:
         results.print(f"✗ {_name(finding)} {finding.reason}", markup=False, style="red")
     counts = ", ".join(f"{count} {state}" for state, count in summary.counts().items() if count)
@@ -85,4 +95,4 @@ def _print(summary: Summary, *, as_json: bool, is_running: bool) -> None:
 
 
 def _name(finding: Finding) -> str:
-    return f"{short_id(finding.version)} {printable(finding.key) or 'a message'}"
+    return f"{short_id(finding.version)} {file_name(finding.key, finding.pipeline)}"

@@ -52,15 +52,14 @@ class Uploads:
         return (Upload(*row) for row in self._db.execute("SELECT * FROM uploads ORDER BY key"))
 
     def settled(self, epoch: str, final: Iterable[str]) -> Iterator[tuple[str, Stamp]]:
-        """Return key and state of each upload to a bucket, and of those to others that have one of some outcomes."""
+        """Return key and state of each upload to a bucket, and of those to others with only some outcomes."""
         outcomes = list(final)
-        marks = ", ".join("?" * len(outcomes))
         rows = self._db.execute(
-            "SELECT u.key, size, mtime_ns, ctime_ns FROM uploads u "  # noqa: S608  question marks only
-            f"LEFT JOIN versions v ON v.key = u.key AND v.etag = u.etag WHERE epoch = ? OR outcome IN ({marks})",
+            "SELECT * FROM uploads u WHERE epoch = ? OR (SELECT min(outcome IN "  # noqa: S608  question marks only
+            f"({', '.join('?' * len(outcomes))})) FROM versions v WHERE v.key = u.key AND v.etag = u.etag)",
             (epoch, *outcomes),
         )
-        return ((row["key"], Stamp(row["size"], row["mtime_ns"], row["ctime_ns"])) for row in rows)
+        return ((row["key"], Upload(*row).stamp) for row in rows)
 
     def put(self, upload: Upload) -> None:
         """Record an upload in place of the key's earlier one."""

@@ -12,14 +12,15 @@ from pathlib import Path
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message
-from runner.messages.run_record import FINAL, OUTPUT_MISSING, Failure, RunRecord, Version, new_record
-from runner.messages.s3_events import object_created
+from runner.messages.run_record import FINAL, OPEN, OUTPUT_MISSING, Failure, Input, Job, RunRecord, Version, new_record
+from runner.messages.s3_events import for_one_pipeline, object_created
 from runner.services.reconciler.classify import Facts, Finding, Summary, classify
 from runner.services.reconciler.snapshot import Backend, Snapshot
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.database import State
 from runner.state.stack_lock import running_at
+from runner.state.versions import KnownVersion
 from runner.template import stack_template
 from runner.template.stack_template import StackTemplate
 
@@ -32,7 +33,7 @@ class Reconciler:
     template: StackTemplate
     state: State
     backend: Backend | None
-    suspects: set[Version] = field(default_factory=set)
+    suspects: set[Job] = field(default_factory=set)
     """What the last look reported for the first time."""
 
     def snapshot(self) -> Snapshot:
@@ -48,21 +49,21 @@ class Reconciler:
 
         One look can miss what moves meanwhile, so what only one reports counts as in progress.
         """
-        summary, problems = Summary(), dict[Version, Finding]()
+        summary, problems = Summary(), dict[Job, Finding]()
         for finding in map(classify, facts):
             if finding.repair or finding.state == "unaccounted":
-                problems[finding.version] = finding
+                problems[finding.job] = finding
             else:
                 summary.add(finding)
         known = self.state.versions.unaccounted()  # commands change it, too
         confirmed = (self.suspects | known.keys()) & problems.keys()
-        summary.repaired = self.repair(problems[version] for version in sorted(confirmed & self.suspects))
-        confirmed -= {finding.version for finding in summary.repaired}
-        for version, finding in problems.items():
-            is_open = finding.state == "unaccounted" and version not in confirmed
+        summary.repaired = self.repair(problems[job] for job in sorted(confirmed & self.suspects))
+        confirmed -= {finding.job for finding in summary.repaired}
+        for job, finding in problems.items():
+            is_open = finding.state == "unaccounted" and job not in confirmed
             summary.add(replace(finding, state="in progress") if is_open else finding)
         self.suspects = problems.keys() - self.suspects
-        unaccounted = {finding.version: finding.reason for finding in summary.unaccounted}
+        unaccounted = {finding.job: finding.reason for finding in summary.unaccounted}
         if unaccounted != known:
             self.state.versions.set_unaccounted(unaccounted)
         return summary
@@ -74,30 +75,41 @@ class Reconciler:
 
     def _repair(self, finding: Finding, dead: Callable[[], list[Message]]) -> bool:
         if finding.repair == "re-queue":
-            return self.requeue(finding.version)
+            return self.requeue(finding.job)
         if finding.repair == "record":
-            letter = next((message for message in dead() if finding.version in message.versions), None)
-            return letter is not None and self._record_dead_letter(finding.version, letter)
+            letter = next((message for message in dead() if message.concerns(finding.job)), None)
+            if letter:
+                self._record_dead_letter(letter)
+            return letter is not None
         with self.state.transaction():  # its run may be recorded at the same time
-            may_close = finding.repair == "close" and self.state.versions.outcome(finding.version) not in FINAL
+            known = [known for known in self.state.versions.of(finding.version) if known.config == finding.config]
+            may_close = finding.repair == "close" and not any(one.outcome in FINAL for one in known)
             if may_close:
-                self.state.versions.set_outcome(finding.version, "skipped", finding.reason, is_replaced=True)
+                self.state.versions.set_outcome(
+                    finding.version, "skipped", finding.reason, finding.config, is_replaced=True
+                )
         return may_close
 
-    def requeue(self, version: Version) -> bool:
+    def requeue(self, job: Job) -> bool:
         """Have a version processed again: by an event of its object, or by an upload of its file in the inbox."""
-        key, etag = version
+        key, etag, _ = job
         if self.backend is None or not key:
             return False
         s3, bucket = self.backend.s3, self.template.source_bucket
-        path = self.file_of(version)
+        path = self.file_of((key, etag))
         with clients.answering():
             if object_etag(s3, bucket, key) == etag:
-                self.backend.queues.send(json.dumps(object_created(bucket, key, etag)))
+                self.send(json.dumps(object_created(bucket, key, etag)), job)
                 return True
             if path:
                 upload(s3, bucket, key, path, sha256_of(path))
         return path is not None
+
+    def send(self, body: str, job: Job) -> None:
+        """Put a message into the queue: for one pipeline alone if several process its file."""
+        if self.backend:
+            several = self.state.versions.has_several(job[:2])
+            self.backend.queues.send(for_one_pipeline(body, job[2]) if several else body)
 
     def file_of(self, version: Version) -> Path | None:
         """Return the file in the inbox that was uploaded as a version and has not changed since; None without one."""
@@ -106,23 +118,34 @@ class Reconciler:
         is_same = uploaded and uploaded.etag == etag and inbox.stamp(key) == uploaded.stamp
         return inbox.path(key) if is_same else None
 
-    def _record_dead_letter(self, version: Version, letter: Message) -> bool:
+    def jobs_of(self, message: Message) -> list[KnownVersion]:
+        """Return what is known about the jobs that a message is for."""
+        versions = self.state.versions
+        known = [one for version in message.versions for one in versions.of(version) or [KnownVersion(*version)]]
+        return [one for one in known if message.concerns(one.job)]
+
+    def _record_dead_letter(self, letter: Message) -> None:
         """Record why a message is in the dead-letter queue when no process saw its last attempt."""
-        (key, etag), bucket = version, self.template.source_bucket
         with self.state.transaction():  # its run may be recorded at the same time
-            if self.state.versions.outcome(version) in FINAL:
-                return False
-            run = self.state.runs.of(version)
-            before = run.record if run else new_record("failed", "")
-            record: RunRecord = {
-                **before, "status": "failed", "reason": None, "message_id": letter.id, "outputs": [], "qc": {},
-                "inputs": [{"bucket": bucket, "key": key, "size": None, "etag": etag}] if key else [],
-                "error": _no_answer(before),
-            }  # fmt: skip
-            if key:
-                record["schedule"] = record["window"] = None
-            self.state.runs.add(record, "dead-lettered", letter.attempts, "" if key else etag)
-        return True
+            by_run: dict[tuple[int, str], list[KnownVersion]] = {}
+            for known in self.jobs_of(letter):
+                if known.outcome in OPEN:
+                    by_run.setdefault((known.run_id or 0, known.config), []).append(known)
+            for (run_id, config), jobs in by_run.items():
+                before = self.state.runs.get(run_id).record if run_id else new_record("failed", "")
+                files = [job for job in jobs if job.key]
+                record: RunRecord = {
+                    **before, "status": "failed", "reason": None, "message_id": letter.id, "outputs": [], "qc": {},
+                    "config": config or before["config"], "error": _no_answer(before),
+                    "inputs": [self._input(job) for job in files],
+                }  # fmt: skip
+                if files == jobs:
+                    record["schedule"] = record["window"] = None
+                body_md5 = next((job.etag for job in jobs if not job.key), "")
+                self.state.runs.add(record, "dead-lettered", letter.attempts, body_md5)
+
+    def _input(self, job: KnownVersion) -> Input:
+        return {"bucket": self.template.source_bucket, "key": job.key, "size": None, "etag": job.etag}
 
 
 def _no_answer(last: RunRecord) -> Failure:

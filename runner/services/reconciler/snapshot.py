@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from runner.aws import clients
 from runner.aws.s3 import bucket_epoch, head, list_objects
-from runner.aws.sqs import Queues
+from runner.aws.sqs import Message, Queues
 from runner.messages.object_keys import refused
-from runner.messages.run_record import FINAL, OPEN, Version
+from runner.messages.run_record import FINAL, OPEN
 from runner.services.reconciler.classify import Facts, Finding, classify
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
@@ -53,6 +53,8 @@ class Backend:
 
 _Stored = tuple[str, float]
 """An object's ETag, and the time of its last change in seconds."""
+_Named = tuple[str, Message]
+"""The ETag that a message names, and the message."""
 
 
 class Snapshot:
@@ -69,8 +71,8 @@ class Snapshot:
         self._settings, self._template, self._state, self._backend = settings, template, state, backend
         self._inbox = Inbox(settings.inbox, settings.ignored_names)
         self._since = time.time() - _EVENT_DELAY_S
-        self._queued = _versions(backend.queues.waiting()) if backend else []
-        self._dead = _versions(backend.queues.dead()) if backend else []
+        self._queued = _by_version(backend.queues.waiting()) if backend else []
+        self._dead = _by_version(backend.queues.dead()) if backend else []
         self._epoch = backend.epoch() if backend else None
 
     def all(self) -> Iterator[Facts]:
@@ -87,18 +89,19 @@ class Snapshot:
     def open(self) -> Iterator[Facts]:
         """Return the facts of each key that has a version without a final outcome or in the dead-letter queue."""
         versions = self._state.versions
-        known = {found.version: found for found in versions.with_outcome(*OPEN)}
-        known |= {found.version: found for found in map(versions.get, self._dead) if found}
-        keys = sorted({key for key, _ in [*known, *self._dead]})
+        known = {found.job: found for found in versions.with_outcome(*OPEN)}
+        for dead, (etag, _) in self._dead:
+            known |= {found.job: found for found in versions.of((dead, etag))}
+        keys = sorted({job[0] for job in known} | {dead for dead, _ in self._dead})
         files = [key for key in keys if key]
         for key in files:  # also the final versions, which bucket or inbox may hold
-            known |= {found.version: found for found in versions.of_key(key)}
+            known |= {found.job: found for found in versions.of_key(key)}
         return self._facts_of(
             upload=((key, self._state.uploads.get(key)) for key in files),
             stamp=((key, self._inbox.stamp(key)) for key in files),
             stored=((key, self._object(key)) for key in files if self._notifies(key)),  # else nothing depends on it
-            known=((key, (known[key, etag], [])) for key, etag in sorted(known)),
-            queued=[version for version in self._queued if version[0] in keys],
+            known=((job[0], (known[job], [])) for job in sorted(known)),
+            queued=[item for item in self._queued if item[0] in keys],
             dead=self._dead,
         )
 
@@ -113,9 +116,9 @@ class Snapshot:
 
     def _facts(
         self, key: str, upload: list[Upload | None], stamp: list[Stamp | None], stored: list[_Stored | None],
-        known: list[tuple[KnownVersion, list[str]]], queued: list[str], dead: list[str],
+        known: list[tuple[KnownVersion, list[str]]], queued: list[_Named], dead: list[_Named],
     ) -> Iterator[Facts]:  # fmt: skip
-        """Return the facts of each version of a key."""
+        """Return the facts of each version of a key in each pipeline."""
         last, file, (in_bucket, changed_at) = _first(upload), _first(stamp), _first(stored) or (None, 0.0)
         if file and (refusal := refused(key)):
             yield Facts(key, refusal=refusal)
@@ -125,23 +128,27 @@ class Snapshot:
         filtered = bool(key) and not self._notifies(key)
         if file and not in_inbox:
             yield Facts(key, is_uploaded=False, filtered=filtered)
-        outcomes = {found.etag: (found, outputs) for found, outputs in known}
         newest = in_bucket or ((in_inbox or "changed") if file else uploaded)
-        for etag in sorted({*outcomes, *queued, *dead, *filter(None, (in_bucket, uploaded))}):
-            found, outputs = outcomes.get(etag, (None, []))
+        etags = {found.etag for found, _ in known}
+        unknown = {etag for etag, _ in queued + dead} | {etag for etag in (in_bucket, uploaded) if etag}
+        jobs = [*known, *((KnownVersion(key, etag), []) for etag in unknown - etags)]
+        for found, outputs in sorted(jobs, key=lambda job: job[0].job):
+            etag, config = found.etag, found.config
             yield Facts(
                 key,
                 etag,
-                outcome=found.outcome if found else None,
-                reason=found.reason if found else "",
-                missing_output=missing_output(self._settings.outputs, outputs) if found else None,
+                config,
+                pipeline=found.pipeline if sum(other.etag == etag for other, _ in known) > 1 else None,
+                outcome=found.outcome if etag in etags else None,
+                reason=found.reason,
+                missing_output=missing_output(self._settings.outputs, outputs),
                 is_in_inbox=etag == in_inbox,
                 is_in_bucket=etag == in_bucket,
                 is_new=etag == in_bucket and changed_at > self._since,
                 is_replaced=newest is not None and newest != etag,
                 is_lost=last is not None and last.epoch != self._epoch,
-                is_queued=etag in queued,
-                is_dead=etag in dead,
+                is_queued=any(message.concerns(found.job) for _, message in queued),
+                is_dead=any(message.concerns(found.job) for _, message in dead),
                 filtered=filtered,
             )
 
@@ -174,12 +181,10 @@ def finding_of(known: KnownVersion, run: Run | None, outputs: Path, problem: str
     """
     is_open = known.outcome not in FINAL
     if is_open and problem:
-        return Finding(known.key, known.etag, "unaccounted", problem)
+        return Finding(*known.job, state="unaccounted", reason=problem)
     missing = missing_output(outputs, [output["key"] for output in run.record["outputs"]] if run else [])
     return classify(
-        Facts(
-            known.key, known.etag, outcome=known.outcome, reason=known.reason, missing_output=missing, is_queued=is_open
-        )
+        Facts(*known.job, outcome=known.outcome, reason=known.reason, missing_output=missing, is_queued=is_open)
     )
 
 
@@ -188,8 +193,10 @@ def missing_output(folder: Path, keys: Iterable[str]) -> str | None:
     return next((key for key in keys if not (folder / key).is_file()), None)
 
 
-def _versions(messages: Iterable[Any]) -> list[Version]:
-    return sorted({version for message in messages for version in message.versions})
+def _by_version(messages: Iterable[Message]) -> list[tuple[str, _Named]]:
+    """Return each version that messages name, with its message, in the order of keys."""
+    found = [(key, (etag, message)) for message in messages for key, etag in message.versions]
+    return sorted(found, key=itemgetter(0))
 
 
 def _named(name: str, source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str, Any]]:

@@ -45,7 +45,7 @@ class Uploader:
         """Return whether an upload to a lost bucket has a final outcome, and no other version of its key ran since."""
         if known is None or known.epoch == epoch:
             return False
-        current = self._state.versions.current(known.key)
+        current = self._state.versions.current(known.key)  # with its worst outcome
         return current is not None and current.etag == known.etag and current.outcome in FINAL
 
     def send(self, key: str, stamp: Stamp, epoch: str, known: Upload | None, *, is_finished: bool) -> Sent:

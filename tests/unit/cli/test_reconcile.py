@@ -10,7 +10,7 @@ from runner.cli.app import app
 from runner.messages.run_summary import short_id
 from runner.services.reconciler.repair import Reconciler
 from tests.support.memory_aws import MemoryAws
-from tests.support.states import ETAG, put, run_of
+from tests.support.states import ETAG, put, run_of, twin_runs
 
 
 def run(reconciler: Reconciler, *options: str) -> Result:
@@ -39,13 +39,14 @@ def test_an_unaccounted_version_is_printed_and_recorded(reconciler: Reconciler):
     done = run(reconciler)
     assert done.exit_code == 1
     assert f"✗ {short_id(('gone.csv', '1'))} gone.csv {problem}\n1 unaccounted for; no file yet\n" in done.stdout
-    assert reconciler.state.versions.unaccounted() == {("gone.csv", "1"): problem}
+    assert reconciler.state.versions.unaccounted() == {("gone.csv", "1", ""): problem}
     done = run(reconciler, "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout) == {
-        "unaccounted": [{"key": "gone.csv", "etag": "1", "problem": problem}],
+        "unaccounted": [{"key": "gone.csv", "etag": "1", "pipeline": None, "problem": problem}],
+        "replaced": [],
         "accounted": dict.fromkeys(
-            ("succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused"), 0
+            ("succeeded", "replaced", "skipped", "dead-lettered", "forgotten", "in progress", "refused"), 0
         ),
     }  # fmt: skip
 
@@ -55,7 +56,7 @@ def test_what_is_still_in_progress_after_the_wait_is_unaccounted_for(reconciler:
     done = run(reconciler, "--wait", "0.3", "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout)["unaccounted"] == [
-        {"key": "b.csv", "etag": ETAG, "problem": "is still in progress after 0.3 s"}
+        {"key": "b.csv", "etag": ETAG, "pipeline": None, "problem": "is still in progress after 0.3 s"}
     ]
 
 
@@ -87,3 +88,27 @@ def test_a_problem_that_goes_away_is_not_reported(reconciler: Reconciler, monkey
     monkeypatch.setattr("runner.cli.reconcile.time.sleep", forget)
     summary = reconcile._looked(reconciler)
     assert (summary.unaccounted, summary.counts()["forgotten"]) == ([], 1)
+
+
+def test_each_pipeline_of_a_file_is_accounted_for(reconciler: Reconciler):
+    for of_pipeline in twin_runs("k.csv", "1", {"a": "succeeded", "b": "failed"}):
+        reconciler.state.runs.add(of_pipeline, of_pipeline["status"])
+    done = run(reconciler)
+    problem = "is neither in the source bucket nor in the inbox any more; its last run failed: ValueError"
+    assert f"✗ {short_id(('k.csv', '1'))} k.csv → b {problem}" in done.stdout
+    assert done.stdout.endswith("1 unaccounted for; 1 succeeded\n")
+
+
+def test_a_file_whose_output_another_one_replaced_is_named(reconciler: Reconciler):
+    reason = "Its output x.nc was replaced by that of late.csv."
+    for number in range(21):
+        reconciler.state.versions.set_outcome((f"{number:02}.csv", "1"), "replaced", reason)
+    done = run(reconciler)
+    assert done.exit_code == 0
+    assert f"– {short_id(('00.csv', '1'))} 00.csv replaced. {reason}\n" in done.stdout
+    assert "20.csv" not in done.stdout
+    assert "More were replaced: `runner status --outcome replaced --all`." in done.output
+    assert done.stdout.endswith("0 unaccounted for; 21 replaced\n")
+    assert json.loads(run(reconciler, "--json").stdout)["replaced"][0] == {
+        "key": "00.csv", "etag": "1", "reason": reason,
+    }  # fmt: skip

@@ -28,4 +28,7 @@ def test_uploads_to_the_present_bucket_or_with_a_final_outcome_are_settled(state
     state.versions.set_outcome(("final", "etag"), "skipped", "no route")
     state.versions.set_outcome(("failed", "etag"), "failed", "ValueError")
     state.versions.set_outcome(("unknown", "other version"), "succeeded", "")
+    state.uploads.put(FIRST._replace(key="half", epoch="1"))
+    for config, outcome in (("a.yaml", "succeeded"), ("b.yaml", "failed")):
+        state.versions.set_outcome(("half", "etag"), outcome, "", config)  # type: ignore[arg-type]
     assert dict(state.uploads.settled("2", FINAL)) == {"new": FIRST.stamp, "final": FIRST.stamp}
