@@ -12,6 +12,8 @@ import typer
 
 from runner.cli.options import AsJson, Data, chosen
 from runner.cli.output import grid, print_json, results
+from runner.messages.object_keys import printable
+from runner.messages.run_summary import title
 from runner.services.reconciler.failures import Failure, dead_lettered
 from runner.settings import Settings
 from runner.state.database import State
@@ -69,7 +71,7 @@ def _is_among(failure: Failure, dead: Iterable[Message]) -> bool:
 def _row(failure: Failure, run: Run, state: State) -> dict[str, Any]:
     return {
         "id": failure.id,
-        "file": failure.file,
+        "file": printable(title(run.record)),
         "etag": failure.versions[0][1],
         "pipeline": run.record["pipeline"],
         "when": datetime.fromtimestamp(run.ended_at).astimezone().isoformat(timespec="seconds"),

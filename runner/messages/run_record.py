@@ -135,3 +135,13 @@ def versions(run: RunRecord) -> list[Version]:
     """Return the versions that a run has read, and those that its event named if they differ."""
     found = [(item["key"], item["etag"] or "") for item in run["inputs"]]
     return found + [(item["key"], item["named_etag"]) for item in run["inputs"] if "named_etag" in item]
+
+
+# A plot that each run replaces is no loss.
+_PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf")
+
+
+def replaced(run: RunRecord) -> list[tuple[str, str]]:
+    """Return each output, other than plots, that replaced the output of another input, with that input's key."""
+    outputs = [output for output in run["outputs"] if not output["key"].endswith(_PICTURES)]
+    return [(output["key"], output["replaced_input"]) for output in outputs if "replaced_input" in output]

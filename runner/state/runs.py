@@ -7,18 +7,15 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TypedDict
 
-from runner.messages.run_record import FINAL, Job, Outcome, RunRecord, Version, versions
+from runner.messages.run_record import FINAL, Job, Outcome, RunRecord, Version, replaced, versions
 from runner.messages.run_summary import keys, title, why
 from runner.state.transaction import transaction
 from runner.state.versions import Versions
 
 # Runs at the same time may be recorded in another order than they stored; they are among the last so many.
 _MOST_AT_ONCE = 100
-# A plot that each run replaces is no loss.
-_PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf")
 _READ_A_NEWER_VERSION = "Its run read a newer version of the object."
 
 
@@ -38,15 +35,6 @@ class Run:
     outcome: Outcome
     attempt: int
     record: RunRecord
-
-
-def _is_replaced(earlier: Run, later: Run, output: str) -> bool:
-    """Return whether an output of a run, other than a plot, is now that of another run."""
-    if PurePosixPath(output).suffix in _PICTURES:
-        return False
-    by = [item["key"] for item in later.record["inputs"]]
-    own = [one for one in earlier.record["outputs"] if one["key"] == output]
-    return any(earlier.id < later.id or one.get("replaced_input") not in by for one in own)
 
 
 def _run(row: sqlite3.Row) -> Run:
@@ -105,12 +93,18 @@ class Runs:
             )
             replacing += map(_run, rows)
         for later in replacing:
-            for output in later.record["outputs"]:
-                for known in self._versions.of_key(output.get("replaced_input", "")):
-                    earlier = self.get(known.run_id) if known.run_id and known.outcome == "succeeded" else None
-                    if earlier and _is_replaced(earlier, later, output["key"]):
-                        reason = f"Its output {output['key']} was replaced by that of {keys(later.record)}."
-                        self._versions.set_outcome(known.version, "replaced", reason, known.config)
+            for output, key in replaced(later.record):
+                self._replace(later, output, key)
+
+    def _replace(self, later: Run, output: str, key: str) -> None:
+        """Record that a run has replaced an output of another input."""
+        by = [item["key"] for item in later.record["inputs"]]
+        for known in self._versions.of_key(key):
+            earlier = self.get(known.run_id) if known.run_id and known.outcome == "succeeded" else None
+            own = [one for one in earlier.record["outputs"] if one["key"] == output] if earlier else []
+            if earlier and any(earlier.id < later.id or one.get("replaced_input") not in by for one in own):
+                reason = f"Its output {output} was replaced by that of {keys(later.record)}."
+                self._versions.set_outcome(known.version, "replaced", reason, known.config)
 
     def get(self, run_id: int) -> Run:
         """Return one run."""

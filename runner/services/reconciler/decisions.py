@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from runner.aws.sqs import Message, Queues
 from runner.messages.run_record import FINAL, Job, Outcome, Version
 from runner.services.progress import Ticker
+from runner.services.reconciler.dead_letters import jobs_of
 from runner.services.reconciler.failures import Failure
 from runner.services.reconciler.repair import Reconciler
 from runner.services.watcher.inbox import Inbox
@@ -85,7 +86,9 @@ class _Letters:
             name = (message.id, job[2] if several else "")
             if name not in self._sent:  # a message can name several files
                 self._reconciler.send(message.body, job)
-                self._sent[name] = {job} if several else {known.job for known in self._reconciler.jobs_of(message)}
+                self._sent[name] = (
+                    {job} if several else {known.job for known in jobs_of(self._reconciler.state.versions, message)}
+                )
         return bool(found)
 
     def delete(self, decided: Collection[Job]) -> None:
@@ -99,7 +102,7 @@ class _Letters:
             over = {
                 message.id
                 for message in self._dead
-                if message.versions and all(map(is_over, self._reconciler.jobs_of(message)))
+                if message.versions and all(map(is_over, jobs_of(self._reconciler.state.versions, message)))
             }
             self._reconciler.backend.queues.delete_dead(over)
 

@@ -12,15 +12,16 @@ from pathlib import Path
 from runner.aws import clients
 from runner.aws.s3 import object_etag, sha256_of, upload
 from runner.aws.sqs import Message
-from runner.messages.run_record import FINAL, OPEN, OUTPUT_MISSING, Failure, Input, Job, RunRecord, Version, new_record
+from runner.messages.run_record import FINAL, Job, Version
 from runner.messages.s3_events import for_one_pipeline, object_created
+from runner.services.reconciler import dead_letters
+from runner.services.reconciler.backend import Backend
 from runner.services.reconciler.classify import Facts, Finding, Summary, classify
-from runner.services.reconciler.snapshot import Backend, Snapshot
+from runner.services.reconciler.snapshot import Snapshot
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.database import State
 from runner.state.stack_lock import running_at
-from runner.state.versions import KnownVersion
 from runner.template import stack_template
 from runner.template.stack_template import StackTemplate
 
@@ -79,7 +80,7 @@ class Reconciler:
         if finding.repair == "record":
             letter = next((message for message in dead() if message.concerns(finding.job)), None)
             if letter:
-                self._record_dead_letter(letter)
+                dead_letters.record(self.state, self.template.source_bucket, letter)
             return letter is not None
         with self.state.transaction():  # its run may be recorded at the same time
             known = [known for known in self.state.versions.of(finding.version) if known.config == finding.config]
@@ -117,45 +118,6 @@ class Reconciler:
         inbox, uploaded = Inbox(self.settings.inbox, self.settings.ignored_names), self.state.uploads.get(key)
         is_same = uploaded and uploaded.etag == etag and inbox.stamp(key) == uploaded.stamp
         return inbox.path(key) if is_same else None
-
-    def jobs_of(self, message: Message) -> list[KnownVersion]:
-        """Return what is known about the jobs that a message is for."""
-        versions = self.state.versions
-        known = [one for version in message.versions for one in versions.of(version) or [KnownVersion(*version)]]
-        return [one for one in known if message.concerns(one.job)]
-
-    def _record_dead_letter(self, letter: Message) -> None:
-        """Record why a message is in the dead-letter queue when no process saw its last attempt."""
-        with self.state.transaction():  # its run may be recorded at the same time
-            by_run: dict[tuple[int, str], list[KnownVersion]] = {}
-            for known in self.jobs_of(letter):
-                if known.outcome in OPEN:
-                    by_run.setdefault((known.run_id or 0, known.config), []).append(known)
-            for (run_id, config), jobs in by_run.items():
-                before = self.state.runs.get(run_id).record if run_id else new_record("failed", "")
-                files = [job for job in jobs if job.key]
-                record: RunRecord = {
-                    **before, "status": "failed", "reason": None, "message_id": letter.id, "outputs": [], "qc": {},
-                    "config": config or before["config"], "error": _no_answer(before),
-                    "inputs": [self._input(job) for job in files],
-                }  # fmt: skip
-                if files == jobs:
-                    record["schedule"] = record["window"] = None
-                body_md5 = next((job.etag for job in jobs if not job.key), "")
-                self.state.runs.add(record, "dead-lettered", letter.attempts, body_md5)
-
-    def _input(self, job: KnownVersion) -> Input:
-        return {"bucket": self.template.source_bucket, "key": job.key, "size": None, "etag": job.etag}
-
-
-def _no_answer(last: RunRecord) -> Failure:
-    text = "Its last attempt returned no answer, because a process of the stack was killed."
-    before = last["error"]
-    if before and before["type"] == OUTPUT_MISSING:  # such a failure is never recorded as the last attempt
-        return before
-    if before:
-        return {**before, "message": f"{text} The attempt before: {before['message']}"}
-    return {"type": "NoAnswer", "message": f"{text} `runner retry` runs it again.", "phase": "invoke", "traceback": ""}
 
 
 @contextmanager

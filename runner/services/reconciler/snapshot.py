@@ -5,17 +5,17 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runner.aws import clients
-from runner.aws.s3 import bucket_epoch, head, list_objects
-from runner.aws.sqs import Message, Queues
+from runner.aws.s3 import head, list_objects
+from runner.aws.sqs import Message
 from runner.messages.object_keys import refused
 from runner.messages.run_record import FINAL, OPEN
+from runner.services.reconciler.backend import Backend
 from runner.services.reconciler.classify import Facts, Finding, classify
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
@@ -25,30 +25,8 @@ from runner.state.uploads import Stamp, Upload
 from runner.state.versions import KnownVersion
 from runner.template.stack_template import StackTemplate
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
-
 # An object's event is in the queue within milliseconds of its upload; S3 gives the time of that in whole seconds.
 _EVENT_DELAY_S = 5.0
-
-
-@dataclass(frozen=True)
-class Backend:
-    """The S3 and SQS of a running stack."""
-
-    s3: S3Client
-    queues: Queues
-    template: StackTemplate
-
-    @classmethod
-    def at(cls, endpoint_url: str, template: StackTemplate) -> Backend:
-        """Return those that answer at an endpoint."""
-        queues = Queues(endpoint_url, template.queue_name, template.dead_letter_queue_name)
-        return cls(clients.local_s3(endpoint_url), queues, template)
-
-    def epoch(self) -> str | None:
-        """Return the life of the source bucket; None while it is not complete."""
-        return bucket_epoch(self.s3, self.template.source_bucket)
 
 
 _Stored = tuple[str, float]

@@ -27,11 +27,11 @@ from runner.services.event_source_mapping.poller import EventSourceMapping
 from runner.services.event_source_mapping.rie_client import Answer
 from runner.services.output_mirror import OutputMirror
 from runner.services.reconciler import decisions
+from runner.services.reconciler.backend import Backend
 from runner.services.reconciler.classify import Finding, classify
 from runner.services.reconciler.failures import dead_lettered, selected
 from runner.services.reconciler.loop import ReconcileLoop
 from runner.services.reconciler.repair import Reconciler
-from runner.services.reconciler.snapshot import Backend
 from runner.services.watcher.watcher import Watcher
 from runner.settings import Settings
 from runner.state.database import State
