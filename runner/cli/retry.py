@@ -14,7 +14,6 @@ from typing import Annotated, Optional
 import typer
 
 from runner.aws.sqs import Message, Queues
-from runner.cli.failures import DeadLetter, dead_lettered
 from runner.cli.options import AsJson, Data, chosen
 from runner.cli.output import MARKS, print_json, results, say
 from runner.errors import SettingsError, StackError
@@ -25,6 +24,7 @@ from runner.services.progress import Ticker
 from runner.services.reconciler.classify import classify
 from runner.services.reconciler.repair import Reconciler, opened
 from runner.services.watcher.inbox import Inbox
+from runner.state.dead_letters import DeadLetter, dead_lettered
 from runner.state.runs import Run
 from runner.state.stack_lock import running_at
 from runner.template import stack_template

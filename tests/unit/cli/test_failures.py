@@ -6,9 +6,9 @@ from typing import Any
 from typer.testing import CliRunner
 
 from runner.cli.app import app
-from runner.cli.failures import dead_lettered
 from runner.messages.run_summary import short_id
 from runner.services.reconciler.repair import Reconciler
+from runner.state.dead_letters import dead_lettered
 from tests.support.states import item, run_of
 
 

@@ -7,11 +7,11 @@ from typer.testing import CliRunner
 
 from runner.cli import retry
 from runner.cli.app import app
-from runner.cli.failures import dead_lettered
 from runner.errors import RunnerError, SettingsError, StackError
 from runner.services.reconciler.classify import classify
 from runner.services.reconciler.loop import ReconcileLoop
 from runner.services.reconciler.repair import Reconciler
+from runner.state.dead_letters import dead_lettered
 from tests.support.memory_aws import Killed, MemoryAws
 from tests.support.states import ETAG, put, run_of
 

@@ -22,7 +22,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from runner.aws import emulator_api
 from runner.cli import retry
-from runner.cli.failures import dead_lettered
 from runner.messages.run_record import RunRecord, Version, new_record
 from runner.messages.s3_events import parse
 from runner.services.event_source_mapping.poller import EventSourceMapping
@@ -35,6 +34,7 @@ from runner.services.reconciler.snapshot import Backend
 from runner.services.watcher.watcher import Watcher
 from runner.settings import Settings
 from runner.state.database import State
+from runner.state.dead_letters import dead_lettered
 from runner.template.stack_template import load
 from tests.support.memory_aws import Killed, MemoryAws, MemoryQueues, StoredObject
 
