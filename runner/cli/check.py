@@ -96,14 +96,15 @@ def problems(settings: Settings, file: Path | None = None) -> list[Problem]:
 
     file = file.absolute() if file else None
     found: list[Problem] = []
+    packages = None
     try:
-        install.use(settings, say)
+        packages = install.use(settings, say)
     except PackagesError as error:
         found.append(_of_packages(str(error)))
     template, of_template = template_file.check(settings, project.configs(settings.root))
     found += of_template
     os.environ.setdefault("TSDAT_S3_BUCKET_NAME", template.destination_bucket if template else "unknown")
-    of_configs = project.check(settings)
+    of_configs = project.check(settings, packages)
     found += of_configs
     if file and not any(problem.severity == "error" for problem in of_configs):
         found += _with_file(settings, file)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.diagnostics import classes, hooks, old_formats, schema, variables
+from runner.diagnostics import classes, hooks, imports, old_formats, schema, variables
 from runner.diagnostics.document import Document, read
 from runner.diagnostics.examples import example
 from runner.diagnostics.problem import Problem
@@ -31,10 +31,13 @@ class Checked:
     datastream: str = ""
 
 
-def check(settings: Settings) -> list[Problem]:
+def check(settings: Settings, packages: Path | None = None) -> list[Problem]:
     """Return the problems of a project's routes and configs, in the order of files and lines.
 
     The project becomes the working directory.
+
+    Args:
+        packages: the folder of the project's own packages, if it has some.
     """
     os.chdir(settings.root)  # tsdat's configs name files relative to the project
     pipeline.use_project(settings.root)
@@ -53,7 +56,7 @@ def check(settings: Settings) -> list[Problem]:
         problems += [replace(one, pipeline=folder) for one in found]
         if config:
             checked.append(Checked(config, by_config.get(name), _datastream(settings.root, config)))
-    problems += _twins(checked)
+    problems += [*_twins(checked), *imports.check(settings.root, packages)]
     return sorted(set(problems))
 
 

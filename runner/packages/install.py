@@ -43,8 +43,11 @@ def prepare(settings: Settings, python: Path, report: Callable[[str], object]) -
     return folder
 
 
-def use(settings: Settings, report: Callable[[str], object]) -> None:
+def use(settings: Settings, report: Callable[[str], object]) -> Path | None:
     """Bring a project's packages up to date, and make them importable in this process, after its own.
+
+    Returns:
+        Their folder; None if it adds none.
 
     Raises:
         PackagesError: as `prepare`.
@@ -52,6 +55,7 @@ def use(settings: Settings, report: Callable[[str], object]) -> None:
     folder = prepare(settings, Path(sys.executable), report)
     if folder and str(folder) not in sys.path:
         sys.path.append(str(folder))
+    return folder
 
 
 def _tag(python: Path) -> str:

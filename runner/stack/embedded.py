@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from runner.errors import StackError
 from runner.function import routing
 from runner.packages import install
 from runner.settings import Settings
-from runner.stack import debugger, embedded_children, emulators, live_page, ports, role_credentials
+from runner.stack import debugger, embedded_children, emulators, lambda_python, live_page, ports, role_credentials
 from runner.stack.buckets import Buckets
 from runner.stack.child import Child
 from runner.stack.emulators.contract import AwsEmulator
@@ -64,10 +63,10 @@ def running(
     """
     settings = live_page.with_port(debugger.with_one_lambda(settings))
     template = stack_template.with_debug_timeout(stack_template.load_for(settings), settings)
-    for text in template.notices:
+    for text in filter(None, [*template.notices, lambda_python.notice()]):
         report(f"⚠ {text}")
     routing.load(settings.root)
-    packages = install.prepare(settings, Path(sys.executable), report)
+    packages = install.prepare(settings, lambda_python.INTERPRETER, report)
     endpoint_url = _choose_endpoint(settings)
     settings = replace(settings, endpoint_url=endpoint_url)
     with only_one(settings), contextlib.ExitStack() as stack:
@@ -111,7 +110,9 @@ def _start(
     shutil.rmtree(role_folder, ignore_errors=True)
     role_credentials.write_rights(role_folder, template.role, enforced=emulator.enforces_rights)
     lambda_addresses = [ports.private_address() for _ in range(settings.concurrency)]
-    for child in embedded_children.lambdas(settings, endpoint_url, template, lambda_addresses, packages):
+    for child in embedded_children.lambdas(
+        settings, endpoint_url, template, lambda_addresses, [packages] if packages else []
+    ):
         supervisor.start(child)
     for child in embedded_children.services(
         settings, endpoint_url, lambda_addresses, ready_writer, quiet=quiet, watch=watch

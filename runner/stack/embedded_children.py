@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.aws import clients
 from runner.settings import Settings
-from runner.stack import debugger, lambda_process
+from runner.stack import debugger, lambda_process, lambda_python
 from runner.stack.child import Child
 from runner.template.stack_template import StackTemplate
 
@@ -21,10 +21,11 @@ def lambdas(
     endpoint_url: str,
     template: StackTemplate,
     lambda_addresses: Sequence[str],
-    packages: Path | None = None,
+    packages: Sequence[Path] = (),
 ) -> Iterator[Child]:
     """Yield one Lambda for each address."""
     arguments = debugger.python_arguments(settings)
+    packages = [*packages, *([lambda_python.DEBUGGER] if settings.debug else [])]
     for number, address in enumerate(lambda_addresses, start=1):
         yield lambda_process.child(
             number, address, settings.root, settings.state, template, endpoint_url, arguments, packages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.aws import clients
+from runner.stack import build_variables, lambda_python, task_root
 from runner.stack.child import Child
 from runner.stack.ports import private_address
 from runner.template.stack_template import StackTemplate
@@ -29,7 +31,7 @@ def child(
     template: StackTemplate,
     endpoint_url: str,
     python_arguments: Sequence[str] = ("-m",),
-    packages: Path | None = None,
+    packages: Sequence[Path] = (),
 ) -> Child:
     """Describe one emulator. It starts a Python runtime at its first invoke, with its own folder as /tmp.
 
@@ -39,7 +41,7 @@ def child(
         root: the project.
         state: the stack's state folder.
         python_arguments: Python's arguments up to the module's name.
-        packages: the folder of the project's own packages.
+        packages: folders of packages that the function's own environment does not have.
     """
     tmp = _neutral(state / f"lambda-{number}")
     for leftover in [*tmp.glob("run-*"), *tmp.glob("inputs-*")]:
@@ -48,16 +50,22 @@ def child(
         Path(sys.executable).parent / "aws-lambda-rie", "--log-level", "error",
         "--runtime-interface-emulator-address", address,
         "--runtime-api-address", private_address(),
-        sys.executable, "-P", *python_arguments, "runner.stack.lambda_runtime", LOCAL_HANDLER,
+        lambda_python.INTERPRETER, "-P", *python_arguments, "runner.stack.lambda_runtime", LOCAL_HANDLER,
         state / "role",
     ]  # fmt: skip
-    env = environment(root, tmp, template, endpoint_url)
-    if packages:
-        env["PYTHONPATH"] = str(packages)
+    env = _code_version(root) | environment(task_root.build(state / "task-root", root), tmp, template, endpoint_url)
+    env["PYTHONPATH"] = os.pathsep.join(map(str, [env["LAMBDA_TASK_ROOT"], *packages]))
     log = state / "logs" / f"lambda-{number}.log"
     # Only pipelines need much CPU time. The processes that move their files must not wait for it.
     # The emulator cannot start in a folder with a # in its path. The handler changes to the task root.
     return Child(f"Lambda {number}", argv, env, log=log, cwd=Path("/"), niceness=10)
+
+
+@functools.cache
+def _code_version(root: Path) -> dict[str, str]:
+    """Return the variable that the image has, because the task root need not lie in the project's Git repository."""
+    known = build_variables.with_code_version(root)
+    return {"CODE_VERSION": known.get("CODE_VERSION", "N/A")}
 
 
 def _neutral(folder: Path) -> Path:

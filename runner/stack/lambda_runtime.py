@@ -16,7 +16,7 @@ from runner.stack.child import die_with_parent
 def main() -> None:
     """Serve the handler named on the command line, with the role whose files are in the folder that follows."""
     die_with_parent()
-    read_only.except_for(Path(os.environ["TMPDIR"]), Path(os.environ["LAMBDA_TASK_ROOT"]))
+    read_only.except_for(Path(os.environ["TMPDIR"]), _code())
     from awslambdaric.__main__ import main as serve
 
     handler, *folders = sys.argv[1:]
@@ -24,6 +24,12 @@ def main() -> None:
         role_session.FOLDER = Path(folders[0])
         role_session.await_credentials(role_session.FOLDER)
     serve(["awslambdaric", handler])
+
+
+def _code() -> list[Path]:
+    """Return the task root, and the project to which it has links."""
+    task_root = Path(os.environ["LAMBDA_TASK_ROOT"])
+    return [task_root, (task_root / "pipelines").resolve().parent]
 
 
 if __name__ == "__main__":

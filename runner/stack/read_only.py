@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +22,22 @@ _CHANGES: dict[str, tuple[int, int | None]] = {
 }  # fmt: skip
 
 
-def except_for(tmp: Path, project: Path) -> None:
+def except_for(tmp: Path, code: Sequence[Path]) -> None:
     """Refuse writes from now on, in this process.
 
     Args:
         tmp: the Lambda's own /tmp.
-        project: the task root, which may itself be below this machine's /tmp.
+        code: folders that are read-only even if they are below this machine's /tmp.
     """
-    sys.addaudithook(hook(tmp, project))
+    sys.addaudithook(hook(tmp, code))
 
 
-def hook(tmp: Path, project: Path) -> Callable[[str, tuple[Any, ...]], None]:
+def hook(tmp: Path, code: Sequence[Path]) -> Callable[[str, tuple[Any, ...]], None]:
     """Return the audit hook.
 
     It raises OSError with EROFS for a path that AWS would not let the function write to.
     """
-    own, root = _inside(tmp), _inside(project)
+    own, roots = _inside(tmp), tuple(map(_inside, code))
     shared = tuple(_inside(Path(name)) for name in ("/tmp", "/dev"))  # noqa: S108
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
@@ -55,7 +55,7 @@ def hook(tmp: Path, project: Path) -> Callable[[str, tuple[Any, ...]], None]:
             return
         base = f"/proc/self/fd/{folder}" if folder is not None and folder >= 0 else ""
         real = os.path.realpath(os.path.join(base, os.fsdecode(path))) + os.sep  # noqa: PTH118
-        if real.startswith(own) or (not real.startswith(root) and real.startswith(shared)):
+        if real.startswith(own) or (not real.startswith(roots) and real.startswith(shared)):
             return
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fspath(path))
 

@@ -45,7 +45,7 @@ class Debugged:
     """A stack under a debugger, with a run that stays at the breakpoint for a long time."""
 
     def __init__(self, stack: Stack, port: int, mappings: dict[str, str]) -> None:
-        self.stack, self.port, self._mappings = stack, port, mappings
+        self.stack, self.port, self.mappings = stack, port, mappings
         self._debugger: Debugger | None = None
         self._is_finished = False
 
@@ -54,7 +54,7 @@ class Debugged:
         if self._debugger or self._is_finished:
             return
         self._debugger = Debugger(self.port)
-        assert [made["verified"] for made in self._debugger.attach(BREAKPOINT, self._mappings)] == [True]
+        assert [made["verified"] for made in self._debugger.attach(BREAKPOINT, self.mappings)] == [True]
         self.stack.put(SAMPLE, KEY)
         self._thread, frame = stopped_at_the_breakpoint(self._debugger)
         self._since = time.monotonic()
@@ -80,7 +80,7 @@ class Debugged:
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debugged]:
     port = free_port()
     with running(tmp_path_factory.mktemp("debug"), "--debug", RUNNER_DEBUG_PORT=str(port)) as stack:
-        yield Debugged(stack, port, {})
+        yield Debugged(stack, port, {str(ROOT): str(stack.data / "state/task-root")})
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_a_debugger_attaches_again_after_a_crash_and_ctrl_c_at_a_breakpoint_leav
     embedded.resume()
     keys = [KEY.replace("20201201", date) for date in ("20201202", "20201203")]
     with Debugger(port) as debugger:
-        debugger.attach(BREAKPOINT, {})
+        debugger.attach(BREAKPOINT, embedded.mappings)
         stack.put(SAMPLE, keys[0])
         stopped_at_the_breakpoint(debugger)
         before = processes(port).keys()
@@ -178,7 +178,7 @@ def test_a_debugger_attaches_again_after_a_crash_and_ctrl_c_at_a_breakpoint_leav
     eventually(lambda: stack.runs_of(keys[0]), "failed attempt")
     eventually(lambda: len(processes(port).keys() - before) == 2 and listeners(port), "new runtime and adapter")
     with Debugger(port) as debugger:
-        debugger.attach(BREAKPOINT, {})
+        debugger.attach(BREAKPOINT, embedded.mappings)
         stack.put(SAMPLE, keys[1])
         stopped_at_the_breakpoint(debugger)
         assert stack.stop() < 4

@@ -123,8 +123,5 @@ def test_pipelines_run_in_the_container_and_in_the_stack_beside_it(dev: DevConta
     assert made.endswith(".nc")
 
     # The environments of the host are separate.
-    assert [list((dev.workspace / name).iterdir()) for name in (".venv", ".venv-localstack", ".venv-ministack")] == [
-        [],
-        [],
-        [],
-    ]
+    for name in (".venv", ".venv-lambda", ".venv-localstack", ".venv-ministack"):
+        assert not list((dev.workspace / name).iterdir())

@@ -51,7 +51,7 @@ class Checkout:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        for name in (".venv", ".venv-localstack", ".venv-ministack"):
+        for name in (".venv", ".venv-lambda", ".venv-localstack", ".venv-ministack"):
             (folder / name).symlink_to(ROOT / name)
 
     def environment(self, **more: str) -> dict[str, str]:

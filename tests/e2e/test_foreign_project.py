@@ -134,14 +134,14 @@ def dataset(stack: Supervised, found: Run) -> netCDF4.Dataset:
     return netCDF4.Dataset(path)
 
 
-def test_what_loading_sets_stays_and_what_a_run_sets_goes(stack: Supervised, project: Path):
+def test_what_loading_sets_stays_and_what_a_run_sets_goes(stack: Supervised):
     for day in ("20240501", "20240502", "20240503"):
         found = run(stack, day)
         assert found.outcome == "succeeded", found.record["error"]
         assert found.record["location"] == "lab"
         assert found.record["qc"]["wind_speed"]["samples"] == 2
         with dataset(stack, found) as stored:
-            assert stored.seen == f"as loaded 7 {project}"
+            assert stored.seen == f"as loaded 7 {stack.data}/state/task-root"
 
 
 def test_data_are_not_in_the_projects_git_repository(stack: Supervised, project: Path):

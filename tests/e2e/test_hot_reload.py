@@ -70,7 +70,7 @@ def edited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for name in ("pipelines", "shared", "utils"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "template.yaml", project)
-    code = project if request.param == "embedded" else Path("/var/task")
+    code = folder / "data/state/task-root" if request.param == "embedded" else Path("/var/task")
     with running_on(request.param, folder / "data", project) as stack:
         yield Edited(project, stack, code)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import queue
-import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -157,12 +156,16 @@ def test_a_run_that_takes_too_long_is_reported_with_the_templates_value(function
 
 
 @contextmanager
-def embedded(project: Path, state: Path, described: StackTemplate, endpoint_url: str) -> Iterator[Emulator]:
-    """Start the Lambda without Docker, where only the timeout is enforced."""
+def embedded(
+    project: Path, state: Path, described: StackTemplate, endpoint_url: str, *packages: Path
+) -> Iterator[Emulator]:
+    """Start the Lambda without Docker, where only the timeout is enforced, with more folders of packages."""
     port = ports.free_port()
     (state / "logs").mkdir()
     supervisor = Supervisor(print)
-    supervisor.start(lambda_process.child(1, f"127.0.0.1:{port}", project, state, described, endpoint_url))
+    supervisor.start(
+        lambda_process.child(1, f"127.0.0.1:{port}", project, state, described, endpoint_url, packages=packages)
+    )
     try:
         emulator = Emulator(f"http://127.0.0.1:{port}")
         eventually(emulator.is_up, "emulator")
@@ -189,11 +192,14 @@ def test_a_slow_init_is_reported_once(
     project: Path, tmp_path: Path, described: StackTemplate, endpoint_url: str, caplog: pytest.LogCaptureFixture
 ):
     slow = tmp_path / "slow"
-    shutil.copytree(project, slow)
+    slow.mkdir()
     # Python imports it at its start, which then takes long.
     (slow / "sitecustomize.py").write_text("import time; time.sleep(2)")
     received: queue.Queue[list[object]] = queue.Queue()
-    with embedded(slow, tmp_path, described, endpoint_url) as emulator, caplog.at_level(logging.WARNING, "poller"):
+    with (
+        embedded(project, tmp_path, described, endpoint_url, slow) as emulator,
+        caplog.at_level(logging.WARNING, "poller"),
+    ):
         worker = Worker(emulator, 60, "queue", received, lambda *_: None, init_limit_s=2.0)
         worker.start()
         eventually(lambda: worker.was_warm, "warm Lambda")

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
+from runner.stack import lambda_python
+from runner.template import runtime
 from runner.testing.docker_stack import DockerStack
 from runner.testing.stacks import Stack, environment
 from tests.support import noop
@@ -39,13 +41,26 @@ SECRETS = {
 
 # Reports its environment in hexadecimal, so that redaction does not recognize a secret.
 TELLTALE = """
-import json, logging, os
+import importlib, json, logging, os, sys
+from pathlib import Path
 from tsdat import IngestPipeline
+
+def found():
+    for name in ("pytest", "hypothesis", "cgi", "beside", "runner.cli", "tsdat", "shared", "runner.function"):
+        try:
+            importlib.import_module(name)
+            yield name
+        except ImportError:
+            pass
+    yield from sorted(path.name for path in Path.cwd().iterdir())
+    yield f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 class NoOp(IngestPipeline):
     def run(self, inputs, **kwargs):
         if "dump" in inputs[0]:
             raise ValueError("hex:" + json.dumps(dict(os.environ)).encode().hex())
+        if "found" in inputs[0]:
+            raise ValueError("found: " + " ".join(found()))
         logging.getLogger("pipeline").warning("logged password=hunter2-in-a-log")
         text = "cannot open ftp://me:hunter2-in-a-url@example.org and api_key='hunter2-in-quotes'"
         raise ValueError(f"{text} with {os.environ.get('LAB_API_KEY')}")
@@ -156,6 +171,7 @@ def telltale_project(folder: Path) -> Path:
     project = noop.project(folder / "project", TELLTALE)
     for name in ("pipelines", "shared", "utils"):
         shutil.copytree(ROOT / name, project / name, dirs_exist_ok=True)
+    (project / "beside.py").touch()  # does not ship
     text = (ROOT / "template.yaml").read_text()
     (project / "template.yaml").write_text(re.sub(r"(?m)^( +)(?=POWERTOOLS_SERVICE_NAME:)", rf"\1{LAB_KEY}\n\1", text))
     return project
@@ -215,13 +231,13 @@ EVERY_LAMBDA = {
     "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE", "LANG", "PATH",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_TIMEOUT",
     "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API",
-    "LAMBDA_TASK_ROOT", "_HANDLER",
+    "CODE_VERSION", "LAMBDA_TASK_ROOT", "_HANDLER",
     "HDF5_PLUGIN_PATH",
 }  # fmt: skip
 ONLY_ON = {
-    "embedded": {"TMPDIR"},
+    "embedded": {"PYTHONPATH", "TMPDIR"},
     # Set by the image and by Docker.
-    "docker": {"AWS_EXECUTION_ENV", "CODE_VERSION", "HOSTNAME", "LAMBDA_RUNTIME_DIR", "LD_LIBRARY_PATH", "TZ", "USER"},
+    "docker": {"AWS_EXECUTION_ENV", "HOSTNAME", "LAMBDA_RUNTIME_DIR", "LD_LIBRARY_PATH", "TZ", "USER"},
 }
 # Depend on the base image's shell and release of the emulator.
 OPTIONAL = {"PWD", "OLDPWD", "SHLVL", "_", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN"}
@@ -237,6 +253,16 @@ def test_the_lambda_sees_nothing_of_the_developers_shell(telltale: Stack):
     backend = "docker" if isinstance(telltale, UpWithDocker) else "embedded"
     assert seen["AWS_SECRET_ACCESS_KEY"] == "test"  # LocalStack enforces no rights
     assert seen.keys() - OPTIONAL == EVERY_LAMBDA | ONLY_ON[backend]
+
+
+def test_the_lambda_finds_only_what_ships(telltale: Stack):
+    telltale.put(b"x", "noop.found.txt")
+    error = telltale.final("noop.found.txt").record["error"]
+    assert error is not None
+    found = error["message"].partition("found: ")[2].split()
+    assert found[:-1] == ["tsdat", "shared", "runner.function", "pipelines", "runner", "shared", "utils"]
+    if isinstance(telltale, UpWithDocker) or not lambda_python.notice():
+        assert found[-1] == runtime.PYTHON
 
 
 def test_no_secret_is_stored_or_printed(telltale: Stack):

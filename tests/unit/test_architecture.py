@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from runner.services import processes
+from runner.stack import lambda_python, task_root
+from runner.template import runtime
 
 
 def copied_by_the_dockerfile() -> list[tuple[list[str], str]]:
@@ -30,9 +32,7 @@ def test_the_handler_needs_only_what_the_image_contains(tmp_path: Path):
             else:
                 (tmp_path / target).mkdir(exist_ok=True)
                 shutil.copy(source, tmp_path / target)
-    assert sorted(path.name for path in (tmp_path / "runner").iterdir()) == [
-        "__init__.py", "aws", "errors.py", "function", "messages",
-    ]  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "runner").iterdir()) == sorted(task_root.SHIPPED)
     program = (
         "import importlib, pkgutil, runner.function.handler, runner\n"
         "for module in pkgutil.walk_packages(runner.__path__, 'runner.'): importlib.import_module(module.name)\n"
@@ -44,6 +44,24 @@ def test_the_handler_needs_only_what_the_image_contains(tmp_path: Path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(tmp_path / "runner/__init__.py")
+
+
+def test_the_runtime_is_that_of_the_base_image():
+    assert f"/lambda/python:{runtime.PYTHON.removeprefix('python')}\n" in Path("Dockerfile").read_text()
+    assert f"for candidate in {runtime.PYTHON} " in Path("scripts/setup").read_text()
+
+
+def test_the_embedded_lambda_has_the_packages_that_ship():
+    locked = re.findall(r"(?m)^([\w.-]+)==([\w.]+)(?: ;.*)? \\$", Path("requirements/lambda.txt").read_text())
+    folder = next(Path(".venv-lambda/lib").glob("python3.*/site-packages"))
+    installed = {
+        tuple(path.name.removesuffix(".dist-info").lower().replace("_", "-").rsplit("-", 1))
+        for path in folder.glob("*.dist-info")
+    }
+    assert {name for name, _ in installed} <= {name.lower().replace("_", "-") for name, _ in locked}
+    assert ("tsdat", "0.10.0") in installed
+    assert "pytest" not in lambda_python.modules()
+    assert {"tsdat", "xarray", "boto3"} <= lambda_python.modules()
 
 
 def test_help_imports_nothing_heavy():

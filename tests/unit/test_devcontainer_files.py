@@ -47,7 +47,7 @@ def test_volumes_cover_the_environments_of_the_host():
     workspace = DESCRIBED["workspaceFolder"]
     mounts = dict(reversed(volume.split(":")) for volume in DEV["volumes"])
     assert mounts[workspace] == "."
-    covered = [f"{workspace}/{name}" for name in (".venv", ".venv-localstack", ".venv-ministack")]
+    covered = [f"{workspace}/{name}" for name in (".venv", ".venv-lambda", ".venv-localstack", ".venv-ministack")]
     assert {mounts[folder] for folder in covered} <= ADDED["volumes"].keys()
     # Otherwise Docker creates the mount points as root.
     assert {f"{workspace}/{name}" for name in DESCRIBED["initializeCommand"][2:]} == set(covered)

@@ -39,7 +39,9 @@ def test_paths_are_mapped_to_where_compose_mounts_them():
     assert mapping["localRoot"] == "${workspaceFolder}"
     mounts = yaml.safe_load(Path("compose.yaml").read_text())["services"]["lambda"]["volumes"]
     assert f"${{RUNNER_ROOT:-.}}/pipelines:{mapping['remoteRoot']}/pipelines:ro" in mounts
-    assert "pathMappings" not in LAUNCH["Debug: Lambda, embedded"]
+    (mapping,) = LAUNCH["Debug: Lambda, embedded"]["pathMappings"]
+    data = Settings.from_env({}).data.relative_to(Path.cwd())
+    assert mapping["remoteRoot"] == f"${{workspaceFolder}}/{data}/state/task-root"
 
 
 def test_tasks_call_scripts_that_exist():

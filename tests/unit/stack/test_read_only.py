@@ -18,7 +18,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_only_tmp_is_writable(project: Path):
     tmp = project / "data/state/lambda-1"
-    refuse = hook(tmp, project)
+    refuse = hook(tmp, [project])
     allowed = [
         ("open", (str(tmp / "x"), "w", WRITE)), ("open", ("/tmp/x", "w", WRITE)), ("open", ("/dev/null", "w", WRITE)),
         ("open", ("x.csv", "r", READ)), ("open", (3, "w", WRITE)), ("os.mkdir", (str(tmp / "d"), 0o777, -1)),
@@ -40,7 +40,7 @@ def test_only_tmp_is_writable(project: Path):
 
 def test_a_path_relative_to_an_open_folder(project: Path):
     tmp = project / "data/state/lambda-1"
-    refuse = hook(tmp, project)
+    refuse = hook(tmp, [project])
     folders = [os.open(path, os.O_RDONLY) for path in (tmp, project)]
     refuse("os.remove", ("x", folders[0]))  # as shutil.rmtree does
     with pytest.raises(OSError, match="Read-only"):
@@ -53,4 +53,4 @@ def test_a_link_out_of_tmp_leads_to_a_refusal(project: Path):
     tmp = project / "data/state/lambda-1"
     (tmp / "link").symlink_to(project)
     with pytest.raises(OSError, match="Read-only"):
-        hook(tmp, project)("open", (str(tmp / "link/x"), "w", WRITE))
+        hook(tmp, [project])("open", (str(tmp / "link/x"), "w", WRITE))

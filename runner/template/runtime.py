@@ -1,0 +1,3 @@
+"""The function's runtime on AWS, as the Dockerfile's base image has it."""
+
+PYTHON = "python3.13"
