@@ -19,10 +19,11 @@ from starlette.staticfiles import StaticFiles
 
 from runner.errors import RunnerError
 from runner.settings import Settings
+from runner.web.datasets.process import DatasetProcess
 from runner.web.live import Feed
 from runner.web.page import FOLDER, Page
 from runner.web.request_policy import OnlyThisPage
-from runner.web.views import files, outputs, runs, uploads
+from runner.web.views import data, failures, files, health, outputs, pipelines, runs, uploads
 
 
 def create(settings: Settings) -> Starlette:
@@ -31,7 +32,7 @@ def create(settings: Settings) -> Starlette:
     feed = Feed(page)
 
     @contextlib.asynccontextmanager
-    async def looking(_: Starlette) -> AsyncIterator[None]:
+    async def looking(app: Starlette) -> AsyncIterator[None]:
         stop = threading.Event()
         thread = threading.Thread(target=feed.run, args=(stop,), name="feed", daemon=True)
         thread.start()
@@ -39,6 +40,7 @@ def create(settings: Settings) -> Starlette:
         stop.set()
         thread.join()
         feed.close()
+        await app.state.datasets.stop()
 
     app = Starlette(
         routes=_routes(),
@@ -46,7 +48,7 @@ def create(settings: Settings) -> Starlette:
         exception_handlers={HTTPException: _failed, RunnerError: _failed},
         lifespan=looking,
     )
-    app.state.page, app.state.feed = page, feed
+    app.state.page, app.state.feed, app.state.datasets = page, feed, DatasetProcess()
     return app
 
 
@@ -57,6 +59,16 @@ def _routes() -> list[BaseRoute]:
         Route("/runs/{number:int}/event.json", runs.event),
         Route("/runs/{number:int}/{action}", runs.act, methods=["POST"]),
         Route("/outputs/{key:path}", outputs.download),
+        *_with_twin("/data", data.show),
+        Route("/data/plot.json", data.plot),
+        *_with_twin("/pipelines", pipelines.show),
+        Route("/pipelines/check.json", pipelines.check, methods=["POST"]),
+        Route("/schedules/{name}/run", pipelines.trigger, methods=["POST"]),
+        *_with_twin("/failures", failures.show),
+        Route("/failures/{action}", failures.act, methods=["POST"]),
+        *_with_twin("/health", health.show),
+        Route("/health/reconcile.json", health.reconcile, methods=["POST"]),
+        Route("/logs/{name}", health.log),
         Route("/inbox", uploads.receive, methods=["POST"]),
         Route("/routes/suggest.json", uploads.suggest),
         Route("/live", live),

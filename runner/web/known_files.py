@@ -1,6 +1,6 @@
 """What is known about files, in the form that the pages show: the classifier's answer and the run record.
 
-The only module of the page that knows how state and inbox keep it.
+With `known_runs` the only module of the page that knows how state and inbox keep it.
 """
 
 from __future__ import annotations

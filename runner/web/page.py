@@ -30,7 +30,7 @@ SECTIONS = (
     ("failures", "/failures", "Failures"),
     ("health", "/health", "Health"),
 )
-_SECTION_OF = {"run": "files"}
+_SECTION_OF = {"run": "files", "data_files": "data"}
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Page:
         with closing(State(self.settings.state)) as state:
             yield state
 
-    def render(self, name: str, **values: Any) -> str:
+    def render(self, name: str, /, **values: Any) -> str:
         """Return a template's text."""
         return self.environment.get_template(name).render(**values)
 

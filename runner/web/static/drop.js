@@ -35,7 +35,8 @@ async function choose(files) {
   const { takes, folders } = await answer.json();
   const options = document.getElementById("drop-folders");
   options.replaceChildren(...folders.map((name) => Object.assign(document.createElement("option"), { value: name })));
-  folder.value = takes.length ? "" : folders[0] || "";
+  const isPlaced = takes.length && chosen[0].path.includes("/");
+  folder.value = isPlaced ? "" : folders[0] || "";
   describe();
   bar.hidden = true;
   send.disabled = false;

@@ -7,6 +7,11 @@ export function connection(text) {
   banner.hidden = !text;
 }
 
+// Return the answer to a request that does something.
+export async function post(address) {
+  return (await fetch(address, { method: "POST", headers: { "X-Page-Token": token } })).json();
+}
+
 // Replace parts of this page by those of a fresh one.
 export async function refresh(...ids) {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });

@@ -77,7 +77,7 @@ async def act(request: Request) -> Response:
         done = await commands.run(page.settings, "replay", str(message.id), patience_s=_SHORT_WAIT_S)
     elif action == "forget":
         done = await commands.run(
-            page.settings, "forget", *ids, "--why", fields.get("why", [""])[0] or "no reason given"
+            page.settings, "forget", *ids, f"--why={fields.get('why', [''])[0] or 'no reason given'}"
         )
     else:
         done = await commands.run(page.settings, "retry", *ids)
