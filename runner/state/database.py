@@ -10,13 +10,14 @@ from pathlib import Path
 
 from runner.errors import SettingsError
 from runner.state.backfills import Backfills
+from runner.state.inbox_problems import InboxProblems
 from runner.state.received_events import ReceivedEvents
 from runner.state.runs import Runs
 from runner.state.transaction import transaction
 from runner.state.uploads import Uploads
 from runner.state.versions import Versions
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _FILE = "state.sqlite"
 # Other processes hold the file for milliseconds.
 _PATIENCE_S = 10.0
@@ -48,6 +49,8 @@ CREATE TABLE unaccounted (
 
 CREATE TABLE received_events (
     id INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE, received_at REAL NOT NULL, body TEXT);
+
+CREATE TABLE inbox_problems (key TEXT PRIMARY KEY, reason TEXT NOT NULL, is_refused INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE backfills (request TEXT PRIMARY KEY, last_key TEXT NOT NULL) WITHOUT ROWID;
 
@@ -88,6 +91,7 @@ class State:
         self.runs = Runs(self._db, self.versions)
         self.received_events = ReceivedEvents(self._db)
         self.backfills = Backfills(self._db)
+        self.inbox_problems = InboxProblems(self._db)
 
     def _use_write_ahead_log(self) -> None:
         """Let readers read while a writer writes, and commit without an fsync."""

@@ -17,11 +17,14 @@ from runner.aws.sqs import Queues
 from runner.messages.object_keys import refused
 from runner.messages.run_record import FINAL, Version
 from runner.services.reconciler.classify import Facts, Finding, classify
+from runner.services.watcher.entries import Found
 from runner.services.watcher.inbox import Inbox
+from runner.services.watcher.survey import survey
 from runner.settings import Settings
 from runner.state.database import State
+from runner.state.inbox_problems import Problem
 from runner.state.runs import Run
-from runner.state.uploads import Stamp, Upload
+from runner.state.uploads import Upload
 from runner.state.versions import KnownVersion
 from runner.template.stack_template import StackTemplate
 
@@ -56,7 +59,7 @@ class _Key:
     """What each source says about one key."""
 
     upload: Upload | None = None
-    stamp: Stamp | None = None
+    stamp: Found | None = None
     object: tuple[str, float] | None = None
     """ETag, and time of the last change in seconds."""
     known: list[tuple[KnownVersion, list[str]]] = field(default_factory=list)
@@ -86,7 +89,7 @@ class Snapshot:
         """Return the facts of every version in the order of their keys, in little memory."""
         sources: dict[str, Iterable[tuple[str, Any]]] = {
             "upload": ((upload.key, upload) for upload in self._state.uploads.each()),
-            "stamp": self._inbox.scan(),
+            "stamp": survey(self._inbox, self._state.inbox_problems.all()),
             "object": self._objects(),
             "known": ((known.key, (known, outputs)) for known, outputs in self._state.versions.each()),
             "queued": self._queued,
@@ -129,6 +132,9 @@ class Snapshot:
 
     def _facts(self, key: str, about: _Key) -> Iterator[Facts]:
         """Return the facts of each version of a key."""
+        if isinstance(about.stamp, Problem):
+            yield Facts(key, refusal=about.stamp.reason, is_unreadable=not about.stamp.is_refused)
+            about.stamp = None
         refusal = refused(key) if about.stamp else None
         if refusal:
             yield Facts(key, refusal=refusal)

@@ -17,12 +17,15 @@ from runner.aws.s3 import bucket_epoch
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL
 from runner.services.watcher.debounce import Settler
+from runner.services.watcher.entries import Found, unreadable
 from runner.services.watcher.folder_events import EventKind, FolderEvents
 from runner.services.watcher.inbox import Inbox
+from runner.services.watcher.problems import Problems
 from runner.services.watcher.scanner import Scanner
 from runner.services.watcher.uploader import Sent, Uploader
 from runner.settings import Settings
 from runner.state.database import State
+from runner.state.inbox_problems import Problem
 from runner.state.uploads import Stamp
 from runner.state.versions import KnownVersion
 
@@ -42,10 +45,13 @@ class Watcher:
 
     def __init__(self, settings: Settings, s3: S3Client, bucket: str, state: State) -> None:
         self._settings, self._s3, self._bucket, self._state = settings, s3, bucket, state
-        self._inbox = Inbox(settings.inbox, settings.ignored_names)
+        self._events: queue.SimpleQueue[tuple[EventKind, str]] = queue.SimpleQueue()
+        self._folder_events = None if settings.polling else FolderEvents(self._events)
+        watch = [self._folder_events.watch] if self._folder_events else []
+        self._inbox = Inbox(settings.inbox, settings.ignored_names, *watch)
+        self._problems = Problems(state.inbox_problems)
         self._scanner = Scanner(self._inbox, settings.scan_interval_s)
         self._settler = Settler(settings.settle_s)
-        self._events: queue.SimpleQueue[tuple[EventKind, str]] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(_UPLOAD_THREADS, thread_name_prefix="upload")
         self._uploader = Uploader(s3, bucket, state, self._inbox)
         self._running: dict[str, Future[Sent]] = {}
@@ -59,7 +65,6 @@ class Watcher:
     def run(self, stop: threading.Event, on_ready: Callable[[], None] = lambda: None) -> None:
         """Watch until `stop` is set; `on_ready` is called when files can be uploaded."""
         self._settings.inbox.mkdir(parents=True, exist_ok=True)
-        observer = None if self._settings.polling else FolderEvents(self._events).observe(self._settings.inbox)
         is_ready = False
         try:
             while not stop.is_set():
@@ -72,8 +77,8 @@ class Watcher:
                     is_ready = True
                     on_ready()
         finally:
-            if observer:
-                observer.stop()
+            if self._folder_events:
+                self._folder_events.close()
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _wait_for_events(self) -> None:
@@ -88,13 +93,15 @@ class Watcher:
                 self._handle(*self._events.get_nowait())
 
     def _handle(self, kind: EventKind, path: str) -> None:
-        if kind == "wake":
+        if kind == "overflow":  # so many events at once that the kernel dropped some
+            self._scanner.restart()
+        if kind in ("overflow", "wake"):
             return
         key = self._inbox.key(path)
         if kind == "folder":
             if key:  # files may have come into it before anyone listened there
-                for name, stamp in self._inbox.scan(Path(path)):
-                    self._see(name, stamp)
+                for name, found in self._inbox.scan(Path(path)):
+                    self._see(name, found)
             return
         stamp = self._inbox.stamp(key) if key and not refused(key) else None
         if key is None or stamp is None:
@@ -120,23 +127,31 @@ class Watcher:
         """Look at some files of the inbox; one that lay there before the start need not be waited for."""
         if not self._epoch:
             return
-        is_first = not self._scanner.completed
-        for key, stamp in self._scanner.look():
-            self._see(key, stamp, was_there=is_first)
+        completed = self._scanner.completed
+        for key, found in self._scanner.look():
+            self._see(key, found, was_there=not completed)
+        if self._scanner.completed != completed:
+            self._problems.end_of_scan()
         self._settler.tidy(time.monotonic())
         if not self._settings.retain:
             self._remove_succeeded()
 
-    def _see(self, key: str, stamp: Stamp | None, *, was_there: bool = False) -> None:
-        """Note a file unless it is done."""
-        if stamp is None or self._done.get(key) == stamp or key in self._running:
+    def _see(self, key: str, found: Found, *, was_there: bool = False) -> None:
+        """Note a file unless it is done, or why it cannot be taken."""
+        if isinstance(found, Problem):
+            self._problems.found(key, found)
+            return
+        if self._done.get(key) == found:
             return
         if refusal := refused(key):
-            self._warn(key, refusal)
+            self._problems.found(key, Problem(refusal))
+            return
+        self._problems.is_file(key)
+        if key in self._running:
             return
         if was_there:
             self._uploader.found_at_start.add(key)
-        self._settler.seen(key, stamp, time.monotonic(), self._inbox.quiet_s(stamp) if was_there else 0.0)
+        self._settler.seen(key, found, time.monotonic(), self._inbox.quiet_s(found) if was_there else 0.0)
 
     def _remove_succeeded(self) -> None:
         """Remove the files of versions that succeeded since the last look."""
@@ -181,10 +196,15 @@ class Watcher:
             error = future.exception()
             if error is None:
                 self._warnings.pop(key, None)
+                self._problems.gone(key)
                 self._record(key, future.result())
-                self._see(key, stamp)
+                if stamp:
+                    self._see(key, stamp)
             elif stamp:
-                self._warn(key, f"not uploaded, trying again: {error}")
+                if isinstance(error, OSError):
+                    self._problems.found(key, unreadable(error))
+                else:
+                    self._warn(key, f"not uploaded, trying again: {error}")
                 self._settler.postpone(key, stamp, time.monotonic() + _RETRY_S)
                 self._check_bucket_at = 0.0
 

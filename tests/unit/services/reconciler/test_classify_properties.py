@@ -52,7 +52,7 @@ class FilesOfAFolder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.settings = replace(Settings.from_env({}), data=Path(self.folder.name), settle_s=0.0)
+        self.settings = replace(Settings.from_env({}), data=Path(self.folder.name), settle_s=0.0, polling=True)
         self.settings.inbox.mkdir()
         self.aws, self.clock = MemoryAws(TEMPLATE), 0
         self.aws.restart()
