@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from runner.aws import emulator_api
 from runner.aws.s3 import bucket_epoch
 from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL
+from runner.services.disk_room import DiskRoom, is_full
 from runner.services.watcher.debounce import Settler
 from runner.services.watcher.entries import Found, unreadable
 from runner.services.watcher.folder_events import EventKind, FolderEvents
@@ -59,6 +61,7 @@ class Watcher:
         """The state of each file that needs nothing more."""
         self._epoch: str | None = None
         self._check_bucket_at = 0.0
+        self._room, self._has_room = DiskRoom(log, "files wait", settings.state), True
         self._warnings: dict[str, str] = {}
         self._last_change = 0
 
@@ -68,11 +71,7 @@ class Watcher:
         is_ready = False
         try:
             while not stop.is_set():
-                self._wait_for_events()
-                self._check_bucket()
-                self._scan()
-                self._collect()
-                self._start_uploads()
+                self._step()
                 if self._epoch and not is_ready:
                     is_ready = True
                     on_ready()
@@ -81,11 +80,24 @@ class Watcher:
                 self._folder_events.close()
             self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _step(self) -> None:
+        try:
+            self._wait_for_events()
+            self._check_bucket()
+            self._scan()
+            self._collect()
+            self._start_uploads()
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            self._room.report(self._settings.state)
+            time.sleep(_RETRY_S)
+
     def _wait_for_events(self) -> None:
         """Wait until something happens or is due, and handle all events that are there."""
         now = time.monotonic()
         wait_s = min(0.5, self._check_bucket_at - now)
-        if self._epoch:  # without a bucket nothing can be uploaded, whatever is due
+        if self._epoch and self._has_room:  # else nothing can be uploaded, whatever is due
             wait_s = self._settler.wait_s(now, most=min(wait_s, self._scanner.wait_s(now)))
         with contextlib.suppress(queue.Empty):
             self._handle(*(self._events.get(timeout=wait_s) if wait_s > 0 else self._events.get_nowait()))
@@ -175,7 +187,8 @@ class Watcher:
             self._done.pop(known.key, None)
 
     def _start_uploads(self) -> None:
-        if not self._epoch:
+        self._has_room = self._room.has()
+        if not self._epoch or not self._has_room:
             return
         for key, stamp in self._settler.take_due(time.monotonic()):
             if key in self._running:
@@ -192,14 +205,15 @@ class Watcher:
     def _collect(self) -> None:
         """Record finished uploads; what changed meanwhile is seen and uploaded again."""
         for key in [key for key, future in self._running.items() if future.done()]:
-            future, stamp = self._running.pop(key), self._inbox.stamp(key)
+            future, stamp = self._running[key], self._inbox.stamp(key)
             error = future.exception()
             if error is None:
                 self._warnings.pop(key, None)
                 self._problems.gone(key)
                 self._record(key, future.result())
-                if stamp:
-                    self._see(key, stamp)
+            del self._running[key]  # it is recorded, for which there may have been no room
+            if error is None and stamp:
+                self._see(key, stamp)
             elif stamp:
                 if isinstance(error, OSError):
                     self._problems.found(key, unreadable(error))

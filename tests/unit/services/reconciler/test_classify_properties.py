@@ -27,6 +27,7 @@ from runner.messages.run_record import RunRecord, Version, new_record
 from runner.messages.s3_events import parse
 from runner.services.event_source_mapping.poller import EventSourceMapping
 from runner.services.event_source_mapping.rie_client import Answer
+from runner.services.event_source_mapping.run_room import RunRoom
 from runner.services.output_mirror import OutputMirror
 from runner.services.reconciler.classify import Finding, classify
 from runner.services.reconciler.loop import ReconcileLoop
@@ -72,7 +73,14 @@ class FilesOfAFolder(RuleBasedStateMachine):
 
     def start_mapping(self) -> None:
         self.aws.release_leases()
-        self.mapping = EventSourceMapping(self.client, TEMPLATE, [], self.settings.state, self.mirror)
+        self.mapping = EventSourceMapping(
+            self.client,
+            TEMPLATE,
+            [],
+            self.settings.state,
+            self.mirror,
+            RunRoom(self.settings.state, self.settings.state),
+        )
 
     # What people do.
 
