@@ -12,7 +12,7 @@ from typing import Any
 from runner.aws import clients, emulator_api
 from runner.errors import EventError
 from runner.messages import s3_events
-from runner.messages.run_record import Version
+from runner.messages.run_record import Job, Version
 
 # How long a search hides dead letters from other readers: long enough to receive all of them once.
 _HIDE_S = 3
@@ -30,6 +30,12 @@ class Message:
     body: str
     attempts: int
     versions: tuple[Version, ...]
+    config: str = ""
+    """Of the only pipeline that it is for; empty if it is for all that take its objects."""
+
+    def concerns(self, job: Job) -> bool:
+        """Return whether it has a version processed by a pipeline."""
+        return job[:2] in self.versions and (not self.config or job[2] in ("", self.config))
 
 
 def read(message: dict[str, Any]) -> Message:
@@ -37,19 +43,19 @@ def read(message: dict[str, Any]) -> Message:
     attributes = {item["Name"]: item["Value"] for item in message.get("Attribute", [])} | message.get("Attributes", {})
     body = message["Body"]
     attempts = int(attributes.get("ApproximateReceiveCount", 0))
-    return Message(message["MessageId"], body, attempts, versions(body, message["MD5OfBody"]))
+    return Message(message["MessageId"], body, attempts, *_subject(body, message["MD5OfBody"]))
 
 
-def versions(body: str, md5: str) -> tuple[Version, ...]:
-    """Return the versions that a message is recorded under; none if it requests no run."""
+def _subject(body: str, md5: str) -> tuple[tuple[Version, ...], str]:
+    """Return the versions that a message is recorded under, none if it requests no run, and its only config."""
     try:
         parsed = s3_events.parse(body)
     except EventError:
-        return (("", md5),)
+        return (("", md5),), ""
     if parsed.scheduled:
-        return (("", md5),)
+        return (("", md5),), ""
     found = [(item.key, item.etag) for item in parsed.objects] + [(skip.key or "", skip.etag) for skip in parsed.skips]
-    return tuple((key, etag or "") for key, etag in found if key)
+    return tuple((key, etag or "") for key, etag in found if key), parsed.config or ""
 
 
 class Queues:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from runner.cli.options import AsJson, Data, chosen
 from runner.cli.output import grid, print_json, results
-from runner.messages import run_summary
 from runner.messages.object_keys import printable
-from runner.messages.run_record import Version
+from runner.messages.run_summary import title
+from runner.services.reconciler.failures import Failure, dead_lettered
 from runner.settings import Settings
 from runner.state.database import State
-from runner.state.dead_letters import DeadLetter, dead_lettered
+from runner.state.runs import Run
+
+if TYPE_CHECKING:
+    from runner.aws.sqs import Message
 
 # A narrower terminal would break each name into many lines.
 _TABLE_COLUMNS = 100
@@ -40,11 +43,11 @@ def failures(
         found = dead_lettered(state)
         shown = list(islice(found, None if everything or as_json else _PAGE))[::-1]
         is_more = next(found, None) is not None
-        rows = [_row(failure, state) for failure in shown]
+        rows = [_row(failure, failure.run, state) for failure in shown if failure.run]
     if as_json:
-        dead = _in_dead_letter_queue(settings)
+        dead = _dead_letters(settings)
         for row, failure in zip(rows, shown, strict=True):
-            row["in_dead_letter_queue"] = None if dead is None else not dead.isdisjoint(failure.versions)
+            row["in_dead_letter_queue"] = None if dead is None else _is_among(failure, dead)
         print_json(rows)
     elif rows:
         _print(rows)
@@ -53,35 +56,32 @@ def failures(
         results.print("No file has failed for good.")
 
 
-def _in_dead_letter_queue(settings: Settings) -> set[Version] | None:
-    """Return the versions that the dead-letter queue holds; None without a stack."""
-    from runner.services.reconciler.snapshot import Backend
-    from runner.state.stack_lock import running_at
-    from runner.template import stack_template
+def _dead_letters(settings: Settings) -> list[Message] | None:
+    """Return what the dead-letter queue holds; None without a stack."""
+    from runner.services.reconciler.repair import opened_for_command
 
-    endpoint_url = running_at(settings)
-    if endpoint_url is None:
-        return None
-    described = stack_template.load_for(settings)
-    queues = Backend.at(endpoint_url, described).queues
-    return {version for message in queues.dead() for version in message.versions}
+    with opened_for_command(settings) as reconciler:
+        return reconciler.backend.queues.dead() if reconciler.backend else None
 
 
-def _row(failure: DeadLetter, state: State) -> dict[str, Any]:
-    record, run = failure.run.record, failure.run
+def _is_among(failure: Failure, dead: Iterable[Message]) -> bool:
+    return any(message.concerns(job) for message in dead for job in failure.jobs)
+
+
+def _row(failure: Failure, run: Run, state: State) -> dict[str, Any]:
     return {
         "id": failure.id,
-        "file": printable(run_summary.title(record)),
+        "file": printable(title(run.record)),
         "etag": failure.versions[0][1],
-        "pipeline": record["pipeline"],
+        "pipeline": run.record["pipeline"],
         "when": datetime.fromtimestamp(run.ended_at).astimezone().isoformat(timespec="seconds"),
         "tried": max(run.attempt, failure.failed_runs),
-        "error": {name: value for name, value in (record["error"] or {}).items() if name != "traceback"},
+        "error": {name: value for name, value in (run.record["error"] or {}).items() if name != "traceback"},
         "replaced": _is_replaced(failure, state),
     }
 
 
-def _is_replaced(failure: DeadLetter, state: State) -> bool:
+def _is_replaced(failure: Failure, state: State) -> bool:
     """Return whether newer versions of all its files have succeeded since."""
     newest = [state.versions.current(key) if key else None for key, _ in failure.versions]
     return all(known is not None and known.outcome == "succeeded" for known in newest)

@@ -44,14 +44,15 @@ def only_json(as_json: bool) -> Iterator[None]:
 
 # The outcomes of runs, and the states of a file that has none yet.
 MARKS = {
-    "succeeded": "✔", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗", "refused": "✗",
-    "in progress": "…", "uploaded": "…", "retried": "↻", "unaccounted": "✗",
+    "succeeded": "✔", "replaced": "–", "skipped": "–", "forgotten": "–", "failed": "✗", "dead-lettered": "✗",
+    "refused": "✗", "in progress": "…", "uploaded": "…", "retried": "↻", "unaccounted": "✗",
 }  # fmt: skip
 
 
 COLOURS = {
-    "succeeded": "green", "skipped": "yellow", "forgotten": "yellow", "failed": "red", "dead-lettered": "red",
-    "refused": "red", "in progress": "cyan", "uploaded": "cyan", "retried": "cyan", "unaccounted": "red",
+    "succeeded": "green", "replaced": "yellow", "skipped": "yellow", "forgotten": "yellow", "failed": "red",
+    "dead-lettered": "red", "refused": "red", "in progress": "cyan", "uploaded": "cyan", "retried": "cyan",
+    "unaccounted": "red",
 }  # fmt: skip
 
 

@@ -13,7 +13,8 @@ import typer
 from runner.cli.options import AsJson, Data, chosen
 from runner.cli.output import print_json, results, table, text_of
 from runner.messages.object_keys import printable, refused
-from runner.messages.run_summary import title
+from runner.messages.run_record import OPEN
+from runner.messages.run_summary import file_name, title
 from runner.services.reconciler.classify import STATES
 from runner.services.reconciler.snapshot import finding_of
 from runner.services.watcher.inbox import Inbox
@@ -25,8 +26,8 @@ from runner.state.versions import KnownVersion
 PAGE = 50
 # What each state may be in the table of versions.
 _OUTCOMES = {
-    "in progress": ("uploaded", "failed", "retried"),
-    "unaccounted": ("uploaded", "failed", "retried", "succeeded"),
+    "in progress": OPEN,
+    "unaccounted": (*OPEN, "succeeded"),
 }
 
 
@@ -107,19 +108,19 @@ def rows(
     outcomes = {outcome for state_name in wanted for outcome in _OUTCOMES.get(state_name, (state_name,))}
     problems = state.versions.unaccounted()
     for known in state.versions.newest(before, outcomes, pipeline, name):
-        row = _row(settings, state, known, problems.get(known.version))
+        row = _row(settings, state, known, problems.get(known.job))
         if not wanted or row.outcome in wanted:
             yield row
 
 
 def _not_uploaded(settings: Settings, state: State, name: str) -> Iterator[Row]:
     """Return the files of the inbox whose present content was not uploaded."""
-    uploads = state.uploads.stamps()
+    uploads = state.uploads.each()
     uploaded = next(uploads, None)
     for key, stamp in Inbox(settings.inbox, settings.ignored_names).scan():
-        while uploaded and uploaded[0] < key:
+        while uploaded and uploaded.key < key:
             uploaded = next(uploads, None)
-        if uploaded == (key, stamp):
+        if uploaded and (uploaded.key, uploaded.stamp) == (key, stamp):
             continue
         if name in key and stamp:
             reason = refused(key)
@@ -129,7 +130,8 @@ def _not_uploaded(settings: Settings, state: State, name: str) -> Iterator[Row]:
 def _row(settings: Settings, state: State, known: KnownVersion, problem: str | None) -> Row:
     run = state.runs.get(known.run_id) if known.run_id else None
     finding = finding_of(known, run, settings.outputs, problem)
-    file = printable(known.key) if known.key else printable(title(run.record) if run else "a message")
+    pipeline = known.pipeline if known.config and state.versions.has_several(known.version) else None
+    file = file_name(known.key or (title(run.record) if run else ""), pipeline)
     text = _text(known, run) if finding.state == known.outcome or finding.state == "in progress" else finding.reason
     return Row(file, finding.state, text, known.etag, known.pipeline, known.change)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -67,18 +68,20 @@ class BackgroundUploads:
         self._started.append((output, future))
 
     def _put(self, output: Output, content: bytes) -> None:
-        self._note_replaced(output)
+        self._note_replaced(output, content)
         self._bucket.put_object(Key=output["key"], Body=content, Metadata=self._metadata)
 
-    def _note_replaced(self, output: Output) -> None:
-        """Note which other input the object was made from that this output replaces."""
+    def _note_replaced(self, output: Output, content: bytes | None = None) -> None:
+        """Note which other input the object was made from that this output replaces, unless its content is the same."""
         if not self._metadata:
             return
+        before = self._bucket.Object(output["key"])
         try:
-            known = self._bucket.Object(output["key"]).metadata.get(_INPUT)
+            known = before.metadata.get(_INPUT)
         except ClientError:  # there is none
             return
-        if known and known != self._metadata[_INPUT]:
+        is_same = content is not None and before.e_tag.strip('"') == md5(content, usedforsecurity=False).hexdigest()
+        if known and known != self._metadata[_INPUT] and not is_same:
             output["replaced_input"] = unquote(known)
 
     def _require_current(self) -> None:

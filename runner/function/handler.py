@@ -104,10 +104,11 @@ def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str 
     by_route: dict[routing.Route, list[s3_events.S3Object]] = {}
     for item in parsed.objects:
         try:
-            for route in routes.for_key(item.key):
+            for route in routes.for_key(item.key, parsed.config):
                 by_route.setdefault(route, []).append(item)
         except UnroutableError as error:
-            runs.append(new_record("skipped", **ids, reason=str(error), inputs=[input_of(item)]))
+            more: dict[str, Any] = {"config": parsed.config, "inputs": [input_of(item)]}
+            runs.append(new_record("skipped", **ids, **more, reason=str(error)))
         except RoutingError as error:  # two routes match
             runs.append(new_record("failed", **ids, error=failure_of(error, "route"), inputs=[input_of(item)]))
     runs += [_run(route, objects, ids) for route, objects in by_route.items()]

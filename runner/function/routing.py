@@ -60,13 +60,20 @@ class Routes:
     """Whether each of several routes that match a file runs."""
     companions: Companions = Companions()
 
-    def for_key(self, key: str) -> list[Route]:
+    def for_key(self, key: str, config: str | None = None) -> list[Route]:
         """Return the routes that run on a key: one, or with multidispatch all that match.
+
+        Args:
+            config: only the route with this one, because only that is retried.
 
         Raises:
             UnroutableError, AmbiguousRouteError: as `match`.
         """
         found = self.matches(key)
+        if config:
+            if only := [route for route in found if route.config == config]:
+                return only
+            raise UnroutableError(f"{key!r} was to run in {config} alone, which does not take it any more.")
         each_runs = self.multidispatch or any(route.multidispatch for route in found)
         return found if each_runs and len(found) > 1 and not self._is_companion(key) else [self.match(key)]
 

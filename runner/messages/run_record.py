@@ -15,6 +15,7 @@ A skipped run has a `reason`. A failed run has an `error` with type, message, ph
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
 Status = Literal["succeeded", "skipped", "failed"]
@@ -94,9 +95,11 @@ def new_record(status: Status, request_id: str, **fields: Any) -> RunRecord:
     return record
 
 
-# An uploaded, failed or retried version is in progress: it runs, or runs again. The others are final.
-Outcome = Literal["uploaded", "failed", "retried", "succeeded", "skipped", "dead-lettered", "forgotten"]
-FINAL: tuple[Outcome, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten")
+# An uploaded, failed or retried version is in progress: it runs, or runs again. The others are final. That of a run is
+# never uploaded, retried, forgotten or replaced: another input's run has replaced its output.
+Outcome = Literal["uploaded", "failed", "retried", "dead-lettered", "forgotten", "skipped", "replaced", "succeeded"]
+OPEN: tuple[Outcome, ...] = ("uploaded", "failed", "retried")
+FINAL: tuple[Outcome, ...] = ("dead-lettered", "forgotten", "skipped", "replaced", "succeeded")
 
 # The error type of a run whose outputs could not be copied to data/outputs.
 OUTPUT_MISSING = "OutputMissing"
@@ -104,8 +107,41 @@ OUTPUT_MISSING = "OutputMissing"
 Version = tuple[str, str]
 """Key and ETag of an object version. For a message that names no object: an empty key and the MD5 of its body."""
 
+Job = tuple[str, str, str]
+"""Key, ETag, and the config of the pipeline that processes the version; no config as long as it is unknown."""
+
+
+@dataclass(frozen=True)
+class AboutJob:
+    """What is known about an object version in one pipeline."""
+
+    key: str
+    etag: str = ""
+    config: str = ""
+    """Of the pipeline; empty as long as it is unknown."""
+
+    @property
+    def version(self) -> Version:
+        """Key and ETag."""
+        return self.key, self.etag
+
+    @property
+    def job(self) -> Job:
+        """Key, ETag and config."""
+        return self.key, self.etag, self.config
+
 
 def versions(run: RunRecord) -> list[Version]:
     """Return the versions that a run has read, and those that its event named if they differ."""
     found = [(item["key"], item["etag"] or "") for item in run["inputs"]]
     return found + [(item["key"], item["named_etag"]) for item in run["inputs"] if "named_etag" in item]
+
+
+# A plot that each run replaces is no loss.
+_PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".gif", ".pdf")
+
+
+def replaced(run: RunRecord) -> list[tuple[str, str]]:
+    """Return each output, other than plots, that replaced the output of another input, with that input's key."""
+    outputs = [output for output in run["outputs"] if not output["key"].endswith(_PICTURES)]
+    return [(output["key"], output["replaced_input"]) for output in outputs if "replaced_input" in output]

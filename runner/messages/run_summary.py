@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from pathlib import PurePosixPath
 
+from runner.messages.object_keys import printable
 from runner.messages.run_record import Failure, RunRecord, Version
 from runner.messages.tracebacks import fold
 
@@ -66,6 +67,11 @@ def where(run: RunRecord) -> str:
     """Return an arrow and the run's pipeline and location; empty if no route was found."""
     names = "/".join(filter(None, (run["pipeline"], run["location"])))
     return f" → {names}" if names else ""
+
+
+def file_name(key: str, pipeline: str | None) -> str:
+    """Return what a file is called: with its pipeline, if several run on it."""
+    return (printable(key) or "a message") + (f" → {pipeline}" if pipeline else "")
 
 
 def short_id(version: Version) -> str:

@@ -33,6 +33,7 @@ _KNOWN_FORMS = (
     "EventBridge event with source aws.s3, a schedule's event with source tsdat.schedule; each alone, or in an SQS "
     "message, an SNS message, or an SNS message in SQS."
 )
+_ONLY = "tsdat.config"
 _MAX_EXCERPT_CHARACTERS = 200
 # AWS itself nests at most two layers (SNS in SQS). One more allows for a forwarding queue or topic.
 _MAX_LAYERS = 3
@@ -71,6 +72,8 @@ class Parsed:
     objects: tuple[S3Object, ...]
     skips: tuple[Skip, ...]
     scheduled: tuple[Scheduled, ...] = ()
+    config: str | None = None
+    """Of the only pipeline that is to run on the objects; None for all that take them."""
 
 
 def parse(event: Mapping[str, Any] | str) -> Parsed:
@@ -79,12 +82,20 @@ def parse(event: Mapping[str, Any] | str) -> Parsed:
     Raises:
         EventError: the form is unknown, or the JSON or a key is invalid.
     """
-    found = list(_read(event, layers=0))
+    payload = _from_json(event) if isinstance(event, str) else event
+    found = list(_read(payload, layers=0))
+    config = payload.get(_ONLY) if isinstance(payload, Mapping) else None
     return Parsed(
         objects=tuple(item for item in found if isinstance(item, S3Object)),
         skips=tuple(item for item in found if isinstance(item, Skip)),
         scheduled=tuple(item for item in found if isinstance(item, Scheduled)),
+        config=config if isinstance(config, str) else None,
     )
+
+
+def for_one_pipeline(body: str, config: str) -> str:
+    """Return the body of a message for a single pipeline of several; S3's own are for all that take an object."""
+    return json.dumps({**json.loads(body), _ONLY: config})
 
 
 def is_sqs(event: object) -> bool:

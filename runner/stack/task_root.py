@@ -6,6 +6,7 @@ on AWS.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from runner.settings import CHECKOUT
@@ -30,6 +31,9 @@ def build(folder: Path, project: Path) -> Path:
 
 
 def _link(link: Path, target: Path) -> None:
-    if not link.is_symlink() or link.readlink() != target:
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+    if link.is_symlink() and link.readlink() == target:
+        return
+    if link.is_dir() and not link.is_symlink():  # the data folder was copied without its links
+        shutil.rmtree(link)
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)

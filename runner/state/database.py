@@ -17,7 +17,7 @@ from runner.state.transaction import transaction
 from runner.state.uploads import Uploads
 from runner.state.versions import Versions
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _FILE = "state.sqlite"
 # Other processes hold the file for milliseconds.
 _PATIENCE_S = 10.0
@@ -37,15 +37,16 @@ CREATE INDEX runs_by_pipeline ON runs (pipeline, id);
 CREATE INDEX runs_by_message ON runs (message_id);
 
 CREATE TABLE versions (
-    key TEXT NOT NULL, etag TEXT NOT NULL, arrival INTEGER NOT NULL, change INTEGER NOT NULL, outcome TEXT NOT NULL,
-    reason TEXT NOT NULL, failures INTEGER NOT NULL, pipeline TEXT, run_id INTEGER REFERENCES runs (id),
-    PRIMARY KEY (key, etag)) WITHOUT ROWID;
+    key TEXT NOT NULL, etag TEXT NOT NULL, config TEXT NOT NULL, arrival INTEGER NOT NULL, change INTEGER NOT NULL,
+    outcome TEXT NOT NULL, reason TEXT NOT NULL, failures INTEGER NOT NULL, pipeline TEXT,
+    run_id INTEGER REFERENCES runs (id), PRIMARY KEY (key, etag, config)) WITHOUT ROWID;
 CREATE INDEX versions_by_change ON versions (change);
 CREATE INDEX versions_by_outcome ON versions (outcome, change);
 CREATE INDEX versions_by_pipeline ON versions (pipeline, change);
 
 CREATE TABLE unaccounted (
-    key TEXT NOT NULL, etag TEXT NOT NULL, problem TEXT NOT NULL, PRIMARY KEY (key, etag)) WITHOUT ROWID;
+    key TEXT NOT NULL, etag TEXT NOT NULL, config TEXT NOT NULL, problem TEXT NOT NULL,
+    PRIMARY KEY (key, etag, config)) WITHOUT ROWID;
 
 CREATE TABLE received_events (
     id INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE, received_at REAL NOT NULL, body TEXT);

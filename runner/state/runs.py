@@ -7,13 +7,23 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypedDict
 
-from runner.messages.run_record import Outcome, RunRecord, Version, versions
+from runner.messages.run_record import FINAL, Job, Outcome, RunRecord, Version, replaced, versions
 from runner.messages.run_summary import keys, title, why
 from runner.state.transaction import transaction
 from runner.state.versions import Versions
 
+# Runs at the same time may be recorded in another order than they stored; they are among the last so many.
+_MOST_AT_ONCE = 100
 _READ_A_NEWER_VERSION = "Its run read a newer version of the object."
+
+
+class _More(TypedDict):
+    """What a run adds to the outcome of its versions."""
+
+    pipeline: str | None
+    run_id: int
 
 
 @dataclass(frozen=True)
@@ -59,25 +69,51 @@ class Runs:
                 ),
             )  # fmt: skip
             run_id = int(cursor.lastrowid or 0)
+            config, more = record["config"] or "", _More(pipeline=record["pipeline"], run_id=run_id)
             for version in dict.fromkeys(versions(record)):
                 is_replaced = version not in read
                 late = outcome == "succeeded" and is_replaced
-                if outcome == "succeeded" and not late and self._versions.is_final(version):
+                before = {known.config: known.outcome for known in self._versions.of(version)}
+                if outcome == "succeeded" and not late and before.get(config) in FINAL:
                     self._versions.add_uploaded(version)  # content that returned to the bucket without the watcher
                 result: tuple[Outcome, str] = ("skipped", _READ_A_NEWER_VERSION) if late else (outcome, reason)
-                self._versions.set_outcome(version, *result, run_id, record["pipeline"], is_replaced=is_replaced)
+                self._versions.set_outcome(version, *result, config, is_replaced=is_replaced, **more)
             if by_message:
-                self._versions.set_outcome(("", body_md5), outcome, reason, run_id, record["pipeline"])
+                self._versions.set_outcome(("", body_md5), outcome, reason, **more)
+            self._note_replaced(self.get(run_id))
         return run_id
+
+    def _note_replaced(self, run: Run) -> None:
+        """Record which versions have lost an output to a run, or this run to one that was recorded before it."""
+        replacing = [run]
+        for item in run.record["inputs"]:
+            rows = self._db.execute(
+                "SELECT * FROM runs WHERE id > ? AND instr(record, ?)",
+                (run.id - _MOST_AT_ONCE, f'"replaced_input": {json.dumps(item["key"])}'),
+            )
+            replacing += map(_run, rows)
+        for later in replacing:
+            for output, key in replaced(later.record):
+                self._replace(later, output, key)
+
+    def _replace(self, later: Run, output: str, key: str) -> None:
+        """Record that a run has replaced an output of another input."""
+        by = [item["key"] for item in later.record["inputs"]]
+        for known in self._versions.of_key(key):
+            earlier = self.get(known.run_id) if known.run_id and known.outcome == "succeeded" else None
+            own = [one for one in earlier.record["outputs"] if one["key"] == output] if earlier else []
+            if earlier and any(earlier.id < later.id or one.get("replaced_input") not in by for one in own):
+                reason = f"Its output {output} was replaced by that of {keys(later.record)}."
+                self._versions.set_outcome(known.version, "replaced", reason, known.config)
 
     def get(self, run_id: int) -> Run:
         """Return one run."""
         return _run(self._db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone())
 
-    def of(self, version: Version) -> Run | None:
-        """Return the latest run of a version; None if it never ran."""
-        known = self._versions.get(version)
-        return self.get(known.run_id) if known and known.run_id else None
+    def of(self, job: Version | Job) -> Run | None:
+        """Return the latest run of a version, in any pipeline or in that with a config; None if it never ran."""
+        ids = [known.run_id or 0 for known in self._versions.of((job[0], job[1])) if job in (known.version, known.job)]
+        return self.get(max(ids)) if any(ids) else None
 
     def last_id(self) -> int:
         """Return the number of the newest run; 0 if there is none."""

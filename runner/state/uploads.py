@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -19,8 +18,7 @@ class Stamp(NamedTuple):
     ctime_ns: int
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(NamedTuple):
     """A file at the time of its upload, and the epoch of the bucket that it went to."""
 
     key: str
@@ -35,7 +33,7 @@ class Upload:
     @property
     def stamp(self) -> Stamp:
         """The state of the file that was uploaded."""
-        return Stamp(self.size, self.mtime_ns, self.ctime_ns)
+        return Stamp(*self[1:4])
 
 
 class Uploads:
@@ -47,34 +45,22 @@ class Uploads:
     def get(self, key: str) -> Upload | None:
         """Return the last upload of a key."""
         row = self._db.execute("SELECT * FROM uploads WHERE key = ?", (key,)).fetchone()
-        return Upload(**row) if row else None
-
-    def stamps(self) -> Iterator[tuple[str, Stamp]]:
-        """Return key and state of all last uploads in the order of their keys: a cheaper `each`."""
-        cursor = self._db.cursor()
-        cursor.row_factory = None
-        rows = cursor.execute("SELECT key, size, mtime_ns, ctime_ns FROM uploads ORDER BY key")
-        return ((row[0], row[1:]) for row in rows)
-
-    def settled(self, epoch: str, final: Iterable[str]) -> Iterator[tuple[str, Stamp]]:
-        """Return key and state of each upload to a bucket, and of those to others that have one of some outcomes."""
-        outcomes = list(final)
-        marks = ", ".join("?" * len(outcomes))
-        rows = self._db.execute(
-            "SELECT u.key, size, mtime_ns, ctime_ns FROM uploads u "  # noqa: S608  question marks only
-            f"LEFT JOIN versions v ON v.key = u.key AND v.etag = u.etag WHERE epoch = ? OR outcome IN ({marks})",
-            (epoch, *outcomes),
-        )
-        return ((row["key"], Stamp(row["size"], row["mtime_ns"], row["ctime_ns"])) for row in rows)
-
-    def put(self, upload: Upload) -> None:
-        """Record an upload in place of the key's earlier one."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO uploads (key, size, mtime_ns, ctime_ns, sha256, etag, epoch, uploaded_at) "
-            "VALUES (:key, :size, :mtime_ns, :ctime_ns, :sha256, :etag, :epoch, :uploaded_at)",
-            vars(upload),
-        )
+        return Upload(*row) if row else None
 
     def each(self) -> Iterator[Upload]:
         """Return all last uploads in the order of their keys, one at a time."""
-        return (Upload(**row) for row in self._db.execute("SELECT * FROM uploads ORDER BY key"))
+        return (Upload(*row) for row in self._db.execute("SELECT * FROM uploads ORDER BY key"))
+
+    def settled(self, epoch: str, final: Iterable[str]) -> Iterator[tuple[str, Stamp]]:
+        """Return key and state of each upload to a bucket, and of those to others with only some outcomes."""
+        outcomes = list(final)
+        rows = self._db.execute(
+            "SELECT * FROM uploads u WHERE epoch = ? OR (SELECT min(outcome IN "  # noqa: S608  question marks only
+            f"({', '.join('?' * len(outcomes))})) FROM versions v WHERE v.key = u.key AND v.etag = u.etag)",
+            (epoch, *outcomes),
+        )
+        return ((row["key"], Upload(*row).stamp) for row in rows)
+
+    def put(self, upload: Upload) -> None:
+        """Record an upload in place of the key's earlier one."""
+        self._db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", upload)

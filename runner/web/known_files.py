@@ -78,7 +78,7 @@ def rows(settings: Settings, state: State, found: Iterable[Listed], running: Ite
     problems, in_lambda = state.versions.unaccounted(), set(running)
     for item in found:
         known, run = item.known, item.run
-        finding = finding_of(known, run, settings.outputs, problems.get(known.version))
+        finding = finding_of(known, run, settings.outputs, problems.get(known.job))
         is_own = finding.state in (known.outcome, "in progress")
         record = run.record if run else None
         yield FileRow(

@@ -10,8 +10,9 @@ from typing import Any
 
 from runner.messages import run_summary
 from runner.messages.object_keys import printable
+from runner.services.reconciler.failures import Failure, dead_lettered
 from runner.state.database import State
-from runner.state.dead_letters import DeadLetter, dead_lettered
+from runner.state.runs import Run
 from runner.web.known_files import FileRow, iso
 
 _MOST_FAILURES = 1000
@@ -30,17 +31,17 @@ class FailureGroup:
 def failure_groups(state: State) -> list[FailureGroup]:
     """Return the newest failures by error, the group with the newest one first."""
     groups: dict[tuple[str, str], FailureGroup] = {}
-    for row in map(_failure, islice(dead_lettered(state), _MOST_FAILURES)):
+    for row in (_failure(one, one.run) for one in islice(dead_lettered(state), _MOST_FAILURES) if one.run):
         group = groups.setdefault((_DIFFERENT.sub("…", row.text), row.pipeline or ""), FailureGroup(row.text, []))
         group.files.append(row)
     return list(groups.values())
 
 
-def _failure(failure: DeadLetter) -> FileRow:
-    run, record = failure.run, failure.run.record
+def _failure(failure: Failure, run: Run) -> FileRow:
+    record = run.record
     error = record["error"]
     return FileRow(
-        printable(run_summary.title(record)), "dead-lettered",
+        printable(failure.file), "dead-lettered",
         run_summary.error_lines(error)[0] if error else record["reason"] or "no reason recorded",
         pipeline=record["pipeline"], location=record["location"], id=failure.id, run_id=run.id,
         attempt=max(run.attempt, failure.failed_runs), ended_at=iso(run.ended_at),

@@ -19,6 +19,7 @@ import pytest
 from runner.state.runs import Run
 from runner.testing.stacks import environment, eventually
 from tests.support import roof_project
+from tests.support.commands import command, failures_of, reconcile
 from tests.support.stacks import Supervised, running
 
 PIPELINE = """import logging.config
@@ -199,13 +200,30 @@ def test_each_pipeline_that_wants_a_file_runs(stack: Supervised):
     assert found.outcome == "succeeded"
 
 
-def test_a_failure_of_one_pipeline_does_not_hide_behind_the_success_of_another(stack: Supervised):
+def test_each_pipeline_of_a_file_has_its_own_outcome_and_retry(stack: Supervised, project: Path):
     key = "roof.20240602.both.broken.csv"
+
+    def outcomes() -> dict[str | None, str]:
+        return {known.pipeline: known.outcome for known in stack.state.versions.of_key(key)}
+
     stack.put(roof_project.csv("20240602"), key)
-    eventually(lambda: [one.outcome for one in stack.state.versions.of_key(key)] == ["dead-lettered"], "end", 60)
-    by_pipeline = {str(one.record["pipeline"]): one for one in stack.runs_of(key)}
-    assert by_pipeline["roof"].record["status"] == "succeeded"
-    assert by_pipeline["twin"].record["error"]["message"].startswith("the twin is broken")  # type: ignore[index]
+    eventually(lambda: outcomes() == {"roof": "succeeded", "twin": "dead-lettered"}, "end", 60)
+    (failure,) = failures_of(stack, key)
+    assert (failure["pipeline"], failure["in_dead_letter_queue"]) == ("twin", True)
+    assert failure["error"]["message"].startswith("the twin is broken")
+    rows = json.loads(command("status", key, "--json", "--data", stack.data).stdout)
+    assert {row["file"]: row["outcome"] for row in rows} == {
+        f"{key} → roof": "succeeded", f"{key} → twin": "dead-lettered",
+    }  # fmt: skip
+    code = project / "pipelines" / "twin" / "pipeline.py"
+    code.write_text(code.read_text().replace('if "broken" in', 'if "nothing" in'))
+    runs_before = len(stack.runs_of(key))
+    done = command("retry", key, "--pipeline", "twin", "--data", stack.data)
+    assert (done.returncode, f"{key} → twin in the queue again" in done.stdout) == (0, True)
+    eventually(lambda: outcomes() == {"roof": "succeeded", "twin": "succeeded"}, "success of the twin", 60)
+    assert [run.record["pipeline"] for run in stack.runs_of(key)[runs_before:]] == ["twin"]  # and not roof
+    assert failures_of(stack, key) == []
+    assert reconcile(stack, "--wait", "30")[1]["unaccounted"] == []
 
 
 def test_an_output_that_replaces_that_of_another_input_names_it(stack: Supervised):
@@ -217,6 +235,10 @@ def test_an_output_that_replaces_that_of_another_input_names_it(stack: Supervise
     assert (
         f"{output['key']} replaced the output of roof.20240604.morning.csv, which has the same name."
         in (found.record["warnings"])
+    )
+    replaced = {row["key"]: row["reason"] for row in reconcile(stack, "--wait", "30")[1]["replaced"]}
+    assert replaced["roof.20240604.morning.csv"] == (
+        f"Its output {output['key']} was replaced by that of roof.20240604.evening.csv."
     )
     again = roof_project.csv("20240604") + b"2024-06-04 00:20,52,2\n"
     stack.put(again, "roof.20240604.evening.csv")

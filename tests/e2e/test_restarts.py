@@ -73,7 +73,12 @@ def test_reconcile_works_without_a_stack(ended: Ended):
         done = command("reconcile", "--data", ended.data, "--json", "--wait", "0.5")
         assert done.returncode == 1
         (missing,) = json.loads(done.stdout)["unaccounted"]
-        assert missing == {"key": "new.csv", "etag": "", "problem": "is still in progress after 0.5 s"}
+        assert missing == {
+            "key": "new.csv",
+            "etag": "",
+            "pipeline": None,
+            "problem": "is still in progress after 0.5 s",
+        }
     finally:
         new.unlink()
 

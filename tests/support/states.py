@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ def run_of(key: str, etag: str, status: Status = "succeeded", **fields: Any) -> 
     if status == "failed":
         more = {"error": WRONG, **more}
     return new_record(status, "request", **more)
+
+
+def twin_runs(key: str, etag: str, outcomes: Mapping[str, Status], **fields: Any) -> Iterator[RunRecord]:
+    """The runs of several pipelines on one version, by pipeline."""
+    for name, status in outcomes.items():
+        yield run_of(key, etag, status, pipeline=name, config=f"{name}.yaml", **fields)
 
 
 def put(reconciler: Reconciler, key: str, epoch: str = "1") -> Path:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.services.reconciler.backend import Backend
 from runner.services.reconciler.repair import Reconciler
-from runner.services.reconciler.snapshot import Backend
 from runner.settings import Settings
 from runner.state.database import State
 from runner.template.stack_template import load

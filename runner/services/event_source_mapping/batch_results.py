@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.errors import EventError
 from runner.messages import s3_events
-from runner.messages.run_record import OUTPUT_MISSING, Input, Outcome, RunRecord, new_record
+from runner.messages.run_record import OUTPUT_MISSING, Outcome, RunRecord, new_record
 from runner.services.event_source_mapping.rie_client import Answer
 
 # The local stack retries after seconds; AWS after the visibility timeout.
@@ -89,9 +89,9 @@ def results_of(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_c
         own = [run for run in runs if run.get("message_id") == message_id]
         if message_id in failed and not any(run["status"] == "failed" for run in own):
             own = [*own, _failed_as_a_whole(message, answer)]
-        if not own and (inputs := _inputs(message)):
-            own = [new_record("skipped", "", message_id=message_id, inputs=inputs, reason=_NO_RECORD)]
-        # A version's outcome is that of its last run: with several pipelines, a failure must not hide behind a success.
+        if not own and (known := _requested(message))["inputs"]:
+            own = [new_record("skipped", "", message_id=message_id, reason=_NO_RECORD, **known)]
+        # `runner run` shows a file's last run: with several pipelines, a failure must not hide behind a success.
         own = sorted(own, key=lambda run: run["status"] == "failed")
         results.append(
             MessageResult(
@@ -113,9 +113,8 @@ def filtered(message: Mapping[str, Any]) -> MessageResult:
         "skipped",
         "",
         message_id=message["MessageId"],
-        inputs=_inputs(message),
         reason=_FILTERED,
-        **_schedule_of(message),
+        **_requested(message),
     )
     return MessageResult(
         message["MessageId"], message["ReceiptHandle"], succeeded=True, attempt=1, is_last_attempt=False, runs=[own],
@@ -134,23 +133,19 @@ def _failed_ids(batch: Sequence[Mapping[str, Any]], answer: Answer) -> set[str]:
     return named if named <= everything else everything
 
 
-def _inputs(message: Mapping[str, Any]) -> list[Input]:
+def _requested(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a run record that are known from a message alone."""
     try:
         parsed = s3_events.parse(message["Body"])
     except EventError:
-        return []
-    return [{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in parsed.objects]
-
-
-def _schedule_of(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a run record that a schedule's message sets."""
-    try:
-        scheduled = s3_events.parse(message["Body"]).scheduled
-    except EventError:
-        scheduled = ()
-    return next(
-        ({"schedule": one.schedule, "window": one.window.as_json(), "config": one.config} for one in scheduled), {}
-    )
+        return {"inputs": []}
+    fields: dict[str, Any] = {
+        "inputs": [{"bucket": o.bucket, "key": o.key, "size": o.size, "etag": o.etag} for o in parsed.objects],
+        "config": parsed.config,
+    }
+    for one in parsed.scheduled:
+        fields |= {"schedule": one.schedule, "window": one.window.as_json(), "config": one.config}
+    return fields
 
 
 def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
@@ -159,8 +154,7 @@ def _failed_as_a_whole(message: Mapping[str, Any], answer: Answer) -> RunRecord:
         "failed",
         request_id="",
         message_id=message["MessageId"],
-        inputs=_inputs(message),
-        **_schedule_of(message),
+        **_requested(message),
         error={
             "type": answer.kind,
             "message": answer.error or f"The function reported a failure without a reason: {str(answer.payload)[:200]}",

@@ -245,6 +245,8 @@ class EventSourceMapping:
                 self._stop.wait(_COPY_AGAIN_S)
 
     def _record(self, result: MessageResult, state: State) -> None:
+        with state.transaction():  # who sees one pipeline's run of a file sees those of the others
+            for run in result.runs:
+                state.runs.add(run, result.outcome_of(run), result.attempt, result.body_md5)
         for run in result.runs:
-            state.runs.add(run, result.outcome_of(run), result.attempt, result.body_md5)
             self._run_log.add(run, result)

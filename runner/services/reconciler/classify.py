@@ -1,4 +1,4 @@
-"""Classify an object version from what is known about it. Pure.
+"""Classify an object version, in each pipeline that runs on it, from what is known about it. Pure.
 
 Every file ends as outputs, as a skip or in the dead-letter queue, each with its reason, or it is in progress. What is
 neither is unaccounted for. `runner status`, `failures`, `reconcile` and the stack itself all use this answer.
@@ -7,30 +7,32 @@ neither is unaccounted for. `runner status`, `failures`, `reconcile` and the sta
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
-from runner.messages.run_record import FINAL, Outcome, Version
+from runner.messages.run_record import FINAL, AboutJob, Outcome
 
-State = Literal["succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused", "unaccounted"]
-STATES: tuple[State, ...] = ("succeeded", "skipped", "dead-lettered", "forgotten", "in progress", "refused")
+State = Literal[
+    "succeeded", "replaced", "skipped", "dead-lettered", "forgotten", "in progress", "refused", "unaccounted"
+]
+STATES: tuple[State, ...] = ("succeeded", "replaced", "skipped", "dead-lettered", "forgotten", "in progress", "refused")
 # A new message or upload, a record of the dead letter, or an end to what has a newer version.
 Repair = Literal["re-queue", "record", "close"]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known about one version: a key and an ETag, or a file in the inbox that was not uploaded yet."""
+class Facts(AboutJob):
+    """What is known about one version in one pipeline, or about a file in the inbox that was not uploaded yet."""
 
-    key: str
-    etag: str = ""
+    pipeline: str | None = None
+    """Its name, if there are several."""
     is_uploaded: bool = True
     """False for a file of the inbox that has no version yet."""
     outcome: Outcome | None = None
     """Of its latest run, or what a person decided since."""
     reason: str = ""
     missing_output: str | None = None
-    """An output of its successful run that is not in the outputs folder any more."""
+    """An output of its latest run that is not in the outputs folder any more."""
     is_in_inbox: bool = False
     """The inbox holds exactly this version."""
     is_in_bucket: bool = False
@@ -50,26 +52,16 @@ class Facts:
     refusal: str = ""
     """Why S3 cannot take its name."""
 
-    @property
-    def version(self) -> Version:
-        """Key and ETag."""
-        return self.key, self.etag
-
 
 @dataclass(frozen=True)
-class Finding:
-    """The state of a version, with the reason or problem, and what repairs it."""
+class Finding(AboutJob):
+    """The state of a version in a pipeline, with the reason or problem, and what repairs it."""
 
-    key: str
-    etag: str
+    _: KW_ONLY
     state: State
     reason: str = ""
     repair: Repair | None = None
-
-    @property
-    def version(self) -> Version:
-        """Key and ETag."""
-        return self.key, self.etag
+    pipeline: str | None = None
 
 
 def classify(facts: Facts) -> Finding:
@@ -97,7 +89,7 @@ def classify(facts: Facts) -> Finding:
 
 
 def _found(facts: Facts, state: State, reason: str, repair: Repair | None = None) -> Finding:
-    return Finding(facts.key, facts.etag, state, reason, repair)
+    return Finding(*facts.job, state=state, reason=reason, repair=repair, pipeline=facts.pipeline)
 
 
 def _final(facts: Facts, outcome: Outcome) -> Finding:
@@ -128,11 +120,13 @@ _NOT_UPLOADED = "not yet uploaded"
 
 @dataclass
 class Summary:
-    """How many versions are in each state, and each one that is in progress or unaccounted for."""
+    """How many versions are in each state, those that a person may want to know of, and what was repaired."""
 
     final: Counter[State] = field(default_factory=Counter)
     in_progress: list[Finding] = field(default_factory=list)
     unaccounted: list[Finding] = field(default_factory=list)
+    replaced: list[Finding] = field(default_factory=list)
+    repaired: list[Finding] = field(default_factory=list)
 
     def add(self, finding: Finding) -> None:
         """Count a finding."""
@@ -142,6 +136,7 @@ class Summary:
             self.unaccounted.append(finding)
         else:
             self.final[finding.state] += 1
+            self.replaced += [finding] if finding.state == "replaced" else []
 
     def counts(self) -> dict[State, int]:
         """Return how many versions are in each state but unaccounted."""

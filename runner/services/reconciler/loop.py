@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from runner.errors import StackError
 from runner.messages.object_keys import printable
-from runner.messages.run_record import Version
+from runner.messages.run_record import OPEN
 from runner.services.progress import backlog
-from runner.services.reconciler.classify import Finding, Repair, classify
+from runner.services.reconciler.classify import Repair
 from runner.services.reconciler.repair import Reconciler, opened
 from runner.settings import Settings
 from runner.template.stack_template import StackTemplate
@@ -27,9 +27,7 @@ _CONFIRM_AFTER_S = 1.0
 _LOOK_INTERVAL_S = 30.0
 # To look through a longer queue costs the emulator more than it is worth.
 _LONG_QUEUE = 500
-_DONE: dict[Repair | None, str] = {
-    "re-queue": "re-queued", "record": "recorded as a dead letter", "close": "recorded as skipped",
-}  # fmt: skip
+_DONE: dict[Repair | None, str] = {"re-queue": "re-queued", "record": "recorded as a dead letter"}
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,10 @@ class _Depths:
 
 
 class ReconcileLoop:
-    """Repairs what two looks in a row report, because one look can miss what moves meanwhile."""
+    """Looks when something may have been lost."""
 
     def __init__(self, settings: Settings, template: StackTemplate) -> None:
         self._settings, self._template = settings, template
-        self._suspects: dict[Version, Finding] = {}
         self._depths: _Depths | None = None
         self._look_at = 0.0
         self._backlog_at, self._last_run_id = 0.0, 0
@@ -59,7 +56,7 @@ class ReconcileLoop:
                     self._check(reconciler)
                 except (StackError, OSError, sqlite3.Error) as error:
                     log.debug("cannot reconcile now: %s", error)
-                stop.wait(_CONFIRM_AFTER_S if self._suspects or self._depths is None else _CHECK_INTERVAL_S)
+                stop.wait(_CONFIRM_AFTER_S if reconciler.suspects or self._depths is None else _CHECK_INTERVAL_S)
 
     def _check(self, reconciler: Reconciler) -> None:
         epoch = reconciler.backend and reconciler.backend.epoch()
@@ -67,7 +64,7 @@ class ReconcileLoop:
             return
         depths = _Depths(epoch, *reconciler.backend.queues.depths())
         self._log_backlog(reconciler, depths.waiting)
-        if not self._is_due(depths):
+        if not (reconciler.suspects or self._is_due(depths)):
             return
         if self._depths is None or depths.epoch != self._depths.epoch:
             self._log_start(reconciler)
@@ -75,30 +72,20 @@ class ReconcileLoop:
         self._look(reconciler)
 
     def _is_due(self, depths: _Depths) -> bool:
-        if self._depths is None or self._suspects:
+        if self._depths is None:
             return True
         if (depths.epoch, depths.dead) != (self._depths.epoch, self._depths.dead):
             return depths.waiting <= _LONG_QUEUE
         return not depths.waiting and time.monotonic() >= self._look_at
 
     def _look(self, reconciler: Reconciler) -> None:
-        found = [one for one in map(classify, reconciler.snapshot().open()) if one.repair or one.state == "unaccounted"]
-        confirmed = [finding for finding in found if finding.version in self._suspects]
-        for finding in reconciler.repair(confirmed):
-            if finding.repair == "close":  # nothing was wrong
-                continue
-            name = printable(finding.key) or "a message"
-            log.info("↻ %s %s: %s", name, finding.reason, _DONE[finding.repair])
-        before = self._suspects
-        self._suspects = {f.version: f for f in found if f.version not in before}
-        known = reconciler.state.versions.unaccounted()  # commands change it, too
-        is_confirmed = before.keys() | known.keys()
-        unaccounted = {f.version: f.reason for f in found if not f.repair and f.version in is_confirmed}
-        if unaccounted != known:
-            reconciler.state.versions.set_unaccounted(unaccounted)
+        for finding in reconciler.look(reconciler.snapshot().open()).repaired:
+            if finding.repair != "close":  # nothing was wrong
+                name = printable(finding.key) or "a message"
+                log.info("↻ %s %s: %s", name, finding.reason, _DONE[finding.repair])
 
     def _log_start(self, reconciler: Reconciler) -> None:
-        count = len(reconciler.state.versions.not_final())
+        count = len(reconciler.state.versions.with_outcome(*OPEN))
         if count:
             log.info("↻ resuming %d unfinished files", count)
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runner.aws import clients
-from runner.aws.s3 import bucket_epoch, head, list_objects
-from runner.aws.sqs import Queues
+from runner.aws.s3 import head, list_objects
+from runner.aws.sqs import Message
 from runner.messages.object_keys import refused
-from runner.messages.run_record import FINAL, Version
+from runner.messages.run_record import FINAL, OPEN
+from runner.services.reconciler.backend import Backend
 from runner.services.reconciler.classify import Facts, Finding, classify
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
@@ -25,43 +25,14 @@ from runner.state.uploads import Stamp, Upload
 from runner.state.versions import KnownVersion
 from runner.template.stack_template import StackTemplate
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
-
 # An object's event is in the queue within milliseconds of its upload; S3 gives the time of that in whole seconds.
 _EVENT_DELAY_S = 5.0
 
 
-@dataclass(frozen=True)
-class Backend:
-    """The S3 and SQS of a running stack."""
-
-    s3: S3Client
-    queues: Queues
-    template: StackTemplate
-
-    @classmethod
-    def at(cls, endpoint_url: str, template: StackTemplate) -> Backend:
-        """Return those that answer at an endpoint."""
-        queues = Queues(endpoint_url, template.queue_name, template.dead_letter_queue_name)
-        return cls(clients.local_s3(endpoint_url), queues, template)
-
-    def epoch(self) -> str | None:
-        """Return the life of the source bucket; None while it is not complete."""
-        return bucket_epoch(self.s3, self.template.source_bucket)
-
-
-@dataclass
-class _Key:
-    """What each source says about one key."""
-
-    upload: Upload | None = None
-    stamp: Stamp | None = None
-    object: tuple[str, float] | None = None
-    """ETag, and time of the last change in seconds."""
-    known: list[tuple[KnownVersion, list[str]]] = field(default_factory=list)
-    queued: set[str] = field(default_factory=set)
-    dead: set[str] = field(default_factory=set)
+_Stored = tuple[str, float]
+"""An object's ETag, and the time of its last change in seconds."""
+_Named = tuple[str, Message]
+"""The ETag that a message names, and the message."""
 
 
 class Snapshot:
@@ -78,86 +49,84 @@ class Snapshot:
         self._settings, self._template, self._state, self._backend = settings, template, state, backend
         self._inbox = Inbox(settings.inbox, settings.ignored_names)
         self._since = time.time() - _EVENT_DELAY_S
-        self._queued = _versions(backend.queues.waiting()) if backend else []
-        self._dead = _versions(backend.queues.dead()) if backend else []
+        self._queued = _by_version(backend.queues.waiting()) if backend else []
+        self._dead = _by_version(backend.queues.dead()) if backend else []
         self._epoch = backend.epoch() if backend else None
 
     def all(self) -> Iterator[Facts]:
         """Return the facts of every version in the order of their keys, in little memory."""
-        sources: dict[str, Iterable[tuple[str, Any]]] = {
-            "upload": ((upload.key, upload) for upload in self._state.uploads.each()),
-            "stamp": self._inbox.scan(),
-            "object": self._objects(),
-            "known": ((known.key, (known, outputs)) for known, outputs in self._state.versions.each()),
-            "queued": self._queued,
-            "dead": self._dead,
-        }
-        merged = heapq.merge(*(_named(name, source) for name, source in sources.items()), key=itemgetter(0))
-        for key, entries in groupby(merged, key=itemgetter(0)):
-            about = _Key()
-            for _, name, value in entries:
-                match name:
-                    case "known":
-                        about.known.append(value)
-                    case "queued" | "dead":
-                        getattr(about, name).add(value)
-                    case _:
-                        setattr(about, name, value)
-            yield from self._facts(key, about)
+        return self._facts_of(
+            upload=((upload.key, upload) for upload in self._state.uploads.each()),
+            stamp=self._inbox.scan(),
+            stored=self._objects(),
+            known=((known.key, (known, outputs)) for known, outputs in self._state.versions.each()),
+            queued=self._queued,
+            dead=self._dead,
+        )
 
     def open(self) -> Iterator[Facts]:
         """Return the facts of each key that has a version without a final outcome or in the dead-letter queue."""
-        known = {found.version: found for found in self._state.versions.not_final()}
-        about: dict[str, _Key] = {key: _Key() for key, _ in sorted({*known, *self._dead})}
-        for key in filter(None, about):  # also the final versions, which bucket or inbox may hold
-            known |= {found.version: found for found in self._state.versions.of_key(key)}
-        for version in self._dead:
-            if version not in known and (found := self._state.versions.get(version)):
-                known[version] = found
-        for (key, _), found in known.items():
-            about[key].known.append((found, []))
-        for key, etag in self._dead:
-            about[key].dead.add(etag)
-        for key, etag in self._queued:
-            if key in about:
-                about[key].queued.add(etag)
-        for key, one in about.items():
-            one.upload = self._state.uploads.get(key)
-            one.object = self._object(key) if self._notifies(key) else None  # nothing depends on it otherwise
-            one.stamp = self._inbox.stamp(key) if key else None
-            yield from self._facts(key, one)
+        versions = self._state.versions
+        known = {found.job: found for found in versions.with_outcome(*OPEN)}
+        for dead, (etag, _) in self._dead:
+            known |= {found.job: found for found in versions.of((dead, etag))}
+        keys = sorted({job[0] for job in known} | {dead for dead, _ in self._dead})
+        files = [key for key in keys if key]
+        for key in files:  # also the final versions, which bucket or inbox may hold
+            known |= {found.job: found for found in versions.of_key(key)}
+        return self._facts_of(
+            upload=((key, self._state.uploads.get(key)) for key in files),
+            stamp=((key, self._inbox.stamp(key)) for key in files),
+            stored=((key, self._object(key)) for key in files if self._notifies(key)),  # else nothing depends on it
+            known=((job[0], (known[job], [])) for job in sorted(known)),
+            queued=[item for item in self._queued if item[0] in keys],
+            dead=self._dead,
+        )
 
-    def _facts(self, key: str, about: _Key) -> Iterator[Facts]:
-        """Return the facts of each version of a key."""
-        refusal = refused(key) if about.stamp else None
-        if refusal:
+    def _facts_of(self, **sources: Iterable[tuple[str, Any]]) -> Iterator[Facts]:
+        """Merge what the sources say about each key; each source is in the order of the keys."""
+        merged = heapq.merge(*(_named(name, source) for name, source in sources.items()), key=itemgetter(0))
+        for key, entries in groupby(merged, key=itemgetter(0)):
+            about: dict[str, list[Any]] = {name: [] for name in sources}
+            for _, name, value in entries:
+                about[name].append(value)
+            yield from self._facts(key, **about)
+
+    def _facts(
+        self, key: str, upload: list[Upload | None], stamp: list[Stamp | None], stored: list[_Stored | None],
+        known: list[tuple[KnownVersion, list[str]]], queued: list[_Named], dead: list[_Named],
+    ) -> Iterator[Facts]:  # fmt: skip
+        """Return the facts of each version of a key in each pipeline."""
+        last, file, (in_bucket, changed_at) = _first(upload), _first(stamp), _first(stored) or (None, 0.0)
+        if file and (refusal := refused(key)):
             yield Facts(key, refusal=refusal)
             return
-        upload, etag_in_bucket = about.upload, about.object[0] if about.object else None
-        in_inbox = upload.etag if upload and about.stamp == upload.stamp else ""
+        uploaded = last.etag if last else None
+        in_inbox = uploaded if last and file == last.stamp else None
         filtered = bool(key) and not self._notifies(key)
-        if about.stamp and not in_inbox:
+        if file and not in_inbox:
             yield Facts(key, is_uploaded=False, filtered=filtered)
-        known = {found.etag: (found, outputs) for found, outputs in about.known}
-        uploaded = upload.etag if upload else ""
-        etags = {*known, *about.queued, *about.dead, *filter(None, (in_inbox, uploaded, etag_in_bucket))}
-        newest = etag_in_bucket or (in_inbox if about.stamp else uploaded or None)
-        changed_at = about.object[1] if about.object else 0.0
-        for etag in sorted(etags):
-            found, outputs = known.get(etag, (None, []))
+        newest = in_bucket or ((in_inbox or "changed") if file else uploaded)
+        etags = {found.etag for found, _ in known}
+        unknown = {etag for etag, _ in queued + dead} | {etag for etag in (in_bucket, uploaded) if etag}
+        jobs = [*known, *((KnownVersion(key, etag), []) for etag in unknown - etags)]
+        for found, outputs in sorted(jobs, key=lambda job: job[0].job):
+            etag, config = found.etag, found.config
             yield Facts(
                 key,
                 etag,
-                outcome=found.outcome if found else None,
-                reason=found.reason if found else "",
-                missing_output=self._missing(outputs) if found and found.outcome == "succeeded" else None,
+                config,
+                pipeline=found.pipeline if sum(other.etag == etag for other, _ in known) > 1 else None,
+                outcome=found.outcome if etag in etags else None,
+                reason=found.reason,
+                missing_output=missing_output(self._settings.outputs, outputs),
                 is_in_inbox=etag == in_inbox,
-                is_in_bucket=etag == etag_in_bucket,
-                is_new=etag == etag_in_bucket and changed_at > self._since,
+                is_in_bucket=etag == in_bucket,
+                is_new=etag == in_bucket and changed_at > self._since,
                 is_replaced=newest is not None and newest != etag,
-                is_lost=upload is not None and upload.epoch != self._epoch,
-                is_queued=etag in about.queued,
-                is_dead=etag in about.dead,
+                is_lost=last is not None and last.epoch != self._epoch,
+                is_queued=any(message.concerns(found.job) for _, message in queued),
+                is_dead=any(message.concerns(found.job) for _, message in dead),
                 filtered=filtered,
             )
 
@@ -166,18 +135,15 @@ class Snapshot:
         prefix, suffix = self._template.filter_prefix or "", self._template.filter_suffix or ""
         return key.startswith(prefix) and key.endswith(suffix)
 
-    def _missing(self, outputs: Iterable[str]) -> str | None:
-        return next((output for output in outputs if not (self._settings.outputs / output).is_file()), None)
-
-    def _objects(self) -> Iterator[tuple[str, tuple[str, float]]]:
+    def _objects(self) -> Iterator[tuple[str, _Stored]]:
         """Return ETag and time of each object of the source bucket; S3 lists them in the order of their keys."""
         if self._backend:
             with clients.answering():
                 for item in list_objects(self._backend.s3, self._template.source_bucket, ""):
                     yield item.key, (item.etag, item.modified.timestamp())
 
-    def _object(self, key: str) -> tuple[str, float] | None:
-        if not self._backend or not key:
+    def _object(self, key: str) -> _Stored | None:
+        if not self._backend:
             return None
         with clients.answering():
             found = head(self._backend.s3, self._template.source_bucket, key)
@@ -193,19 +159,27 @@ def finding_of(known: KnownVersion, run: Run | None, outputs: Path, problem: str
     """
     is_open = known.outcome not in FINAL
     if is_open and problem:
-        return Finding(known.key, known.etag, "unaccounted", problem)
-    keys = [output["key"] for output in run.record["outputs"]] if run else []
-    missing = next((key for key in keys if not (outputs / key).is_file()), None)
+        return Finding(*known.job, state="unaccounted", reason=problem)
+    missing = missing_output(outputs, [output["key"] for output in run.record["outputs"]] if run else [])
     return classify(
-        Facts(
-            known.key, known.etag, outcome=known.outcome, reason=known.reason, missing_output=missing, is_queued=is_open
-        )
+        Facts(*known.job, outcome=known.outcome, reason=known.reason, missing_output=missing, is_queued=is_open)
     )
 
 
-def _versions(messages: Iterable[Any]) -> list[Version]:
-    return sorted({version for message in messages for version in message.versions})
+def missing_output(folder: Path, keys: Iterable[str]) -> str | None:
+    """Return the first of some outputs that is not in the outputs folder."""
+    return next((key for key in keys if not (folder / key).is_file()), None)
+
+
+def _by_version(messages: Iterable[Message]) -> list[tuple[str, _Named]]:
+    """Return each version that messages name, with its message, in the order of keys."""
+    found = [(key, (etag, message)) for message in messages for key, etag in message.versions]
+    return sorted(found, key=itemgetter(0))
 
 
 def _named(name: str, source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str, Any]]:
     return ((key, name, value) for key, value in source)
+
+
+def _first(found: list[Any]) -> Any:
+    return found[0] if found else None

@@ -45,7 +45,7 @@ class Uploader:
         """Return whether an upload to a lost bucket has a final outcome, and no other version of its key ran since."""
         if known is None or known.epoch == epoch:
             return False
-        current = self._state.versions.current(known.key)
+        current = self._state.versions.current(known.key)  # with its worst outcome
         return current is not None and current.etag == known.etag and current.outcome in FINAL
 
     def send(self, key: str, stamp: Stamp, epoch: str, known: Upload | None, *, is_finished: bool) -> Sent:
@@ -70,7 +70,7 @@ class Uploader:
         """Record an upload. Content that returns after other content runs again: its old outcome does not count."""
         version = (key, sent.etag)
         with self._state.transaction():  # its run may be recorded at the same time
-            if sent.began_at and self._state.versions.is_final(version):
+            if sent.began_at and self._state.versions.outcome(version) in FINAL:
                 run = self._state.runs.of(version)
                 if run is None or run.ended_at < sent.began_at:
                     self._state.versions.set_outcome(version, "retried", "the same content was uploaded again")

@@ -147,13 +147,14 @@ class Watcher:
 
     def _remove(self, known: KnownVersion) -> None:
         """Remove a file whose outputs are in the outputs folder; keep one that was dropped again to have them made."""
-        if known.run_id is None or self._inbox.stamp(known.key) is None:  # most were removed long ago
+        if self._inbox.stamp(known.key) is None:  # most were removed long ago
             return
-        upload = self._state.uploads.get(known.key)
-        if upload is None or upload.etag != known.etag:
+        upload, jobs = self._state.uploads.get(known.key), self._state.versions.of(known.version)
+        if upload is None or upload.etag != known.etag or any(one.outcome != "succeeded" for one in jobs):
             return
-        outputs = self._state.runs.get(known.run_id).record["outputs"]
-        if not all((self._settings.outputs / output["key"]).is_file() for output in outputs):
+        runs = [self._state.runs.get(one.run_id) for one in jobs if one.run_id]
+        outputs = [output for run in runs for output in run.record["outputs"]]
+        if not runs or not all((self._settings.outputs / output["key"]).is_file() for output in outputs):
             return
         if self._inbox.stamp(known.key) == upload.stamp:
             self._inbox.path(known.key).unlink(missing_ok=True)

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from runner.cli.app import app
 from runner.messages.run_summary import short_id
+from runner.services.reconciler.failures import dead_lettered
 from runner.services.reconciler.repair import Reconciler
-from runner.state.dead_letters import dead_lettered
 from tests.support.states import item, run_of
 
 
@@ -30,14 +30,14 @@ def test_a_failure_is_a_version_whose_latest_outcome_is_dead_lettered(reconciler
     reconciler.state.versions.set_outcome(("b.csv", "1"), "retried", "retried by a person")
     reconciler.state.runs.add(run_of("c.csv", "1"), "succeeded")
     reconciler.state.runs.add(run_of("e.csv", "1", "failed"), "failed")
-    assert [failure.versions for failure in dead_lettered(reconciler.state)] == [(("d.csv", "1"),), (("a.csv", "1"),)]
+    assert [failure.versions for failure in dead_lettered(reconciler.state)] == [[("d.csv", "1")], [("a.csv", "1")]]
 
 
 def test_versions_that_one_run_decided_are_one_failure_with_the_id_of_the_named_one(reconciler: Reconciler):
     run = run_of("k.csv", "1", "failed", inputs=[item("k.csv", "new", named_etag="old")])
     reconciler.state.runs.add(run, "dead-lettered", 3)
     (failure,) = dead_lettered(reconciler.state)
-    assert failure.versions == (("k.csv", "old"), ("k.csv", "new"))
+    assert failure.versions == [("k.csv", "old"), ("k.csv", "new")]
     assert failure.id == short_id(("k.csv", "old"))
 
 

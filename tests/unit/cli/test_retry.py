@@ -8,12 +8,14 @@ from typer.testing import CliRunner
 from runner.cli import retry
 from runner.cli.app import app
 from runner.errors import RunnerError, SettingsError, StackError
+from runner.messages.s3_events import parse
+from runner.services.reconciler import decisions
 from runner.services.reconciler.classify import classify
+from runner.services.reconciler.failures import _unaccounted, dead_lettered, selected
 from runner.services.reconciler.loop import ReconcileLoop
 from runner.services.reconciler.repair import Reconciler
-from runner.state.dead_letters import dead_lettered
 from tests.support.memory_aws import Killed, MemoryAws
-from tests.support.states import ETAG, put, run_of
+from tests.support.states import ETAG, put, run_of, twin_runs
 
 
 def fail(reconciler: Reconciler, aws: MemoryAws, key: str, *, has_message: bool = True) -> str:
@@ -27,10 +29,12 @@ def fail(reconciler: Reconciler, aws: MemoryAws, key: str, *, has_message: bool 
     return next(dead_lettered(reconciler.state)).id
 
 
-def retry_again(reconciler: Reconciler, ids: list[str] | None = None, *, as_json: bool = False) -> int:
+def retry_again(
+    reconciler: Reconciler, ids: list[str] | None = None, pipeline: str | None = None, *, as_json: bool = False
+) -> int:
     """Retry as the command does; return how many failures cannot be retried."""
     assert reconciler.backend
-    decided = retry._retry(reconciler, reconciler.backend.queues, retry._selected(reconciler, ids))
+    decided = decisions.retry(reconciler, reconciler.backend.queues, selected(reconciler, ids, pipeline), print)
     retry._print(decided, as_json=as_json)
     return sum(outcome != "retried" for _, outcome, _ in decided)
 
@@ -142,7 +146,7 @@ def test_a_retry_waits_until_a_last_attempt_has_moved(
     def move(_seconds: float) -> None:
         aws.queues[aws.template.dead_letter_queue_name].append(aws.queue.pop())
 
-    monkeypatch.setattr("runner.cli.retry.time.sleep", move)
+    monkeypatch.setattr("runner.services.reconciler.decisions.time.sleep", move)
     retry_again(reconciler)
     assert (len(aws.queue), dead(aws)) == (1, 0)
 
@@ -151,7 +155,7 @@ def test_a_forgotten_failure_leaves_the_dead_letter_queue_with_a_reason(
     reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]
 ):
     first, second = fail(reconciler, aws, "a.csv"), fail(reconciler, aws, "b.csv")
-    retry._print(retry._forget(reconciler, retry._selected(reconciler, [first]), "instrument test"), as_json=False)
+    retry._print(decisions.forget(reconciler, selected(reconciler, [first]), "instrument test"), as_json=False)
     assert capsys.readouterr().out == f"– {first} a.csv is forgotten\n"
     assert outcome(reconciler, "a.csv") == ("forgotten", "forgotten: instrument test")
     assert [failure.id for failure in dead_lettered(reconciler.state)] == [second]
@@ -199,9 +203,86 @@ def test_other_dead_letters_stay_visible_and_hidden_ones_are_waited_for(
 
 def test_an_unaccounted_version_can_be_forgotten(reconciler: Reconciler):
     reconciler.state.versions.add_uploaded(("gone.csv", "1"))
-    (failure,) = retry._unaccounted(reconciler)
-    retry._forget(reconciler, retry._selected(reconciler, [failure.id]), "not needed")
+    (failure,) = _unaccounted(reconciler)
+    decisions.forget(reconciler, selected(reconciler, [failure.id]), "not needed")
     assert outcome(reconciler, "gone.csv") == ("forgotten", "forgotten: not needed")
+
+
+def fail_twice(reconciler: Reconciler, aws: MemoryAws, *, died: bool = False) -> str:
+    """Dead-letter a file in two of three pipelines; return its ID."""
+    put(reconciler, "k.csv")
+    aws.put_object(aws.template.source_bucket, "k.csv", b"x")
+    aws.queues[aws.template.dead_letter_queue_name].append(aws.queue.pop())
+    for run in twin_runs("k.csv", ETAG, {"a": "succeeded", "b": "failed", "c": "failed"}):
+        reconciler.state.runs.add(run, run["status"] if died or run["status"] != "failed" else "dead-lettered", 3)
+    if died:
+        reconciler.state.runs.add(run_of("k.csv", ETAG, "failed", pipeline=None), "dead-lettered", 3)
+    return next(dead_lettered(reconciler.state)).id
+
+
+def by_config(reconciler: Reconciler) -> dict[str, str]:
+    return {known.config: known.outcome for known in reconciler.state.versions.of(("k.csv", ETAG))}
+
+
+def configs(aws: MemoryAws) -> list[str | None]:
+    return [parse(message.body).config for message in aws.queue]
+
+
+def test_one_pipeline_of_a_file_is_retried_alone(
+    reconciler: Reconciler, aws: MemoryAws, capsys: pytest.CaptureFixture[str]
+):
+    name = fail_twice(reconciler, aws)
+    assert retry_again(reconciler, ["k.csv"], "b") == 0
+    assert capsys.readouterr().out == f"↻ {name} k.csv → b in the queue again\n"
+    assert by_config(reconciler) == {"a.yaml": "succeeded", "b.yaml": "retried", "c.yaml": "dead-lettered"}
+    assert (configs(aws), dead(aws)) == (["b.yaml"], 1)  # the other pipeline still needs its dead letter
+    states = {facts.config: classify(facts).state for facts in reconciler.snapshot().all()}
+    assert states == {"a.yaml": "succeeded", "b.yaml": "in progress", "c.yaml": "dead-lettered"}
+    (run,) = twin_runs("k.csv", ETAG, {"b": "succeeded"})
+    reconciler.state.runs.add(run, "succeeded")
+    assert retry_again(reconciler) == 0
+    assert (configs(aws), dead(aws)) == (["b.yaml", "c.yaml"], 0)
+
+
+@pytest.mark.parametrize("died", [False, True])
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_file_is_retried_in_each_pipeline_that_failed(
+    reconciler: Reconciler, aws: MemoryAws, died: bool, is_lost: bool
+):
+    name = fail_twice(reconciler, aws, died=died)
+    if is_lost:
+        aws.queues[aws.template.dead_letter_queue_name].clear()
+    assert retry_again(reconciler, [name]) == 0
+    assert by_config(reconciler) == {"a.yaml": "succeeded", "b.yaml": "retried", "c.yaml": "retried"}
+    assert (sorted(map(str, configs(aws))), dead(aws)) == (["b.yaml", "c.yaml"], 0)
+
+
+def test_one_pipeline_of_a_file_is_forgotten_alone(reconciler: Reconciler, aws: MemoryAws):
+    name = fail_twice(reconciler, aws)
+    decisions.forget(reconciler, selected(reconciler, [name], "c"), "not needed")
+    assert by_config(reconciler) == {"a.yaml": "succeeded", "b.yaml": "dead-lettered", "c.yaml": "forgotten"}
+    assert dead(aws) == 1
+    decisions.forget(reconciler, selected(reconciler, [name]), "not needed")
+    assert (by_config(reconciler)["b.yaml"], dead(aws)) == ("forgotten", 0)
+
+
+def test_a_lost_message_of_one_pipeline_is_sent_for_that_alone(reconciler: Reconciler, aws: MemoryAws):
+    fail_twice(reconciler, aws)
+    aws.queues[aws.template.dead_letter_queue_name].clear()
+    reconciler.state.versions.set_outcome(("k.csv", ETAG), "retried", "by a person", "c.yaml")
+    loop = ReconcileLoop(reconciler.settings, reconciler.template)
+    for _ in range(2):
+        loop._look(reconciler)
+    assert configs(aws) == ["c.yaml"]
+
+
+def test_a_pipeline_without_a_failure_is_refused(reconciler: Reconciler, aws: MemoryAws):
+    name = fail_twice(reconciler, aws)
+    with pytest.raises(StackError) as caught:
+        selected(reconciler, [name], "a")
+    assert str(caught.value) == (
+        f"No failure has the ID {name!r} in the pipeline 'a'. `runner failures` and `runner reconcile` list them."
+    )
 
 
 def error_of(reconciler: Reconciler, *arguments: str) -> tuple[type[BaseException], str]:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from runner.cli.app import app
 from runner.services.reconciler.repair import Reconciler
-from tests.support.states import ETAG, put, run_of
+from tests.support.states import ETAG, put, run_of, twin_runs
 
 OUTPUT = {"bucket": "o", "key": "x.nc", "size": 1}
 
@@ -37,7 +37,7 @@ def filled(reconciler: Reconciler) -> Reconciler:
     state.runs.add(run_of("test.csv", "1", "failed"), "dead-lettered", 3)
     state.versions.set_outcome(("test.csv", "1"), "forgotten", "forgotten: a test")
     state.versions.add_uploaded(("lost.csv", "1"))
-    state.versions.set_unaccounted({("lost.csv", "1"): "is lost"})
+    state.versions.set_unaccounted({("lost.csv", "1", ""): "is lost"})
     put(reconciler, "waits.csv")
     (settings.inbox / "new.csv").touch()
     (settings.inbox / "bad\x01name").touch()
@@ -119,4 +119,12 @@ def test_an_empty_answer_says_why(reconciler: Reconciler):
 def test_an_unknown_outcome_is_refused(reconciler: Reconciler):
     done = status(reconciler, "--outcome", "done")
     assert done.exit_code == 2
-    assert "'done' is not an outcome. Use one of: succeeded, skipped," in " ".join(done.output.split())
+    assert "'done' is not an outcome. Use one of: succeeded, replaced," in " ".join(done.output.split())
+
+
+def test_each_pipeline_of_a_file_is_a_row(reconciler: Reconciler):
+    for run in twin_runs("k.csv", "1", {"a": "succeeded", "b": "failed"}):
+        reconciler.state.runs.add(run, "succeeded" if run["status"] == "succeeded" else "dead-lettered", 3)
+    found = [(row["file"], row["outcome"], row["pipeline"]) for row in rows(reconciler)]
+    assert found == [("k.csv → b", "dead-lettered", "b"), ("k.csv → a", "succeeded", "a")]
+    assert [row["file"] for row in rows(reconciler, "--pipeline", "a")] == ["k.csv → a"]

@@ -172,6 +172,17 @@ def test_each_route_runs_with_multidispatch(tmp_path: Path, files: dict[str, str
         routes.for_key("x.txt")
 
 
+def test_a_retry_of_one_pipeline_runs_only_that(tmp_path: Path):
+    both = {"a/config/pipeline.yaml": "triggers: ['.*csv']", "b/config/pipeline.yaml": "triggers: ['.*csv']"}
+    routes = routing.load(project(tmp_path, {**both, "routes.yaml": "multidispatch: true"}))
+    assert [route.pipeline for route in routes.for_key("x.csv", "pipelines/b/config/pipeline.yaml")] == ["b"]
+    with pytest.raises(UnroutableError) as caught:
+        routes.for_key("x.csv", "pipelines/c/config/pipeline.yaml")
+    assert str(caught.value) == (
+        "'x.csv' was to run in pipelines/c/config/pipeline.yaml alone, which does not take it any more."
+    )
+
+
 @pytest.mark.parametrize(
     ("files", "problem"),
     [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import EventError
-from runner.messages.s3_events import S3Object, is_sqs, parse
+from runner.messages.s3_events import S3Object, for_one_pipeline, is_sqs, parse
 from runner.template import stack_template
 
 EVENTS = Path("tests/events")
@@ -312,3 +312,13 @@ def test_any_event_is_parsed_or_refused_by_name(event: Any) -> None:
     except EventError:
         return
     assert parsed.objects or parsed.skips
+
+
+@pytest.mark.parametrize("name", ["s3-put", "eventbridge-created", "sns-s3"])
+def test_a_message_of_any_form_can_be_for_one_pipeline(name: str):
+    body = (EVENTS / f"{name}.json").read_text()
+    assert parse(body).config is None
+    named = parse(for_one_pipeline(body, "pipelines/a/config/pipeline.yaml"))
+    assert named.config == "pipelines/a/config/pipeline.yaml"
+    assert named.objects == parse(body).objects
+    assert parse(for_one_pipeline(for_one_pipeline(body, "a"), "b")).config == "b"

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ def test_another_project_takes_the_place_of_the_first(tmp_path: Path):
         (tmp_path / name / "pipelines").mkdir(parents=True)
         task_root.build(tmp_path / "task-root", tmp_path / name)
     assert (tmp_path / "task-root/pipelines").resolve() == tmp_path / "other/pipelines"
+
+
+def test_a_copy_of_the_data_folder_gets_its_links_again(tmp_path: Path):
+    (tmp_path / "project/pipelines").mkdir(parents=True)
+    folder = task_root.build(tmp_path / "task-root", tmp_path / "project")
+    copied = Path(shutil.copytree(folder, tmp_path / "copy", ignore_dangling_symlinks=True))
+    task_root.build(copied, tmp_path / "project")
+    assert [path.readlink() for path in (copied / "pipelines", copied / "runner/messages")] == [
+        tmp_path / "project/pipelines", Path.cwd() / "runner/messages",
+    ]  # fmt: skip
 
 
 def test_another_python_than_on_aws_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,7 +7,7 @@ import pytest
 
 from runner.messages.run_record import Outcome, new_record
 from runner.state.database import State
-from tests.support.states import item, run_of
+from tests.support.states import item, run_of, twin_runs
 
 
 def outcomes(state: State) -> dict[tuple[str, str], str]:
@@ -118,3 +118,42 @@ def test_runs_are_read_one_at_a_time(state: State):
     tracemalloc.stop()
     assert count == 400
     assert peak_bytes < 1_000_000
+
+
+def output(key: str, replaced_input: str = "") -> dict[str, Any]:
+    return {"bucket": "o", "key": key, "size": 1} | ({"replaced_input": replaced_input} if replaced_input else {})
+
+
+def test_an_input_whose_output_another_one_replaced_is_replaced_until_it_runs_again(state: State):
+    state.runs.add(run_of("1.csv", "e", outputs=[output("x.nc"), output("x.png")]), "succeeded")
+    state.runs.add(run_of("2.csv", "e", outputs=[output("x.nc", "1.csv"), output("x.png", "1.csv")]), "succeeded")
+    first = state.versions.get(("1.csv", "e"))
+    assert first
+    assert (first.outcome, first.reason) == ("replaced", "Its output x.nc was replaced by that of 2.csv.")
+    assert outcomes(state)["2.csv", "e"] == "succeeded"
+    state.runs.add(run_of("1.csv", "e", outputs=[output("x.nc", "2.csv")]), "succeeded")
+    assert outcomes(state) == {("1.csv", "e"): "succeeded", ("2.csv", "e"): "replaced"}
+    state.runs.add(run_of("other.csv", "e", outputs=[output("y.nc")]), "succeeded")
+    assert outcomes(state)["1.csv", "e"] == "succeeded"
+
+
+def test_an_output_that_was_replaced_before_its_run_was_recorded_is_replaced(state: State):
+    state.runs.add(run_of("2.csv", "e", outputs=[output("x.nc", "1.csv")]), "succeeded")
+    state.runs.add(run_of("1.csv", "e", outputs=[output("x.nc")]), "succeeded")
+    assert outcomes(state) == {("2.csv", "e"): "succeeded", ("1.csv", "e"): "replaced"}
+
+
+def test_a_plot_or_another_output_that_was_replaced_is_no_loss(state: State):
+    state.runs.add(run_of("1.csv", "e", outputs=[output("1.nc"), output("latest.png")]), "succeeded")
+    state.runs.add(run_of("2.csv", "e", outputs=[output("2.nc", "1.csv"), output("latest.png", "1.csv")]), "succeeded")
+    assert set(outcomes(state).values()) == {"succeeded"}
+
+
+def test_an_output_of_one_pipeline_that_was_replaced_leaves_the_others(state: State):
+    for run in twin_runs("1.csv", "e", {"a": "succeeded", "b": "succeeded"}):
+        run["outputs"] = [output(f"{run['pipeline']}.nc")]  # type: ignore[list-item]
+        state.runs.add(run, "succeeded")
+    state.runs.add(run_of("2.csv", "e", outputs=[output("b.nc", "1.csv")]), "succeeded")
+    assert {known.config: known.outcome for known in state.versions.of(("1.csv", "e"))} == {
+        "a.yaml": "succeeded", "b.yaml": "replaced",
+    }  # fmt: skip

@@ -3,9 +3,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from runner.messages.run_record import Outcome
+from runner.messages.run_record import OPEN, Outcome
 from runner.state.database import State
-from tests.support.states import item, run_of
+from tests.support.states import item, run_of, twin_runs
 
 
 def test_an_upload_does_not_change_what_is_known(state: State):
@@ -111,11 +111,10 @@ def test_each_message_without_a_file_is_listed(state: State):
 def test_versions_are_selected_by_outcome_and_by_change(state: State):
     fill(state)
     state.versions.set_outcome(("even/0", "new"), "forgotten", "forgotten: a test")
-    assert [known.etag for known in state.versions.not_final()] == ["old"] * 10
+    assert [known.etag for known in state.versions.with_outcome(*OPEN)] == ["old"] * 10
     (forgotten,) = state.versions.with_outcome("forgotten")
     assert state.versions.changed_since(forgotten.change - 1) == [forgotten]
-    assert state.versions.is_final(forgotten.version)
-    assert not state.versions.is_final(("even/0", "old"))
+    assert state.versions.outcome(("even/0", "old")) in OPEN
 
 
 def test_each_version_comes_with_the_outputs_of_its_latest_run(state: State):
@@ -130,10 +129,51 @@ def test_each_version_comes_with_the_outputs_of_its_latest_run(state: State):
 
 
 def test_an_unaccounted_version_is_recorded_until_it_has_an_outcome_again(state: State):
-    state.versions.set_unaccounted({("a", "1"): "is lost", ("b", "1"): "is lost"})
-    state.versions.set_unaccounted({("b", "1"): "is lost", ("c", "1"): "is lost"})
-    assert state.versions.unaccounted() == {("b", "1"): "is lost", ("c", "1"): "is lost"}
+    state.versions.set_unaccounted({("a", "1", ""): "is lost", ("b", "1", ""): "is lost"})
+    state.versions.set_unaccounted({("b", "1", ""): "is lost", ("c", "1", ""): "is lost"})
+    assert state.versions.unaccounted() == {("b", "1", ""): "is lost", ("c", "1", ""): "is lost"}
     state.versions.set_outcome(("c", "1"), "retried", "retried by a person")
-    assert state.versions.unaccounted() == {("b", "1"): "is lost"}
+    assert state.versions.unaccounted() == {("b", "1", ""): "is lost"}
     state.versions.set_unaccounted({})
     assert state.versions.unaccounted() == {}
+
+
+def by_config(state: State, etag: str = "1") -> dict[str, str]:
+    return {known.config: known.outcome for known in state.versions.of(("k", etag))}
+
+
+def test_each_pipeline_has_its_own_outcome_and_the_version_has_the_worst(state: State):
+    state.versions.add_uploaded(("k", "1"))
+    assert by_config(state) == {"": "uploaded"}
+    for run in twin_runs("k", "1", {"a": "succeeded", "b": "failed"}):
+        state.runs.add(run, run["status"])
+    assert by_config(state) == {"a.yaml": "succeeded", "b.yaml": "failed"}
+    assert state.versions.outcome(("k", "1")) == "failed"
+    (run,) = twin_runs("k", "1", {"b": "failed"})
+    state.runs.add(run, "dead-lettered", 3)
+    assert by_config(state) == {"a.yaml": "succeeded", "b.yaml": "dead-lettered"}
+    assert state.versions.outcome(("k", "1")) == "dead-lettered"
+    assert [(known.pipeline, known.failures) for known in state.versions.newest()] == [("b", 2), ("a", 0)]
+    assert [known.pipeline for known in state.versions.newest(pipeline="a")] == ["a"]
+    state.versions.set_outcome(("k", "1"), "retried", "by a person", "b.yaml")
+    assert by_config(state) == {"a.yaml": "succeeded", "b.yaml": "retried"}
+
+
+def test_a_run_that_does_not_name_its_pipeline_concerns_those_that_are_in_progress(state: State):
+    for run in twin_runs("k", "1", {"a": "succeeded", "b": "failed", "c": "failed"}):
+        state.runs.add(run, run["status"])
+    state.runs.add(run_of("k", "1", "failed"), "dead-lettered", 3)
+    assert by_config(state) == {"a.yaml": "succeeded", "b.yaml": "dead-lettered", "c.yaml": "dead-lettered"}
+    state.runs.add(run_of("k", "1", "skipped", reason="no route matches"), "skipped")
+    assert set(by_config(state).values()) == {"skipped"}
+
+
+def test_the_pipelines_of_a_version_that_returns_are_current_together(state: State):
+    for etag in ("1", "2"):
+        for run in twin_runs("k", etag, {"a": "succeeded", "b": "succeeded"}):
+            state.runs.add(run, "succeeded")
+    assert {known.etag for known in state.versions.newest()} == {"2"}
+    state.versions.add_uploaded(("k", "1"))
+    found = list(state.versions.newest())
+    assert [(known.etag, known.pipeline) for known in found] == [("1", "b"), ("1", "a")]
+    assert len({known.change for known in found}) == 2  # a page can end between them

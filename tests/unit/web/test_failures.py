@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from runner.services.reconciler.failures import dead_lettered
 from runner.state.database import State
-from runner.state.dead_letters import dead_lettered
 from tests.support.live_page import Site, add_run, served
 
 

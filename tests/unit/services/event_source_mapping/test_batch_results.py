@@ -5,7 +5,7 @@ import json
 import pytest
 
 from runner.messages.run_record import OUTPUT_MISSING, new_record
-from runner.messages.s3_events import object_created
+from runner.messages.s3_events import for_one_pipeline, object_created
 from runner.services.event_source_mapping.batch_results import results_of, retry_after_s
 from runner.services.event_source_mapping.rie_client import Answer
 from tests.support.states import run_of
@@ -95,3 +95,10 @@ def test_a_message_whose_outputs_cannot_be_copied_failed_and_is_received_again()
         "type": OUTPUT_MISSING, "message": "x.nc is gone", "phase": "copy", "traceback": "",
     }  # fmt: skip
     assert without.outcome_of(without.runs[0]) == "failed"
+
+
+def test_a_failure_of_a_message_for_one_pipeline_is_that_of_the_pipeline():
+    (message,) = batch(1)
+    message["Body"] = for_one_pipeline(BODY, "pipelines/a/config/pipeline.yaml")
+    (result,) = results_of([message], Answer("died", error="killed"), 3)
+    assert [(run["config"], run["inputs"]) for run in result.runs] == [("pipelines/a/config/pipeline.yaml", INPUTS)]

@@ -95,8 +95,12 @@ def test_each_case_has_a_state_a_reason_and_a_repair():
 
 def test_a_summary_counts_final_states_and_keeps_the_others():
     summary = Summary()
-    findings = [Finding("a", "1", "succeeded"), Finding("b", "1", "succeeded"), Finding("c", "1", "skipped")]
-    open_findings = [Finding("d", "1", "in progress"), Finding("e", "1", "unaccounted", "is lost")]
+    findings = [
+        Finding("a", "1", state="succeeded"),
+        Finding("b", "1", state="succeeded"),
+        Finding("c", "1", state="skipped"),
+    ]
+    open_findings = [Finding("d", "1", state="in progress"), Finding("e", "1", state="unaccounted", reason="is lost")]
     for finding in findings + open_findings:
         summary.add(finding)
     assert (summary.in_progress, summary.unaccounted) == (open_findings[:1], open_findings[1:])

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, every version has exactly one state, and no file that still exists is lost.
+"""Whatever happens in whatever order, every version has exactly one state in each pipeline, and no file is lost.
 
 Watcher, event source mapping, output mirror, reconciler, retry and forget are the real ones, called without threads of
 their own. Only S3, SQS and the function are in memory, because they have to lose, repeat and fail on request.
@@ -21,27 +21,28 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from runner.aws import emulator_api
-from runner.cli import retry
 from runner.messages.run_record import RunRecord, Version, new_record
 from runner.messages.s3_events import parse
 from runner.services.event_source_mapping.poller import EventSourceMapping
 from runner.services.event_source_mapping.rie_client import Answer
 from runner.services.output_mirror import OutputMirror
+from runner.services.reconciler import decisions
+from runner.services.reconciler.backend import Backend
 from runner.services.reconciler.classify import Finding, classify
+from runner.services.reconciler.failures import dead_lettered, selected
 from runner.services.reconciler.loop import ReconcileLoop
 from runner.services.reconciler.repair import Reconciler
-from runner.services.reconciler.snapshot import Backend
 from runner.services.watcher.watcher import Watcher
 from runner.settings import Settings
 from runner.state.database import State
-from runner.state.dead_letters import dead_lettered
 from runner.template.stack_template import load
 from tests.support.memory_aws import Killed, MemoryAws, MemoryQueues, StoredObject
 
 KEYS = st.sampled_from(["a.csv", "b/é.csv"])
 CONTENTS = st.sampled_from([b"1", b"2", b"3"])
 MOSTLY = st.sampled_from([True, True, True, False])
-OUTCOMES = st.sampled_from(["succeeded", "succeeded", "failed", "failed", "skipped"])
+OUTCOMES = st.sampled_from(["succeeded", "succeeded", "failed", "failed", "skipped", "died"])
+TWICE = "b/é.csv"  # two pipelines process it
 TEMPLATE = replace(load(Path("template.yaml")), max_receive_count=2)  # dead letters come sooner
 MOST_ROUNDS = 8
 
@@ -95,12 +96,16 @@ class FilesOfAFolder(RuleBasedStateMachine):
         (self.settings.inbox / key).unlink(missing_ok=True)
 
     @precondition(lambda self: any(dead_lettered(self.state)))
-    @rule(killed_before=st.sampled_from(["", "", "send_message", "delete_message", "put_object"]))
-    def retry_all(self, killed_before: str) -> None:
+    @rule(
+        killed_before=st.sampled_from(["", "", "send_message", "delete_message", "put_object"]),
+        pipeline=st.sampled_from([None, None, "p", "twin"]),
+    )
+    def retry_all(self, killed_before: str, pipeline: str | None = None) -> None:
         self.aws.kill_before = killed_before
         self.aws.release_leases()  # the command waits for what another one hides
-        with suppress(Killed), mock.patch.object(retry, "_MOVE_DELAY_S", 0.0):
-            retry._retry(self.reconciler, MemoryQueues(self.aws), list(dead_lettered(self.state)))
+        with suppress(Killed), mock.patch.object(decisions, "_MOVE_DELAY_S", 0.0):
+            failures = selected(self.reconciler, None, pipeline)
+            decisions.retry(self.reconciler, MemoryQueues(self.aws), failures, print)
         self.aws.kill_before = ""
 
     @precondition(lambda self: any(dead_lettered(self.state)))
@@ -109,7 +114,7 @@ class FilesOfAFolder(RuleBasedStateMachine):
         self.aws.kill_before = killed_before
         self.aws.release_leases()
         with suppress(Killed):
-            retry._forget(self.reconciler, list(dead_lettered(self.state)), "not needed")
+            decisions.forget(self.reconciler, list(dead_lettered(self.state)), "not needed")
         self.aws.kill_before = ""
 
     # What the stack does, and how far it gets.
@@ -132,20 +137,20 @@ class FilesOfAFolder(RuleBasedStateMachine):
             self.start_watcher()
 
     @precondition(lambda self: self.aws.queue)
-    @rule(outcome=OUTCOMES, killed_before=st.sampled_from(["", "", "", "copy", "record", "delete"]))
-    def run_one(self, outcome: str = "succeeded", killed_before: str = "") -> None:
+    @rule(outcome=OUTCOMES, of_twin=OUTCOMES, killed_before=st.sampled_from(["", "", "", "copy", "record", "delete"]))
+    def run_one(self, outcome: str = "succeeded", killed_before: str = "", of_twin: str = "succeeded") -> None:
         """Receive a message, run the function, copy its outputs, record the run and delete the message."""
         batch = self.mapping._leases.receive(1)
         if not batch:
             return
-        answer = self.function(batch[0], outcome)
+        answer = self.function(batch[0], {"": outcome, "twin": of_twin})
         if killed_before == "copy":
             self.start_mapping()
             return
         self.aws.kill_before = "delete_message" if killed_before == "delete" else ""
         try:
             self.mapping._handle((batch, answer), self.state)
-            if answer.payload and answer.payload["runs"][0]["outputs"]:
+            if answer.payload and any(run["outputs"] for run in answer.payload["runs"]):
                 copied = self.mapping._answers.get(timeout=10)
                 if killed_before != "record":
                     self.mapping._handle(copied, self.state)
@@ -155,29 +160,40 @@ class FilesOfAFolder(RuleBasedStateMachine):
         if killed_before:
             self.start_mapping()
 
-    def function(self, message: dict[str, Any], outcome: str) -> Answer:
-        """Answer as the handler does: a run reads the object that is in the bucket now."""
-        (named,) = parse(message["Body"]).objects
+    def function(self, message: dict[str, Any], outcomes: dict[str, str]) -> Answer:
+        """Answer as the handler does, for one or two pipelines: a run reads the object that is in the bucket now."""
+        event = parse(message["Body"])
+        (named,) = event.objects
         found = self.aws.buckets[named.bucket].get(named.key)
         item: dict[str, Any] = {
             "bucket": named.bucket, "key": named.key, "size": 1, "etag": found.etag if found else named.etag,
         }  # fmt: skip
         if item["etag"] != named.etag:
             item["named_etag"] = named.etag
-        fields: dict[str, Any] = {"message_id": message["MessageId"], "inputs": [item]}
-        if outcome == "failed" or not found:
+        if outcomes[""] == "died":
+            return Answer("died", error="killed")
+        pipelines = ["", "twin"] if named.key == TWICE else [""]
+        runs = [
+            self.run_of(name, outcomes[name] if found else "failed", item, message["MessageId"])
+            for name in pipelines
+            if event.config in (None, f"{name}.yaml")
+        ]
+        failures = [{"itemIdentifier": message["MessageId"]}] if any(run["error"] for run in runs) else []
+        return Answer("answered", {"batchItemFailures": failures, "runs": runs})
+
+    def run_of(self, name: str, outcome: str, item: dict[str, Any], message_id: str) -> RunRecord:
+        fields: dict[str, Any] = {
+            "message_id": message_id, "inputs": [item], "pipeline": name or "p", "config": f"{name}.yaml",
+        }  # fmt: skip
+        if outcome == "failed":
             error = {"type": "ValueError", "message": "wrong", "phase": "process", "traceback": ""}
-            run: RunRecord = new_record("failed", "r", error=error, **fields)
-            failures = [{"itemIdentifier": message["MessageId"]}]
-            return Answer("answered", {"batchItemFailures": failures, "runs": [run]})
+            return new_record("failed", "r", error=error, **fields)
         if outcome == "skipped":
-            run = new_record("skipped", "r", reason="no route matches", **fields)
-        else:
-            bucket, key = TEMPLATE.destination_bucket, f"{named.key}.nc"
-            self.aws.buckets[bucket][key] = StoredObject(found.content, {})
-            outputs = [{"bucket": bucket, "key": key, "size": 1}]
-            run = new_record("succeeded", "r", outputs=outputs, durations_s={"total": 0.1}, **fields)
-        return Answer("answered", {"batchItemFailures": [], "runs": [run]})
+            return new_record("skipped", "r", reason="no route matches", **fields)
+        bucket, key = TEMPLATE.destination_bucket, f"{item['key']}{name}.nc"
+        self.aws.buckets[bucket][key] = self.aws.buckets[item["bucket"]][item["key"]]
+        outputs = [{"bucket": bucket, "key": key, "size": 1}]
+        return new_record("succeeded", "r", outputs=outputs, durations_s={"total": 0.1}, **fields)
 
     @rule()
     def reconcile(self) -> None:
@@ -212,14 +228,14 @@ class FilesOfAFolder(RuleBasedStateMachine):
         return content if StoredObject(content, {}).etag == finding.etag else None
 
     @invariant()
-    def every_version_has_one_state(self) -> None:
-        findings = {finding.version: finding for finding in self.findings()}
+    def every_version_has_one_state_in_each_pipeline(self) -> None:
+        findings = {finding.job: finding for finding in self.findings()}
         assert len(findings) == len(self.findings())
-        assert self.known_versions() <= findings.keys()
+        assert self.known_versions() <= {finding.version for finding in findings.values()}
         in_inbox = [key for key, _ in self.watcher._inbox.scan()]
-        assert set(in_inbox) <= {key for key, _ in findings}
+        assert set(in_inbox) <= {finding.key for finding in findings.values()}
         for finding in map(classify, self.reconciler.snapshot().open()):
-            assert findings[finding.version] == finding
+            assert findings[finding.job] == finding
         for finding in findings.values():
             if finding.state == "unaccounted":
                 is_in_bucket = finding.version in self.in_bucket()
@@ -260,7 +276,8 @@ class FilesOfAFolder(RuleBasedStateMachine):
                 assert finding.version not in self.in_bucket(), finding
                 assert content is None, finding
             elif finding.state == "succeeded" and content:
-                assert (self.settings.outputs / f"{finding.key}.nc").read_bytes() == content
+                name = finding.config.removesuffix(".yaml")
+                assert (self.settings.outputs / f"{finding.key}{name}.nc").read_bytes() == content
 
 
 FilesOfAFolder.TestCase.settings = hypothesis_settings(max_examples=120, stateful_step_count=30)
@@ -298,6 +315,6 @@ def test_what_random_steps_rarely_do(scenario: str):
     try:
         for name, arguments in SCENARIOS[scenario]:
             getattr(machine, name)(*arguments)
-            machine.every_version_has_one_state()
+            machine.every_version_has_one_state_in_each_pipeline()
     finally:
         machine.teardown()

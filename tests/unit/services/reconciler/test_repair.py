@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from runner.messages.run_record import OUTPUT_MISSING, new_record
+from runner.messages.run_record import OPEN, OUTPUT_MISSING, new_record
 from runner.messages.s3_events import object_created
 from runner.services.reconciler.classify import Finding, classify
+from runner.services.reconciler.failures import dead_lettered
 from runner.services.reconciler.loop import ReconcileLoop
 from runner.services.reconciler.repair import Reconciler
 from tests.support.memory_aws import MemoryAws, Queued
-from tests.support.states import ETAG, put, run_of
+from tests.support.states import ETAG, put, run_of, twin_runs
 
 NO_ANSWER = "Its last attempt returned no answer, because a process of the stack was killed."
 
@@ -38,11 +39,11 @@ def test_an_object_gets_a_new_message_and_a_lost_file_a_new_upload(reconciler: R
 
 def test_a_version_that_is_gone_cannot_be_repaired(reconciler: Reconciler):
     put(reconciler, "k").write_bytes(b"changed")
-    assert not reconciler.requeue(("k", ETAG))
-    assert not reconciler.requeue(("", "md5"))
+    assert not reconciler.requeue(("k", ETAG, ""))
+    assert not reconciler.requeue(("", "md5", ""))
     reconciler.backend = None
     put(reconciler, "k")
-    assert not reconciler.requeue(("k", ETAG))
+    assert not reconciler.requeue(("k", ETAG, ""))
 
 
 def test_an_unrecorded_dead_letter_is_recorded_with_the_attempt_before(reconciler: Reconciler, aws: MemoryAws):
@@ -67,6 +68,25 @@ def test_an_unrecorded_dead_letter_is_recorded_with_the_attempt_before(reconcile
         "traceback": "",
     }  # fmt: skip
     assert reconciler.state.versions.outcome(("final", "1")) == "succeeded"
+
+
+def test_a_dead_letter_of_two_files_is_recorded_as_one_failure(reconciler: Reconciler, aws: MemoryAws):
+    bucket = aws.template.source_bucket
+    records = [object_created(bucket, key, "1")["Records"][0] for key in ("a", "b")]
+    add_dead_letter(aws, json.dumps({"Records": records}))
+    assert len(reconciler.repair(look(reconciler).values())) == 2
+    (failure,) = dead_lettered(reconciler.state)
+    assert sorted(failure.versions) == [("a", "1"), ("b", "1")]
+
+
+def test_a_dead_letter_is_recorded_for_each_pipeline_that_has_no_outcome(reconciler: Reconciler, aws: MemoryAws):
+    for run in twin_runs("k", "1", {"a": "succeeded", "b": "failed", "c": "failed"}):
+        reconciler.state.runs.add(run, run["status"])
+    add_dead_letter(aws, json.dumps(object_created(aws.template.source_bucket, "k", "1")))
+    reconciler.repair(map(classify, reconciler.snapshot().all()))
+    found = {known.config: known.outcome for known in reconciler.state.versions.of(("k", "1"))}
+    assert found == {"a.yaml": "succeeded", "b.yaml": "dead-lettered", "c.yaml": "dead-lettered"}
+    assert sorted(str(failure.pipeline) for failure in dead_lettered(reconciler.state)) == ["b", "c"]
 
 
 def test_a_dead_letter_whose_outputs_could_not_be_copied_keeps_that_reason(reconciler: Reconciler, aws: MemoryAws):
@@ -133,7 +153,7 @@ def test_the_loop_closes_what_was_replaced_before_it_ran(reconciler: Reconciler,
     current = reconciler.state.versions.current("k")
     assert current
     assert current.etag == ETAG
-    assert [known.version for known in reconciler.state.versions.not_final()] == [("k", ETAG)]
+    assert [known.version for known in reconciler.state.versions.with_outcome(*OPEN)] == [("k", ETAG)]
 
 
 def test_a_file_that_the_filter_excludes_costs_no_request(
@@ -155,13 +175,13 @@ def test_the_loop_records_what_it_cannot_repair_until_it_has_an_outcome(reconcil
     recorded = []
     for _ in range(4):
         loop._look(reconciler)
-        recorded.append(list(reconciler.state.versions.unaccounted()))
+        recorded.append([job[:2] for job in reconciler.state.versions.unaccounted()])
     assert recorded == [[], [version], [version], [version]]
     for outcome in ("retried", "uploaded"):  # a retry that failed
         reconciler.state.versions.set_outcome(version, outcome, "")  # type: ignore[arg-type]
     loop._look(reconciler)
     loop._look(reconciler)
-    assert list(reconciler.state.versions.unaccounted()) == [version]
+    assert [job[:2] for job in reconciler.state.versions.unaccounted()] == [version]
     reconciler.state.versions.set_outcome(version, "forgotten", "forgotten: a test")
     loop._look(reconciler)
     assert reconciler.state.versions.unaccounted() == {}

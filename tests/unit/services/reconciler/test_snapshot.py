@@ -105,7 +105,7 @@ def test_a_snapshot_of_many_files_keeps_few_in_memory(reconciler: Reconciler):
 
 
 def test_the_state_alone_gives_the_current_state_of_a_version(reconciler: Reconciler, tmp_path: Path):
-    known = KnownVersion("k", "1", 1, 1, "failed", "E", 1, "p", 1)
+    known = KnownVersion("k", "1", "", 1, 1, "failed", "E", 1, "p", 1)
     for problem, state, reason in ((None, "in progress", "E"), ("is lost", "unaccounted", "is lost")):
         found = finding_of(known, None, tmp_path, problem)
         assert (found.state, found.reason) == (state, reason)
