@@ -1,4 +1,4 @@
-# Targets: `services` (watcher, poller, provisioning), `debugger` (for compose.debug.yaml) and `lambda`, the image that
+# Targets: `services` (watcher, poller, provisioning), `page` (the live page), `debugger` (for compose.debug.yaml) and `lambda`, the image that
 # runs locally and that `sam build` ships. `lambda` is the default because it is last. Needs BuildKit (RUN --mount). Both
 # base images can be replaced with build arguments.
 ARG LAMBDA_BASE=public.ecr.aws/lambda/python:3.13
@@ -18,6 +18,17 @@ COPY template.yaml ./
 COPY runner runner
 RUN python3 -m compileall -q --invalidation-mode checked-hash runner
 ENTRYPOINT ["python3", "-m", "runner"]
+
+FROM ${PYTHON_BASE} AS page-packages
+ARG PIP_INDEX_URL=
+COPY requirements/uv.txt requirements/web.txt /requirements/
+RUN --mount=type=secret,id=ca --mount=type=cache,target=/cache --mount=type=bind,source=docker/install,target=/install \
+    sh /install /requirements/web.txt /opt/python && python3 -m compileall -q -j0 /opt/python
+
+FROM services AS page
+COPY --from=page-packages /opt/python /opt/python
+# Its buttons start commands with the project as the current folder.
+ENV PYTHONPATH=/opt/python:/app
 
 FROM ${LAMBDA_BASE} AS lambda-packages
 ARG PIP_INDEX_URL=

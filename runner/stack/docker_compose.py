@@ -16,7 +16,14 @@ from runner.aws import clients
 from runner.errors import StackError, StoppedError
 from runner.function import routing
 from runner.settings import CHECKOUT, Settings
-from runner.stack import build_variables, docker_engine, image_context, lambda_container_init, role_credentials
+from runner.stack import (
+    build_variables,
+    docker_engine,
+    image_context,
+    lambda_container_init,
+    live_page,
+    role_credentials,
+)
 from runner.stack.child import Child
 from runner.stack.supervisor import Stop, Supervisor
 from runner.state.stack_lock import announced, only_one
@@ -45,6 +52,7 @@ def running(settings: Settings, report: Callable[[str], None], stop: Stop) -> It
     """
     if settings.endpoint_url:
         clients.require_local(settings.endpoint_url)
+    settings = live_page.with_port(settings)
     reason = docker_engine.unavailable_reason()
     if reason:
         raise StackError(f"Docker cannot be used: {reason}. `runner up --embedded` does not need it.")
@@ -55,6 +63,8 @@ def running(settings: Settings, report: Callable[[str], None], stop: Stop) -> It
     with only_one(settings):
         backend = DockerBackend(settings, template, Supervisor(report), report)
         try:
+            if settings.has_page:
+                report(live_page.line(settings))
             backend.start(stop)
             with announced(settings, backend.endpoint_url):
                 yield backend
@@ -137,6 +147,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         **os.environ, **changed, **_project(settings), "LOCALSTACK_PORT": str(port), "RUNNER_ROOT": str(settings.root),
         "RUNNER_DATA": str(settings.data), "RUNNER_ANNOUNCE": "",  # this process does
+        "PAGE_REPLICAS": str(int(settings.has_page)),
     }  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class DockerStack(Stack):
             "COMPOSE_PROJECT_NAME": self.project,
             "RUNNER_DATA": str(data),
             "LOCALSTACK_PORT": str(free_port()),
+            "PAGE_REPLICAS": "0",
             **docker_compose.variables(stack_template.load(Path(variables.get("RUNNER_ROOT", root), "template.yaml"))),
             **variables,
         }

@@ -46,6 +46,7 @@ def environment(**more: str) -> dict[str, str]:
         **{name: os.environ[name] for name in names if name in os.environ},
         "PYTHONPATH": str(CHECKOUT),
         "RUNNER_WEB": "false",
+        "PAGE_REPLICAS": "0",
         **more,
     }
 

@@ -26,9 +26,15 @@ from runner.web.request_policy import OnlyThisPage
 from runner.web.views import data, failures, files, health, outputs, pipelines, runs, uploads
 
 
-def create(settings: Settings) -> Starlette:
-    """Return the application for a data folder."""
-    page = Page(settings)
+def create(settings: Settings, shown_root: Path | None = None, shown_data: Path | None = None) -> Starlette:
+    """Return the application for a data folder.
+
+    Args:
+        settings: of this process.
+        shown_root: the project's path for the user, if this process sees another one, as in a container.
+        shown_data: the data folder's path for the user.
+    """
+    page = Page(settings, shown_root or settings.root, shown_data or settings.data)
     feed = Feed(page)
 
     @contextlib.asynccontextmanager

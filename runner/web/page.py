@@ -38,6 +38,9 @@ class Page:
     """The page of one data folder."""
 
     settings: Settings
+    shown_root: Path
+    """The project, where the user knows it."""
+    shown_data: Path
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     notices: dict[str, str] = field(default_factory=dict)
     """Results of actions, shown once."""

@@ -25,6 +25,8 @@ class Process(NamedTuple):
 
 def stack_processes() -> list[Process]:
     """Return the processes of the stack that this one belongs to; none outside Linux or in a container."""
+    if os.getppid() == 1:  # in a container, where the others are in containers of their own
+        return []
     children = _children_by_parent()
     found = []
     for pid in children.get(os.getppid(), []):

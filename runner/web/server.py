@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import uvicorn
 
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str]) -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog=f"runner {NAME}", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--shown-root", type=Path, help="path of the project that the page shows, outside a container")
+    parser.add_argument("--shown-data", type=Path, help="path of the data folder that the page shows")
     parser.add_argument("--become-owner", action="store_true", help="switch to the user who owns the data folder")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
@@ -29,19 +32,19 @@ def main(arguments: Sequence[str]) -> None:
         settings = Settings.from_env()
         if options.become_owner:
             become_owner(settings.data)
-        serve(settings, options.host)
+        serve(settings, options.host, options.shown_root, options.shown_data)
     except (RunnerError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
-def serve(settings: Settings, host: str) -> None:
+def serve(settings: Settings, host: str, shown_root: Path | None = None, shown_data: Path | None = None) -> None:
     """Serve the page until a signal."""
     from runner.web.app import create
 
     listener = listening(host, settings.web_port or 0)
     config = uvicorn.Config(
-        create(settings), log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1,
-        server_header=False, proxy_headers=False,
+        create(settings, shown_root, shown_data), log_level="warning", access_log=False, ws="none",
+        timeout_graceful_shutdown=1, server_header=False, proxy_headers=False,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -233,10 +235,19 @@ def test_a_missing_file_is_named():
     assert "no/such/file.zip" in done.stderr
 
 
-def test_the_demo_shows_what_it_promises():
-    done = subprocess.run(["scripts/demo"], capture_output=True, text=True, timeout=110, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = [line.strip() for line in done.stdout.splitlines()]
+def test_the_demo_shows_what_it_promises(tmp_path: Path):
+    with (tmp_path / "errors").open("w+") as errors:
+        demo = subprocess.Popen(["scripts/demo", "--page"], stdout=subprocess.PIPE, stderr=errors, text=True)
+        told = eventually(
+            lambda: re.search(r"The live page shows them: (\S+)", (tmp_path / "errors").read_text()), "live page", 110
+        )
+        with urllib.request.urlopen(f"{told[1]}/files.json") as answer:
+            shown = json.load(answer)["counts"]
+        demo.send_signal(signal.SIGINT)
+        output, _ = demo.communicate(timeout=20)
+    assert demo.returncode == 0
+    assert shown["succeeded"] == 2
+    lines = [line.strip() for line in output.splitlines()]
     made = [Path(line) for line in lines if line.startswith("data/demo/outputs/")]
     assert sorted(path.suffix for path in made) == [".nc"] * 2 + [".png"] * 6
     assert all(path.is_file() for path in made)

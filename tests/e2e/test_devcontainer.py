@@ -83,7 +83,9 @@ def dev(cli: Path, tmp_path: Path) -> Iterator[DevContainer]:
     workspace = tmp_path / project
     copy_checkout(workspace)
     with (workspace / ".env").open("a") as env:
-        env.write(f"\nLOCALSTACK_PORT={free_port()}\nCOMPOSE_PROJECT_NAME={project}\nLAMBDA_CONCURRENCY=1\n")
+        env.write(
+            f"\nLOCALSTACK_PORT={free_port()}\nCOMPOSE_PROJECT_NAME={project}\nLAMBDA_CONCURRENCY=1\nPAGE_REPLICAS=0\n"
+        )
     if os.geteuid() == 0:  # the user in the container cannot write root's files
         subprocess.run(["chown", "--recursive", "1000:1000", str(workspace)], check=True)
     made = DevContainer(cli, workspace, project)

@@ -161,7 +161,7 @@ def test_without_env_file_all_images_are_pinned_and_public(tmp_path: Path):
     done = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=True)
     services = json.loads(done.stdout)["services"]
     ours = {service["image"] for service in services.values() if "build" in service}
-    assert ours == {"tsdat-local/lambda:local", "tsdat-local/services:local"}
+    assert ours == {f"tsdat-local/{name}:local" for name in ("lambda", "page", "services")}
     bases = {
         value for s in services.values() for name, value in s.get("build", {}).get("args", {}).items() if "BASE" in name
     }

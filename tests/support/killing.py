@@ -17,7 +17,8 @@ from tests.support import containers
 
 # A word of each kind's command line: embedded, and in a container.
 _WORDS = {
-    "watcher": ("runner watch",), "poller": ("runner poll",), "emulator": ("aws-lambda-rie",),
+    "watcher": ("runner watch",), "poller": ("runner poll",), "page": ("runner page",),
+    "emulator": ("aws-lambda-rie",),
     "runtime": ("-m runner.stack.lambda_runtime", "runtime/bootstrap"),
     "aws": ("localstack_entrypoint", "ministack_entrypoint", "localstack.runtime"),
 }  # fmt: skip

@@ -106,9 +106,9 @@ def running_in_docker(data: Path, *files: str, **variables: str) -> Iterator[Doc
 
 
 @contextmanager
-def running_on(backend: str, data: Path, root: Path) -> Iterator[Stack]:
+def running_on(backend: str, data: Path, root: Path, **variables: str) -> Iterator[Stack]:
     """Start a stack of either backend for the body, with a project of its own."""
-    with (running_in_docker if backend == "docker" else running)(data, RUNNER_ROOT=str(root)) as made:
+    with (running_in_docker if backend == "docker" else running)(data, RUNNER_ROOT=str(root), **variables) as made:
         yield made
 
 

@@ -75,8 +75,8 @@ def _stack(page: Page) -> dict[str, Any]:
     except (OSError, ValueError):
         found = {}
     return {
-        "ready": bool(found), "endpoint": found.get("endpoint_url"), "project": str(page.settings.root),
-        "data": str(page.settings.data), "emulator": str(page.settings.emulator or "localstack"),
+        "ready": bool(found), "endpoint": found.get("endpoint_url"), "project": str(page.shown_root),
+        "data": str(page.shown_data), "emulator": str(page.settings.emulator or "localstack"),
         "lambdas": page.settings.concurrency,
     }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
@@ -24,6 +25,7 @@ from runner.web.source_links import editor_address
 _NEXT_TIMES = 3
 _RUNS = 10
 _SHORT_WAIT_S = 4.0
+_NO_TSDAT = "The page's container has no tsdat, which the check needs. Run `runner check` in a terminal."
 
 
 def show(request: Request) -> Response:
@@ -45,13 +47,15 @@ async def check(request: Request) -> Response:
     """Answer with what `runner check` finds, each with an address that opens an editor there."""
     page: Page = request.app.state.page
     require_token(request)
+    if find_spec("tsdat") is None:
+        return JSONResponse({"error": _NO_TSDAT}, 503)
     done = await commands.run(page.settings, "check", "--json")
     found = done.json()
     if found is None:
         return JSONResponse({"error": f"`runner check` does not run here: {done.text}"}, 503)
     for problem in found["problems"]:
         problem["editor"] = await asyncio.to_thread(
-            editor_address, page.settings.root, str(problem.get("file", "")), int(problem.get("line") or 1)
+            editor_address, page.settings.root, str(problem["file"]), int(problem["line"]), page.shown_root
         )
     return JSONResponse(found)
 

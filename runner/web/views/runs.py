@@ -13,10 +13,11 @@ from runner.messages import run_summary
 from runner.messages.run_record import versions
 from runner.state.database import State
 from runner.state.runs import Run
-from runner.web import commands, lambda_log, source_links
+from runner.web import commands, lambda_log
 from runner.web.forms import read_form
 from runner.web.known_files import run_as_json
 from runner.web.page import Page
+from runner.web.source_links import linked
 from runner.web.waterfall import bars
 
 _ACTIONS = ("retry", "forget", "replay")
@@ -41,7 +42,7 @@ def show(request: Request) -> Response:
     return page.answer(
         request, "run", values, run=run, record=run.record, bars=waterfall, attempts=attempts, is_dead=is_dead,
         title=run_summary.title(run.record), made=run_summary.made(run.record), why=run_summary.why(run.record),
-        error_lines=source_links.linked(run_summary.error_lines(error), page.settings.root) if error else [],
+        error_lines=linked(run_summary.error_lines(error), page.settings.root, page.shown_root) if error else [],
         next_step=run_summary.next_step(error) if error else "", event_id=event.id if event else None,
         outputs=[(item, (page.settings.outputs / item["key"]).is_file()) for item in run.record["outputs"]],
         log=lambda_log.of_request(page.settings.state / "logs", run.record["request_id"]),

@@ -109,7 +109,7 @@ def test_services_are_read_only_and_gain_no_privileges(name: str):
 def test_the_lambda_has_no_privileges_and_the_others_can_only_change_user():
     assert LAMBDA["user"] == "1000:1000"
     assert "cap_add" not in LAMBDA
-    for name in ("provision", "poller", "watcher", "template"):
+    for name in ("provision", "poller", "watcher", "template", "page"):
         assert SERVICES[name]["cap_add"] == ["SETUID", "SETGID"]
 
 

@@ -13,3 +13,8 @@ def test_an_option_overrides_the_variable_of_the_shell(tmp_path: Path, monkeypat
     assert "RUNNER_SETTLE_S" not in docker_compose.environment(settings)  # .env may set it
     monkeypatch.setenv("RUNNER_SETTLE_S", "30")
     assert docker_compose.environment(settings)["RUNNER_SETTLE_S"] == "1.0"
+
+
+def test_the_page_is_started_unless_the_settings_say_no():
+    for variables, replicas in (({}, "1"), ({"RUNNER_WEB": "false"}, "0")):
+        assert docker_compose.environment(Settings.from_env(variables))["PAGE_REPLICAS"] == replicas

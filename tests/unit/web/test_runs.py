@@ -50,11 +50,14 @@ def test_a_failure_shows_the_users_line_and_what_to_do(tmp_path: Path):
 def test_only_files_of_the_project_become_links(tmp_path: Path):
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines/a.py").touch()
-    assert editor_address(tmp_path, "/var/task/pipelines/a.py", 3) == f"vscode://file{tmp_path}/pipelines/a.py:3"
-    assert editor_address(tmp_path, "pipelines/../../etc/passwd", 1) is None
-    assert editor_address(tmp_path, "/etc/passwd", 1) is None
-    (line,) = linked(["  pipelines/a.py:7 in read"], tmp_path)
+    assert (
+        editor_address(tmp_path, "/var/task/pipelines/a.py", 3, tmp_path) == f"vscode://file{tmp_path}/pipelines/a.py:3"
+    )
+    assert editor_address(tmp_path, "pipelines/../../etc/passwd", 1, tmp_path) is None
+    assert editor_address(tmp_path, "/etc/passwd", 1, tmp_path) is None
+    (line,) = linked(["  pipelines/a.py:7 in read"], tmp_path, Path("/home/a b"))
     assert (line.before, line.place, line.after) == ("  ", "pipelines/a.py:7", " in read")
+    assert line.address == "vscode://file/home/a%20b/pipelines/a.py:7"
 
 
 def test_an_action_needs_the_token(tmp_path: Path):
