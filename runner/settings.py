@@ -36,7 +36,7 @@ class Settings:
     endpoint_url: str | None
     """Endpoint of S3, SQS and STS. None means a free port, chosen when the stack starts."""
     emulator: EmulatorName | None
-    """The program that plays S3 and SQS. None: LocalStack."""
+    """The program that plays S3 and SQS. None: the backend's default."""
     concurrency: int
     """How many Lambda emulators run in parallel."""
     settle_s: float

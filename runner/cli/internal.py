@@ -15,10 +15,12 @@ app = typer.Typer()
 @app.command(hidden=True)
 def prepare_lambda(folder: Path, tmp_mb: Annotated[str, typer.Option(help="Size of /tmp in compose.yaml.")]) -> None:
     """Write what the Lambda's container needs from template.yaml into a folder."""
-    from runner.stack import docker_compose
+    from runner.stack import docker_compose, emulators
     from runner.template import stack_template
 
-    docker_compose.prepare(stack_template.load_for(Settings.from_env()), folder, tmp_mb)
+    settings = Settings.from_env()
+    enforced = settings.emulator is not None and emulators.by_name(settings.emulator).enforces_rights
+    docker_compose.prepare(stack_template.load_for(settings), folder, tmp_mb, enforced=enforced)
 
 
 @app.command(

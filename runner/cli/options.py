@@ -24,7 +24,9 @@ Concurrency = Annotated[
 
 Emulator = Annotated[
     EmulatorName | None,
-    typer.Option("--emulator", help="What plays S3 and SQS. [default: localstack]", show_default=False),
+    typer.Option(
+        "--emulator", help="What plays S3 and SQS. [default: ministack; localstack with Docker]", show_default=False
+    ),
 ]
 
 

@@ -47,7 +47,7 @@ ARCHIVE_LIMITS = ArchiveLimits.from_env(os.environ)
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
 
 # Includes the credentials of the function's role, which no log and no run record may contain.
-SECRETS = redaction.secrets_in(os.environ)
+SECRETS = set(redaction.secrets_in(os.environ))
 for log_handler in logging.getLogger().handlers:
     log_handler.addFilter(redaction.RedactingFilter(SECRETS))
 

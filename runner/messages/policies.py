@@ -23,7 +23,7 @@ def allows(policies: Iterable[Mapping[str, Any]], action: str, arn: str) -> bool
     effects = {
         statement.get("Effect")
         for policy in policies
-        for statement in _listed(policy.get("Statement"))
+        for statement in statements(policy)
         if _names(statement, "Action", action.lower()) and _names(statement, "Resource", arn)
     }
     return "Allow" in effects and "Deny" not in effects
@@ -32,17 +32,27 @@ def allows(policies: Iterable[Mapping[str, Any]], action: str, arn: str) -> bool
 def _names(statement: Mapping[str, Any], element: str, value: str) -> bool:
     if f"Not{element}" in statement:
         return not _names({element: statement[f"Not{element}"]}, element, value)
-    patterns = (str(pattern) for pattern in _listed(statement.get(element)))
-    return any(_matches(pattern.lower() if element == "Action" else pattern, value) for pattern in patterns)
+    patterns = [str(pattern) for pattern in listed(statement.get(element))]
+    return matches([pattern.lower() for pattern in patterns] if element == "Action" else patterns, value)
 
 
-def _matches(pattern: str, value: str) -> bool:
-    """Match as IAM does: `*` stands for any characters, `?` for one; unlike a shell's, brackets are plain."""
-    expression = "".join({"*": ".*", "?": "."}.get(letter) or re.escape(letter) for letter in pattern)
-    return re.fullmatch(expression, value, re.DOTALL) is not None
+def matches(patterns: Any, value: str) -> bool:
+    """Match one of the patterns as IAM does: `*` stands for any characters, `?` for one; brackets are plain."""
+    return any(
+        re.fullmatch(
+            "".join({"*": ".*", "?": "."}.get(letter) or re.escape(letter) for letter in str(pattern)), value, re.DOTALL
+        )
+        for pattern in listed(patterns)
+    )
 
 
-def _listed(value: Any) -> list[Any]:
+def statements(policy: Mapping[str, Any]) -> list[Any]:
+    """Return the statements of a policy, which may be one alone."""
+    return listed(policy.get("Statement"))
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a value of a policy as the list for which it may stand."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 

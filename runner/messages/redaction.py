@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import quote
 
 from runner.messages.run_record import Failure, RunRecord
@@ -86,11 +86,11 @@ def redact_failure(failure: Failure, secrets: Iterable[str]) -> Failure:
 
 
 class RedactingFilter(logging.Filter):
-    """A filter for logging handlers that redacts each record."""
+    """A filter for logging handlers that redacts each record. The caller may add secrets later."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Collection[str]) -> None:
         super().__init__()
-        self._secrets = frozenset(secrets)
+        self._secrets = secrets
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the message and the traceback. Every record passes."""

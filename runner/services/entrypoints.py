@@ -47,23 +47,36 @@ def _write_ready(file: Path | None) -> None:
         file.write_text("ready\n")
 
 
-def provision(settings: Settings, ready_file: Path | None) -> None:
-    """Create buckets and queues whenever the emulator starts, because it starts empty; for the Docker stack."""
+def provision(settings: Settings, ready_file: Path | None, credentials_file: Path | None = None) -> None:
+    """Create buckets and queues whenever the emulator starts, because it starts empty; for the Docker stack.
+
+    Args:
+        credentials_file: for the credentials of the function's role, if the emulator enforces it.
+    """
     from runner.services.provisioner import provision as make
+    from runner.services.role_credentials import RoleCredentials
 
     stop = _stop_event()
     described = stack_template.load_for(settings)
     s3, sqs = clients.local_s3(settings.endpoint_url), clients.local_sqs(settings.endpoint_url)
-    other = partial(clients.local_client, endpoint_url=settings.endpoint_url)
+    is_ministack = settings.emulator is EmulatorName.MINISTACK
+    other = partial(clients.local_client, endpoint_url=settings.endpoint_url) if is_ministack else None
+    credentials = None
+    if is_ministack and described.role and credentials_file:
+        # The Lambda's user is another one.
+        credentials = RoleCredentials(settings.endpoint_url, described, credentials_file, 0o644)
     is_reported = False
     while not stop.is_set():
         answers = emulator_api.answers(s3)
         there = answers and bool(bucket_epoch(s3, described.source_bucket))
         if answers and not there:
             with suppress(ClientError, BotoCoreError):  # it went away again; look again
-                make(s3, sqs, described, other if settings.emulator is EmulatorName.MINISTACK else None)
+                make(s3, sqs, described, other, credentials)
                 log.info("made the buckets and queues of template.yaml")
                 there = True
+        if there and credentials:
+            with suppress(ClientError, BotoCoreError):
+                credentials.renew()
         if there and not is_reported:  # also if a process before this one created them
             is_reported = True
             _write_ready(ready_file)

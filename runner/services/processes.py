@@ -33,7 +33,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="runner", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True)
     names.add_parser("watch", parents=[common], help="upload complete files of the inbox")
-    names.add_parser("provision", parents=[common], help="create buckets and queues whenever they are lost")
+    provision = names.add_parser("provision", parents=[common], help="create buckets and queues whenever they are lost")
+    provision.add_argument("--credentials-file", type=Path, help="for those of the function's role")
     poll = names.add_parser("poll", parents=[common], help="receive from the queue and invoke the Lambdas")
     poll.add_argument("--lambda-url", action="append", required=True, help="of an emulator; repeatable")
     poll.add_argument("--tmp", type=Path, help="a folder on the disk that the Lambdas' /tmp shares with others")
@@ -49,6 +50,7 @@ def _run(options: argparse.Namespace) -> None:
         become_owner(settings.data)
     if options.name == "poll":
         entrypoints.poll(settings, options.lambda_url, options.ready_file, options.announce, options.tmp)
+    elif options.name == "watch":
+        entrypoints.watch(settings, options.ready_file)
     else:
-        run = entrypoints.watch if options.name == "watch" else entrypoints.provision
-        run(settings, options.ready_file)
+        entrypoints.provision(settings, options.ready_file, options.credentials_file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -13,7 +12,7 @@ from botocore.exceptions import ClientError
 from runner.aws import clients
 from runner.aws.s3 import EPOCH_TAG, bucket_epoch
 from runner.services import triggers
-from runner.template.function_role import FunctionRole
+from runner.services.role_credentials import RoleCredentials
 from runner.template.stack_template import StackTemplate
 
 if TYPE_CHECKING:
@@ -26,18 +25,26 @@ _RULE_ID = {"Id": "ID"}
 
 
 def provision(
-    s3: S3Client, sqs: SQSClient, template: StackTemplate, client: Callable[[str], Any] | None = None
+    s3: S3Client,
+    sqs: SQSClient,
+    template: StackTemplate,
+    client: Callable[[str], Any] | None = None,
+    credentials: RoleCredentials | None = None,
 ) -> None:
-    """Create the buckets, the queues and what sends the events of one to the other.
+    """Create the function's role, the buckets, the queues and what sends the events of one to the other.
 
     Args:
         client: returns a client of a service, if the emulator has EventBridge and SNS. Without it, S3 notifies the
             queue directly, whatever the template's trigger is.
+        credentials: those of the role, if the emulator enforces it. They are issued first, so that no file arrives
+            for a Lambda whose credentials the emulator does not know.
 
     The emulator loses everything when it stops. Therefore the source bucket gets a tag with a new random value, its
     epoch; a watcher that finds a new epoch uploads lost files again. The tag is set last, so it also marks that
     provisioning is complete.
     """
+    if credentials:
+        credentials.issue()
     _create_queues(sqs, template)
     incomplete = not bucket_epoch(s3, template.source_bucket)
     if _create_bucket(s3, template.destination_bucket) or incomplete:
@@ -45,21 +52,6 @@ def provision(
     if _create_bucket(s3, template.source_bucket) or incomplete:
         triggers.connect(s3, template, client)
         _configure(s3, template.source_bucket, template, {"Key": EPOCH_TAG, "Value": uuid.uuid4().hex})
-
-
-def create_role(iam: Any, name: str, role: FunctionRole) -> str:
-    """Create the function's role, or give it the template's policies again; return its ARN.
-
-    On AWS only Lambda may assume it. Here the root user does, on Lambda's behalf.
-    """
-    root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{clients.ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-    statements = role.trust.get("Statement", [])
-    trust = {**role.trust, "Statement": [*(statements if isinstance(statements, list) else [statements]), root]}
-    with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    for policy, document in role.policies.items():
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-    return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
 def _create_queues(sqs: SQSClient, template: StackTemplate) -> None:

@@ -10,9 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.aws import clients
 from runner.services import provisioner
+from runner.services.role_credentials import RoleCredentials
+from runner.stack import role_session
 from runner.stack.child import Child
 from runner.stack.emulators.contract import AwsEmulator
-from runner.stack.role_credentials import RoleCredentials
 from runner.template.stack_template import StackTemplate
 
 
@@ -26,7 +27,8 @@ class Buckets:
         self._endpoint_url, self._template = endpoint_url, template
         self._s3, self._sqs = clients.local_s3(endpoint_url), clients.local_sqs(endpoint_url)
         is_enforced = emulator.enforces_rights and template.role is not None
-        self._credentials = RoleCredentials(endpoint_url, template, role_folder) if is_enforced else None
+        file = role_folder / role_session.CREDENTIALS
+        self._credentials = RoleCredentials(endpoint_url, template, file) if is_enforced else None
         self._client = partial(clients.local_client, endpoint_url=endpoint_url) if emulator.has_triggers else None
         self._provisioned: object = None  # the process that has them
 
@@ -38,9 +40,7 @@ class Buckets:
         process = self._child.process
         if process is not self._provisioned and self._emulator.is_healthy(self._endpoint_url):
             with suppress(BotoCoreError, ClientError):  # it has exited again; retry at the next call
-                provisioner.provision(self._s3, self._sqs, self._template, self._client)
-                if self._credentials:
-                    self._credentials.issue()
+                provisioner.provision(self._s3, self._sqs, self._template, self._client, self._credentials)
                 self._provisioned = process
         if self._credentials and process is self._provisioned:
             with suppress(BotoCoreError, ClientError):

@@ -22,7 +22,8 @@ from runner.stack import (
     image_context,
     lambda_container_init,
     live_page,
-    role_credentials,
+    role_rights,
+    role_session,
 )
 from runner.stack.child import Child
 from runner.stack.supervisor import Stop, Supervisor
@@ -171,12 +172,13 @@ def variables(template: StackTemplate) -> dict[str, str]:
     return {"LAMBDA_MEMORY_MB": str(template.memory_mb), "LAMBDA_TMP_MB": str(template.ephemeral_storage_mb)}
 
 
-def prepare(template: StackTemplate, folder: Path, tmp_mb: str) -> None:
+def prepare(template: StackTemplate, folder: Path, tmp_mb: str, *, enforced: bool) -> None:
     """Write the local part of the Lambda's container: the template's environment, the init process and hot reload.
 
     Args:
         folder: the volume that compose.yaml mounts in the container as runner/stack.
         tmp_mb: the size of /tmp in compose.yaml, in MB.
+        enforced: whether the emulator enforces the role, so that `provision` will write its credentials.
 
     Raises:
         StackError: the template has another size of /tmp. The text says which line to write where.
@@ -189,6 +191,10 @@ def prepare(template: StackTemplate, folder: Path, tmp_mb: str) -> None:
             f"LAMBDA_TMP_MB={wanted}"
         )
     (folder / lambda_container_init.ENVIRONMENT).write_text(json.dumps(template.function_environment))
-    role_credentials.write_rights(folder, template.role, enforced=False)
+    role = folder / role_session.FOLDER.name
+    role.mkdir(exist_ok=True)
+    role.chmod(0o777)  # `provision` writes to it as another user
+    (role / role_session.CREDENTIALS).unlink(missing_ok=True)  # of an emulator that has lost them
+    role_rights.write_rights(role, template.role, enforced=enforced)
     for module in LAMBDA_MODULES:
         shutil.copyfile(Path(__file__).with_name(module), folder / module)

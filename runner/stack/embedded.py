@@ -16,7 +16,7 @@ from runner.errors import StackError
 from runner.function import routing
 from runner.packages import install
 from runner.settings import Settings
-from runner.stack import debugger, embedded_children, emulators, lambda_python, live_page, ports, role_credentials
+from runner.stack import debugger, embedded_children, emulators, lambda_python, live_page, ports, role_rights
 from runner.stack.buckets import Buckets
 from runner.stack.child import Child
 from runner.stack.emulators.contract import AwsEmulator
@@ -108,7 +108,7 @@ def _start(
     supervisor.start(emulator_child)
     role_folder = settings.state / "role"
     shutil.rmtree(role_folder, ignore_errors=True)
-    role_credentials.write_rights(role_folder, template.role, enforced=emulator.enforces_rights)
+    role_rights.write_rights(role_folder, template.role, enforced=emulator.enforces_rights)
     lambda_addresses = [ports.private_address() for _ in range(settings.concurrency)]
     for child in embedded_children.lambdas(
         settings, endpoint_url, template, lambda_addresses, [packages] if packages else []

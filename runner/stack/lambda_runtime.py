@@ -22,7 +22,6 @@ def main() -> None:
     handler, *folders = sys.argv[1:]
     if folders:
         role_session.FOLDER = Path(folders[0])
-        role_session.await_credentials(role_session.FOLDER)
     serve(["awslambdaric", handler])
 
 

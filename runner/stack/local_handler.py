@@ -15,11 +15,13 @@ from typing import Any
 
 from runner.errors import RoutingError
 from runner.function import pipeline, routing
+from runner.messages import redaction
 from runner.stack import role_session
 from runner.stack.hot_reload import SourceFinder, Watch
 
 ROOT = Path(os.environ["LAMBDA_TASK_ROOT"])
 
+role_session.await_credentials(role_session.FOLDER)
 role = role_session.RoleSession(role_session.FOLDER)
 role.begin()
 role.watch_calls()  # before any client is created
@@ -49,6 +51,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Apply edits, then call the function's handler with the role's credentials."""
     if role.begin():
         pipeline.built.clear()  # the storages in it have clients
+        function.SECRETS.update(redaction.secrets_in(os.environ))
     if watch.changed():
         reload()
     return role.explain(function.handler(event, context))

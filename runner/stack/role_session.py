@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,22 +17,12 @@ from runner.aws import clients
 from runner.messages import policies
 from runner.messages.policies import Call
 
-FOLDER = Path(__file__).parent
-"""Where the files are: beside this one in a container; the embedded runtime sets another folder."""
+FOLDER = Path(__file__).with_name("role")
+"""Where the files are: a volume in a container; the embedded runtime sets another folder."""
 RIGHTS, CREDENTIALS = "role.json", "credentials.json"
 _VARIABLES = {
     "AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN",
 }  # fmt: skip
-
-
-def write(folder: Path, name: str, content: Mapping[str, Any], mode: int) -> None:
-    """Write a file with these permissions, at once."""
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{name}.{os.getpid()}"
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(json.dumps(content, default=str))
-    unfinished.chmod(mode)
-    unfinished.replace(folder / name)
 
 
 def await_credentials(folder: Path, patience_s: float = 60.0) -> None:

@@ -24,13 +24,20 @@ BUCKET_SETTINGS = (
 def queue_attributes(queue: Properties) -> dict[str, str]:
     """Return a queue's attributes as CreateQueue accepts them, including its policy."""
     values = {name: queue.value(name) for name in QUEUE_ATTRIBUTES}
-    url = queue.template.value({"Ref": queue.location.split(".")[1]}, queue.location)
-    values["Policy"] = find_policy(queue.template, "AWS::SQS::QueuePolicy", "Queues", url)
+    values["Policy"] = queue_policy(queue)
     return {
         name: json.dumps(value) if isinstance(value, Mapping) else as_text(value)
         for name, value in values.items()
         if value is not None
     }
+
+
+def queue_policy(queue: Properties) -> dict[str, Any] | None:
+    """Return the policy document of a queue; None if there is none."""
+    url = queue.template.value({"Ref": queue.location.split(".")[1]}, queue.location)
+    return find_policy(queue.template, "AWS::SQS::QueuePolicy", "Queues", url) or find_policy(
+        queue.template, "AWS::SQS::QueueInlinePolicy", "Queue", url
+    )
 
 
 def bucket_settings(template: Template, bucket_name: str) -> dict[str, Any]:

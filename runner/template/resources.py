@@ -123,8 +123,8 @@ def find_policy(template: Template, kind: str, property_name: str, target: str) 
     """Return the policy document that applies to a bucket or queue; None if there is none.
 
     Args:
-        kind: AWS::S3::BucketPolicy or AWS::SQS::QueuePolicy.
-        property_name: the property in which the policy names its bucket or queues.
+        kind: AWS::S3::BucketPolicy, AWS::SQS::QueuePolicy or AWS::SQS::QueueInlinePolicy.
+        property_name: the property in which the policy names its bucket, its queues or its queue.
         target: the bucket's name or the queue's URL.
     """
     for policy in resources_of_type(template, kind):

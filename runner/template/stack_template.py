@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.errors import TemplateError
 from runner.settings import Settings
-from runner.template import aws_rules, event_sources, function_role, local_support, schedules
+from runner.template import aws_rules, event_sources, function_role, local_support, schedules, sender_rights
 from runner.template.event_sources import EventSource
 from runner.template.function_role import FunctionRole
 from runner.template.intrinsics import Template
@@ -168,6 +168,7 @@ def _read(template: Template) -> StackTemplate:
         ),
     )
     _check_rules(stack, queue, event, environment)
+    sender_rights.check(queue, queue_arn, source)
     return stack
 
 

@@ -7,8 +7,8 @@ from runner.stack.emulators.contract import AwsEmulator
 from runner.stack.emulators.localstack import LocalStack
 from runner.stack.emulators.ministack import MiniStack
 
-DEFAULT = EmulatorName.LOCALSTACK
-"""Of the embedded backend, until every fault test passes on MiniStack; compose.yaml has its own."""
+DEFAULT = EmulatorName.MINISTACK
+"""Of the embedded backend; compose.yaml has its own."""
 
 
 def by_name(name: EmulatorName) -> AwsEmulator:

@@ -78,7 +78,7 @@ def test_the_volume_has_the_templates_environment_and_the_local_modules(tmp_path
         assert (tmp_path / module).read_bytes() == Path("runner/stack", module).read_bytes()
     # The Lambda's user is another one.
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in tmp_path.iterdir())
-    assert json.loads((tmp_path / "role.json").read_text())["name"] == "PipelineRole"
+    assert json.loads((tmp_path / "role" / "role.json").read_text())["name"] == "PipelineRole"
     # Where the handler's name finds them, beside the packages in the image.
     (mount,) = [volume for volume in LAMBDA["volumes"] if volume.startswith("lambda-stack:")]
     assert mount == "lambda-stack:/var/task/runner/stack:ro"

@@ -131,7 +131,6 @@ def test_visibility_timeout_is_at_least_six_times_the_function_timeout() -> None
         ("            BatchSize: 1\n", "", {"batch_size": 10}),
         ("Architectures: [!Ref Architecture]", "Architectures: [arm64]", {"architecture": "arm64"}),
         (NO_NAME, NO_NAME.replace('""', "my-inputs"), {"source_bucket": "my-inputs"}),
-        (BUCKET_NAME, "      BucketName: my-inputs", {"source_bucket": "my-inputs"}),
         ("QueueName: !Sub ${LambdaFunctionName}-queue", "QueueName: files", {"queue_name": "files"}),
         ("QueueName: !Sub ${LambdaFunctionName}-dlq", "QueueName: dead", {"dead_letter_queue_name": "dead"}),
         ("s3:ObjectCreated:*", "s3:ObjectCreated:Put", {"notification_events": ("s3:ObjectCreated:Put",)}),
