@@ -9,13 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from runner.errors import SettingsError
-
-# Names of files that are still being written by editors, browsers, rsync, scp clients and office programs.
-IGNORED_NAMES = (
-    ".*", "*~", "*.part", "*.partial", "*.tmp", "*.temp", "*.swp", "*.swx", "*.crdownload", "*.download", "*.filepart",
-    "~$*", "#*#",
-)  # fmt: skip
-
+from runner.ignored_names import IGNORED_NAMES
 
 # LocalStack's own, and MiniStack's.
 DEFAULT_PORT = 4566
@@ -54,7 +48,7 @@ class Settings:
     retain: bool
     """Keep the inbox copy of a file after its run succeeded."""
     ignored_names: tuple[str, ...]
-    """Shell patterns of file and folder names that are never uploaded."""
+    """Shell patterns of file and folder names that are never uploaded, in any case of letters."""
     debug: bool
     """One Lambda emulator, to which a debugger can attach, and a timeout of one hour."""
     debug_port: int

@@ -18,8 +18,10 @@ from runner.messages.run_summary import file_name, title
 from runner.services.reconciler.classify import STATES
 from runner.services.reconciler.snapshot import finding_of
 from runner.services.watcher.inbox import Inbox
+from runner.services.watcher.survey import survey
 from runner.settings import Settings
 from runner.state.database import State
+from runner.state.inbox_problems import Problem
 from runner.state.runs import Run
 from runner.state.versions import KnownVersion
 
@@ -103,7 +105,7 @@ def rows(
 ) -> Iterator[Row]:  # fmt: skip
     """Return a row for each file, those that are not uploaded first, then the newest change first."""
     wanted = set(states)
-    if before is None and pipeline is None and (not wanted or wanted & {"in progress", "refused"}):
+    if before is None and pipeline is None and (not wanted or wanted & {"in progress", "refused", "unaccounted"}):
         yield from (row for row in _not_uploaded(settings, state, name) if not wanted or row.outcome in wanted)
     outcomes = {outcome for state_name in wanted for outcome in _OUTCOMES.get(state_name, (state_name,))}
     problems = state.versions.unaccounted()
@@ -117,12 +119,17 @@ def _not_uploaded(settings: Settings, state: State, name: str) -> Iterator[Row]:
     """Return the files of the inbox whose present content was not uploaded."""
     uploads = state.uploads.each()
     uploaded = next(uploads, None)
-    for key, stamp in Inbox(settings.inbox, settings.ignored_names).scan():
+    inbox = Inbox(settings.inbox, settings.ignored_names)
+    for key, found in survey(inbox, state.inbox_problems.all()):
         while uploaded and uploaded.key < key:
             uploaded = next(uploads, None)
-        if uploaded and (uploaded.key, uploaded.stamp) == (key, stamp):
+        if uploaded and (uploaded.key, uploaded.stamp) == (key, found):
             continue
-        if name in key and stamp:
+        if name not in key:
+            continue
+        if isinstance(found, Problem):
+            yield Row(printable(key), "refused" if found.is_refused else "unaccounted", found.reason)
+        else:
             reason = refused(key)
             yield Row(printable(key), "refused" if reason else "in progress", reason or "not yet uploaded")
 

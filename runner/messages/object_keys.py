@@ -14,15 +14,23 @@ _NOT_LISTED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 def refused(key: str) -> str | None:
     """Return why S3 cannot store a file under this key; None if it can."""
-    try:
-        size = len(key.encode())
-    except UnicodeEncodeError:
+    if not is_utf8(key):
         return "its name is not valid UTF-8, which S3 requires. Rename it."
+    size = len(key.encode())
     if found := _NOT_LISTED.search(key):
         return f"its name contains the character {found.group()!r}, which S3 cannot list. Rename it."
     if size > _MAX_KEY_BYTES:
         return f"its path below the inbox has {size} bytes, and S3 allows {_MAX_KEY_BYTES}. Shorten it."
     return None
+
+
+def is_utf8(key: str) -> bool:
+    """Return whether a name is valid UTF-8: Python reads other bytes of a file name as surrogates."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def printable(key: str) -> str:

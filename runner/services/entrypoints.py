@@ -82,16 +82,20 @@ def watch(settings: Settings, ready_file: Path | None) -> None:
         watcher.run(_stop_event(), lambda: _write_ready(ready_file))
 
 
-def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, announce: str = "") -> None:
+def poll(
+    settings: Settings, lambda_urls: list[str], ready_file: Path | None, announce: str = "", tmp: Path | None = None
+) -> None:
     """Run the event source mapping, and beside it what mostly waits, until SIGTERM.
 
     Args:
         announce: where S3 and SQS answer on this machine; empty if a supervisor outside announces that.
+        tmp: a folder on the disk of the Lambdas' /tmp; None if /tmp is limited by itself.
 
     Raises:
         StackError: another stack runs on the data folder.
     """
     from runner.services.event_source_mapping.poller import EventSourceMapping
+    from runner.services.event_source_mapping.run_room import RunRoom
     from runner.services.output_mirror import OutputMirror
     from runner.services.reconciler.loop import ReconcileLoop
     from runner.services.scheduler import Scheduler
@@ -118,4 +122,5 @@ def poll(settings: Settings, lambda_urls: list[str], ready_file: Path | None, an
         State(settings.state).close()  # refuse a folder of another version before any thread needs it
         for name, run in threads.items():
             threading.Thread(target=run, args=(stop,), name=name, daemon=True).start()
-        EventSourceMapping(sqs, described, lambda_urls, settings.state, mirror, on_ready).run(stop)
+        room = RunRoom(settings.state, settings.outputs, tmp, described.ephemeral_storage_mb << 20)
+        EventSourceMapping(sqs, described, lambda_urls, settings.state, mirror, room, on_ready).run(stop)

@@ -36,6 +36,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     names.add_parser("provision", parents=[common], help="create buckets and queues whenever they are lost")
     poll = names.add_parser("poll", parents=[common], help="receive from the queue and invoke the Lambdas")
     poll.add_argument("--lambda-url", action="append", required=True, help="of an emulator; repeatable")
+    poll.add_argument("--tmp", type=Path, help="a folder on the disk that the Lambdas' /tmp shares with others")
     poll.add_argument("--announce", default="", help="lock the data folder, and publish this endpoint in it")
     return parser.parse_args(arguments)
 
@@ -47,7 +48,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.become_owner:
         become_owner(settings.data)
     if options.name == "poll":
-        entrypoints.poll(settings, options.lambda_url, options.ready_file, options.announce)
+        entrypoints.poll(settings, options.lambda_url, options.ready_file, options.announce, options.tmp)
     else:
         run = entrypoints.watch if options.name == "watch" else entrypoints.provision
         run(settings, options.ready_file)

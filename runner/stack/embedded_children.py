@@ -51,7 +51,7 @@ def services(
     logs, env = settings.state / "logs", _environment(settings, endpoint_url)
     log = logs / "poller.log" if quiet else None
     urls = [f"--lambda-url=http://{address}" for address in lambda_addresses]
-    poll = [*_RUNNER, "poll", f"--ready-file=/dev/fd/{ready_fd}", *urls]
+    poll = [*_RUNNER, "poll", f"--ready-file=/dev/fd/{ready_fd}", f"--tmp={settings.state}", *urls]
     yield Child("poller", poll, env, log=log, cwd=settings.root, pass_fds=(ready_fd,))
     if watch:
         log = logs / "watcher.log" if quiet else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from runner.errors import SettingsError
 from runner.state.backfills import Backfills
 from runner.state.file_list import FileList
+from runner.state.inbox_problems import InboxProblems
 from runner.state.received_events import ReceivedEvents
 from runner.state.runs import Runs
 from runner.state.transaction import transaction
@@ -50,6 +51,8 @@ CREATE TABLE unaccounted (
 
 CREATE TABLE received_events (
     id INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE, received_at REAL NOT NULL, body TEXT);
+
+CREATE TABLE inbox_problems (key TEXT PRIMARY KEY, reason TEXT NOT NULL, is_refused INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE backfills (request TEXT PRIMARY KEY, last_key TEXT NOT NULL) WITHOUT ROWID;
 
@@ -91,6 +94,7 @@ class State:
         self.received_events = ReceivedEvents(self._db)
         self.backfills = Backfills(self._db)
         self.files = FileList(self._db)
+        self.inbox_problems = InboxProblems(self._db)
 
     def _use_write_ahead_log(self) -> None:
         """Let readers read while a writer writes, and commit without an fsync."""

@@ -25,10 +25,9 @@ class EmbeddedStack(Stack):
 
     def start(self) -> None:
         """Start it and wait until it prints that it is ready."""
-        command = [sys.executable, "-m", "runner", "up", *self.options, "--data", str(self.data), *self._options]
         with self._log.open("a") as log:
             log_start = log.tell()
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(**self._variables))
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, env=environment(**self._variables))
 
         def is_ready() -> bool:
             return b"\nready in" in self._log.read_bytes()[log_start:] or self.process.poll() is not None
@@ -41,6 +40,10 @@ class EmbeddedStack(Stack):
             raise StackError(f"{error}:\n{self.text}") from None
         if self.process.poll() is not None:
             raise StackError(f"The stack did not start:\n{self.text}")
+
+    def command(self) -> list[str]:
+        """Return the command that starts it."""
+        return [sys.executable, "-m", "runner", "up", *self.options, "--data", str(self.data), *self._options]
 
     def stop(self) -> float:
         """Send SIGINT, as Ctrl-C does."""

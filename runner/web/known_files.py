@@ -17,12 +17,13 @@ from runner.messages.object_keys import printable, refused
 from runner.messages.run_record import FINAL
 from runner.services.reconciler.classify import STATES
 from runner.services.reconciler.snapshot import finding_of
+from runner.services.watcher.entries import Found
 from runner.services.watcher.inbox import Inbox
 from runner.settings import Settings
 from runner.state.database import State
 from runner.state.file_list import Listed
+from runner.state.inbox_problems import Problem
 from runner.state.runs import Run
-from runner.state.uploads import Stamp
 
 OUTCOMES = (*STATES, "unaccounted")
 _MOST_READ = 1000
@@ -150,19 +151,24 @@ def keys_in(body: str | None) -> list[str]:
 
 
 def not_uploaded(
-    state: State, inbox: Inbox, found: Iterable[tuple[str, Stamp | None]], before: Iterable[FileRow] = ()
+    state: State, inbox: Inbox, found: Iterable[tuple[str, Found | None]], before: Iterable[FileRow] = ()
 ) -> list[FileRow]:
-    """Return the files of the inbox whose present content was not uploaded.
+    """Return the files of the inbox whose present content was not uploaded, and what in it cannot be taken.
 
     Args:
         found: files that may be new.
         before: those that were not uploaded when it was asked last.
     """
-    stamps = {row.key: inbox.stamp(row.key) for row in before} | dict(found)
+    present: dict[str, Found | None] = {row.key: inbox.stamp(row.key) for row in before}
+    present.update(found)
+    present |= {key: problem for key, problem in state.inbox_problems.all().items() if inbox.has(key)}
     waiting = []
-    for key, stamp in sorted(stamps.items()):
+    for key, stamp in sorted(present.items()):
         uploaded = state.uploads.get(key) if stamp else None
-        if stamp and (uploaded is None or uploaded.stamp != stamp):
+        if isinstance(stamp, Problem):
+            outcome = "refused" if stamp.is_refused else "unaccounted"
+            waiting.append(FileRow(printable(key), outcome, stamp.reason, key=key))
+        elif stamp and (uploaded is None or uploaded.stamp != stamp):
             reason = refused(key)
             text = reason or "not yet uploaded"
             waiting.append(FileRow(printable(key), "refused" if reason else "in progress", text, key=key))

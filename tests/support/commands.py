@@ -41,6 +41,13 @@ def reconcile(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
+def rows(name: str, stack: Stack, *options: str) -> list[dict[str, Any]]:
+    """Return the rows that a command lists."""
+    done = command(name, "--json", "--data", stack.data, *options)
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
 def failures(stack: Stack) -> dict[str, dict[str, Any]]:
     """Return the rows of `runner failures`, by file."""
     done = command("failures", "--json", "--data", stack.data)

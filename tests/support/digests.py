@@ -77,6 +77,12 @@ class NoOp(IngestPipeline):
             held = [os.urandom(16 << 20) for _ in range(100)]
         if "devfull" in name:  # a device that is always full
             Path("/dev/full").write_bytes(b"x")
+        if "fill60mb" in name:
+            filled = Path(tempfile.gettempdir(), "x")
+            try:
+                filled.write_bytes(bytes(60 << 20))
+            finally:
+                filled.unlink()
         if "tmpfull" in name:
             with Path(tempfile.gettempdir(), "x").open("wb") as file:
                 while True:

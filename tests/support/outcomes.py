@@ -21,7 +21,7 @@ from typing import Any
 
 from runner.aws import clients, emulator_api
 from runner.errors import StackError
-from runner.settings import IGNORED_NAMES
+from runner.ignored_names import IGNORED_NAMES
 from runner.template.stack_template import StackTemplate
 from runner.testing.stacks import Stack, eventually
 
@@ -89,7 +89,7 @@ class _Runs:
 
 
 def _is_ignored(key: str) -> bool:
-    return any(fnmatchcase(part, pattern) for part in key.split("/") for pattern in IGNORED_NAMES)
+    return any(fnmatchcase(part.lower(), pattern) for part in key.split("/") for pattern in IGNORED_NAMES)
 
 
 def _is_refused(key: str) -> bool:

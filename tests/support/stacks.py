@@ -16,7 +16,7 @@ from runner.testing.docker_stack import DockerStack
 from runner.testing.embedded_stack import EmbeddedStack
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import Stack, environment
-from tests.support import killing
+from tests.support import killing, rights
 
 ROOT = Path.cwd()
 SHIPPED = stack_template.load(ROOT / "template.yaml")
@@ -36,7 +36,11 @@ def runner(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[s
 
 
 class Supervised(EmbeddedStack):
-    """A `runner up` whose processes can be found."""
+    """A `runner up` whose processes can be found, and which has the rights of an ordinary user."""
+
+    def command(self) -> list[str]:
+        """Return the command that starts it."""
+        return [*rights.WITHOUT, *super().command()]
 
     @contextmanager
     def paused(self, *names: str) -> Iterator[None]:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import SettingsError
+from runner.ignored_names import IGNORED_NAMES
 from runner.settings import CHECKOUT, Settings
 from runner.template import stack_template
 
@@ -42,6 +43,11 @@ def test_another_process_reads_the_same_settings(tmp_path: Path):
     assert not settings.has_page
     assert settings.web_port == 8781
     assert Settings.from_env(settings.to_env()) == settings
+
+
+def test_each_ignored_name_is_documented():
+    page = Path("docs/settings.md").read_text()
+    assert [name for name in IGNORED_NAMES if f"`{name}`" not in page and "[0-9a-f]" not in name] == []
 
 
 @pytest.mark.parametrize(

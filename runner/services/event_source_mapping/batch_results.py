@@ -41,6 +41,11 @@ class MessageResult:
         return [output["key"] for run in self.runs for output in run["outputs"]]
 
     @property
+    def output_bytes(self) -> int:
+        """The size of what its runs stored."""
+        return sum(output["size"] or 0 for run in self.runs for output in run["outputs"])
+
+    @property
     def has_unlisted_outputs(self) -> bool:
         """Whether a run succeeded and lists no outputs: its pipeline has a storage class of its own."""
         return any(run["status"] == "succeeded" and not run["outputs"] for run in self.runs)

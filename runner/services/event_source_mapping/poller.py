@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,11 +22,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.messages import event_patterns
 from runner.messages.schedule_events import SOURCE
+from runner.services.disk_room import is_full
 from runner.services.event_source_mapping.batch_results import MessageResult, filtered, results_of
 from runner.services.event_source_mapping.batching import Batching
 from runner.services.event_source_mapping.leases import Leases
 from runner.services.event_source_mapping.rie_client import Answer, Emulator, replicas
 from runner.services.event_source_mapping.run_log import RunLog
+from runner.services.event_source_mapping.run_room import RunRoom
 from runner.services.event_source_mapping.worker import Batch, Worker
 from runner.state.database import State
 from runner.template.stack_template import StackTemplate
@@ -39,6 +42,7 @@ _FIND_LAMBDAS_INTERVAL_S = 1.0
 _RENEW_INTERVAL_S = 3.0
 _COPY_THREADS = 4
 _COPY_AGAIN_S = 1.0
+_RECORD_AGAIN_S = 1.0
 _MOST_DELETED_AT_ONCE = 10
 # How long a file waits for its companions before that counts as a failed attempt, and how often it is tried.
 _COMPANION_PATIENCE_S = 60.0
@@ -72,10 +76,12 @@ class EventSourceMapping:
         lambda_urls: list[str],
         state_folder: Path,
         outputs: Outputs,
+        room: RunRoom,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._template, self._lambda_urls, self._state_folder = template, lambda_urls, state_folder
         self._leases, self._outputs, self._on_ready = Leases(sqs, template.queue_name), outputs, on_ready
+        self._room = room
         self._batches: queue.Queue[Batch] = queue.Queue(maxsize=1)
         self._not_invoked: queue.SimpleQueue[Batch] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[Batch, Answer] | MessageResult] = queue.SimpleQueue()
@@ -146,7 +152,7 @@ class EventSourceMapping:
                 waiting = [batch for batch in waiting if batch not in may_run]
                 for batch in may_run:
                     self._pass_on(batch)
-                if self._template.pause_reason:
+                if self._template.pause_reason or not self._room.is_there():
                     self._stop.wait(1)
                     continue
                 try:
@@ -169,8 +175,11 @@ class EventSourceMapping:
         return False
 
     def _may_run(self, batch: Batch) -> bool:
-        """Return whether stored outputs are complete, for a batch that may read them because a schedule sent it."""
-        return not any(SOURCE in message["Body"] for message in batch) or self._outputs.is_complete()
+        """Return whether there is room, and stored outputs are complete if a schedule's batch may read them."""
+        reads_outputs = any(SOURCE in message["Body"] for message in batch)
+        return (
+            self._room.is_there() and self._room.may_run(batch) and (not reads_outputs or self._outputs.is_complete())
+        )
 
     def _pass_on(self, batch: Batch) -> None:
         """Wait until a Lambda is about to be free."""
@@ -187,7 +196,8 @@ class EventSourceMapping:
         succeeded = []
         for answer in answers:
             for result in [answer] if isinstance(answer, MessageResult) else self._results(*answer):
-                self._record(result, state)
+                if not self._record(result, state):
+                    continue
                 if result.succeeded:
                     succeeded.append(result.receipt_handle)
                 else:
@@ -202,7 +212,11 @@ class EventSourceMapping:
         results = results_of(batch, answer, self._template.max_receive_count)
         if self._waits_for_companions(batch, results):
             return
+        if lacking := self._room.lacked(results):
+            self._not_invoked.put([message for message in batch if message["MessageId"] in lacking])
         for result in results:
+            if result.message_id in lacking:
+                continue
             if result.has_unlisted_outputs:
                 self._outputs.copy_unlisted()
             if result.outputs:
@@ -239,14 +253,28 @@ class EventSourceMapping:
                 self._answers.put(result.without_outputs(f"An output cannot be copied to data/outputs. {error}"))
                 return
             except (OSError, BotoCoreError) as error:
-                if str(error) != last_error:
+                if is_full(error):
+                    self._room.report_outputs(result.output_bytes)
+                elif str(error) != last_error:
                     last_error = str(error)
                     log.warning("✗ outputs are not copied yet, and their runs wait for it: %s", error)
                 self._stop.wait(_COPY_AGAIN_S)
 
-    def _record(self, result: MessageResult, state: State) -> None:
-        with state.transaction():  # who sees one pipeline's run of a file sees those of the others
-            for run in result.runs:
-                state.runs.add(run, result.outcome_of(run), result.attempt, result.body_md5)
+    def _record(self, result: MessageResult, state: State) -> bool:
+        """Record the runs of a message, as soon as there is room; return False if a stop was requested before."""
+        while True:
+            try:
+                with state.transaction():  # who sees one pipeline's run of a file sees those of the others
+                    for run in result.runs:
+                        state.runs.add(run, result.outcome_of(run), result.attempt, result.body_md5)
+                break
+            except sqlite3.OperationalError as error:
+                if not is_full(error):
+                    raise
+            self._room.report_state()
+            self._leases.renew()
+            if self._stop.wait(_RECORD_AGAIN_S):
+                return False
         for run in result.runs:
             self._run_log.add(run, result)
+        return True

@@ -50,7 +50,9 @@ class Facts(AboutJob):
     filtered: bool = False
     """The notification filter in template.yaml excludes its key."""
     refusal: str = ""
-    """Why S3 cannot take its name."""
+    """Why the inbox's entry or its name cannot be taken."""
+    is_unreadable: bool = False
+    """It is refused only for as long as it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Finding(AboutJob):
 def classify(facts: Facts) -> Finding:
     """Return the state of one version."""
     if facts.refusal:
-        return _found(facts, "refused", facts.refusal)
+        return _found(facts, "unaccounted" if facts.is_unreadable else "refused", facts.refusal)
     if not facts.is_uploaded:
         return _found(facts, "skipped", _FILTERED) if facts.filtered else _found(facts, "in progress", _NOT_UPLOADED)
     if facts.is_queued:

@@ -17,11 +17,14 @@ from runner.messages.object_keys import refused
 from runner.messages.run_record import FINAL, OPEN
 from runner.services.reconciler.backend import Backend
 from runner.services.reconciler.classify import Facts, Finding, classify
+from runner.services.watcher.entries import Found
 from runner.services.watcher.inbox import Inbox
+from runner.services.watcher.survey import survey
 from runner.settings import Settings
 from runner.state.database import State
+from runner.state.inbox_problems import Problem
 from runner.state.runs import Run
-from runner.state.uploads import Stamp, Upload
+from runner.state.uploads import Upload
 from runner.state.versions import KnownVersion
 from runner.template.stack_template import StackTemplate
 
@@ -57,7 +60,7 @@ class Snapshot:
         """Return the facts of every version in the order of their keys, in little memory."""
         return self._facts_of(
             upload=((upload.key, upload) for upload in self._state.uploads.each()),
-            stamp=self._inbox.scan(),
+            stamp=survey(self._inbox, self._state.inbox_problems.all()),
             stored=self._objects(),
             known=((known.key, (known, outputs)) for known, outputs in self._state.versions.each()),
             queued=self._queued,
@@ -93,11 +96,14 @@ class Snapshot:
             yield from self._facts(key, **about)
 
     def _facts(
-        self, key: str, upload: list[Upload | None], stamp: list[Stamp | None], stored: list[_Stored | None],
+        self, key: str, upload: list[Upload | None], stamp: list[Found | Problem | None], stored: list[_Stored | None],
         known: list[tuple[KnownVersion, list[str]]], queued: list[_Named], dead: list[_Named],
     ) -> Iterator[Facts]:  # fmt: skip
         """Return the facts of each version of a key in each pipeline."""
         last, file, (in_bucket, changed_at) = _first(upload), _first(stamp), _first(stored) or (None, 0.0)
+        if isinstance(file, Problem):
+            yield Facts(key, refusal=file.reason, is_unreadable=not file.is_refused)
+            file = None
         if file and (refusal := refused(key)):
             yield Facts(key, refusal=refusal)
             return

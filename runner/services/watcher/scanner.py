@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from runner.services.watcher.entries import Found
 from runner.services.watcher.inbox import FolderTimes, Inbox
-from runner.state.uploads import Stamp
 
 # So long it looks before it lets others act.
 _SLICE_S = 0.02
@@ -25,7 +25,7 @@ class Scanner:
     def __init__(self, inbox: Inbox, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._inbox, self._interval_s, self._clock = inbox, interval_s, clock
         self._times: FolderTimes = {}
-        self._running: Iterator[tuple[str, Stamp | None]] | None = None
+        self._running: Iterator[tuple[str, Found]] | None = None
         self._is_full, self._cost_s = True, 0.0
         self._full_at = self._changed_at = 0.0
         self.completed = 0
@@ -39,7 +39,7 @@ class Scanner:
         """Return how long there is nothing to do."""
         return 0.0 if self._running else max(0.0, min(self._full_at, self._changed_at) - now)
 
-    def look(self) -> Iterator[tuple[str, Stamp | None]]:
+    def look(self) -> Iterator[tuple[str, Found]]:
         """Return some files to check, for a fiftieth of a second at most."""
         began = self._clock()
         if self._running is None and not self._begin(began):

@@ -49,7 +49,12 @@ class Uploader:
         return current is not None and current.etag == known.etag and current.outcome in FINAL
 
     def send(self, key: str, stamp: Stamp, epoch: str, known: Upload | None, *, is_finished: bool) -> Sent:
-        """Put a file into the bucket, unless the same content is there or is finished."""
+        """Put a file into the bucket, unless the same content is there or is finished.
+
+        Raises:
+            OSError: the file cannot be read.
+            StackError, botocore.exceptions.ClientError, BotoCoreError: S3 refused it or does not answer.
+        """
         path, began_at = self._inbox.path(key), time.time()
         sha256 = sha256_of(path)
         same = known if known and known.sha256 == sha256 else None

@@ -1,5 +1,6 @@
 """The list of files: the classifier's answer for each, filtered and in pages, as a page and as JSON."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,15 @@ def test_a_file_of_the_inbox_is_listed_before_its_upload(tmp_path: Path):
         ("tide_gauge/mcrl/new.log", "in progress", "not yet uploaded")
     ]
     assert found["counts"]["in progress"] == 1
+
+
+def test_what_cannot_be_taken_is_listed_with_the_reason(tmp_path: Path):
+    (tmp_path / "inbox").mkdir()
+    os.mkfifo(tmp_path / "inbox/pipe.csv")
+    with served(tmp_path) as site:
+        (row,) = site.json("/files.json")["files"]
+    assert (row["file"], row["outcome"]) == ("pipe.csv", "refused")
+    assert row["text"].startswith("it is a pipe, not a regular file.")
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(tmp_path: Path):

@@ -25,6 +25,7 @@ from runner.messages.run_record import RunRecord, Version, new_record
 from runner.messages.s3_events import parse
 from runner.services.event_source_mapping.poller import EventSourceMapping
 from runner.services.event_source_mapping.rie_client import Answer
+from runner.services.event_source_mapping.run_room import RunRoom
 from runner.services.output_mirror import OutputMirror
 from runner.services.reconciler import decisions
 from runner.services.reconciler.backend import Backend
@@ -53,7 +54,7 @@ class FilesOfAFolder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.settings = replace(Settings.from_env({}), data=Path(self.folder.name), settle_s=0.0)
+        self.settings = replace(Settings.from_env({}), data=Path(self.folder.name), settle_s=0.0, polling=True)
         self.settings.inbox.mkdir()
         self.aws, self.clock = MemoryAws(TEMPLATE), 0
         self.aws.restart()
@@ -73,7 +74,14 @@ class FilesOfAFolder(RuleBasedStateMachine):
 
     def start_mapping(self) -> None:
         self.aws.release_leases()
-        self.mapping = EventSourceMapping(self.client, TEMPLATE, [], self.settings.state, self.mirror)
+        self.mapping = EventSourceMapping(
+            self.client,
+            TEMPLATE,
+            [],
+            self.settings.state,
+            self.mirror,
+            RunRoom(self.settings.state, self.settings.state),
+        )
 
     # What people do.
 
