@@ -50,7 +50,9 @@ class FileList:
         """
         wanted = list(outcomes)
         conditions = ["v.change < :before"] if before is not None else []
-        conditions += ["v.outcome IN (SELECT value FROM json_each(:outcomes))"] if wanted else []
+        # One is in the order of its index. Several would be sorted first; by `+` SQLite reads in the order of changes.
+        several = "+v.outcome IN (SELECT value FROM json_each(:outcomes))"
+        conditions += ["v.outcome = :outcome" if len(wanted) == 1 else several] if wanted else []
         conditions += ["v.pipeline = :pipeline"] if pipeline else []
         conditions += ["instr(v.key, :name)"] if name else []
         conditions += ["(r.ended_at IS NULL OR r.ended_at >= :since)"] if since else []
@@ -58,7 +60,7 @@ class FileList:
         query = f"{_SELECT} WHERE {' AND '.join([*conditions, _ONLY_CURRENT])} ORDER BY v.change DESC LIMIT :count"
         parameters = {
             "before": before, "outcomes": json.dumps(wanted), "pipeline": pipeline, "location": location, "name": name,
-            "since": since, "count": count,
+            "since": since, "count": count, "outcome": wanted[0] if wanted else "",
         }  # fmt: skip
         return [_listed(row) for row in self._db.execute(query, parameters)]
 

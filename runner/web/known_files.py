@@ -26,6 +26,7 @@ from runner.state.inbox_problems import Problem
 from runner.state.runs import Run
 
 OUTCOMES = (*STATES, "unaccounted")
+_MOST_READ = 1000
 _OPEN = ("uploaded", "failed", "retried")
 # What each state may be in the table of versions.
 _STORED: Mapping[str, tuple[str, ...]] = {"in progress": _OPEN, "unaccounted": (*_OPEN, "succeeded")}
@@ -112,23 +113,28 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def page(settings: Settings, state: State, wanted: Filter, count: int, running: Iterable[str] = ()) -> list[FileRow]:
-    """Return a page of rows, latest change first.
+def page(
+    settings: Settings, state: State, wanted: Filter, count: int, running: Iterable[str] = ()
+) -> tuple[list[FileRow], int | None]:
+    """Return a page of rows, latest change first, and the `before` of the next page; None at the end.
 
-    What is stored and what the classifier says can differ, so it reads on until the page is full.
+    What is stored and what the classifier says can differ, so it reads on until the page is full, or until a person
+    would wait too long: then the page has fewer rows, and the next one goes on from there.
     """
     found: list[FileRow] = []
     before = wanted.before
-    while len(found) < count:
+    for _ in range(_MOST_READ // count):
         listed = state.files.page(
             count, before=before, outcomes=wanted.stored_outcomes(), pipeline=wanted.pipeline,
             location=wanted.location, name=wanted.name, since=wanted.since,
         )  # fmt: skip
         found += [row for row in rows(settings, state, listed, running) if wanted.outcome in ("", row.outcome)]
-        if len(listed) < count:
-            break
+        if len(listed) < count and len(found) <= count:
+            return found, None
         before = listed[-1].known.change
-    return found[:count]
+        if len(found) >= count:
+            return found[:count], found[count - 1].change
+    return found, before
 
 
 def run_as_json(run: Run) -> dict[str, Any]:

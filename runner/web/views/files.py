@@ -26,11 +26,10 @@ def show(request: Request) -> Response:
     wanted = wanted_files(request.query_params)
     feed.refresh()
     with the_page.state() as state:
-        found = page(the_page.settings, state, wanted, COUNT + 1, feed.running)
-    pending = _pending(feed.pending, wanted)
-    shown = [*pending, *found[:COUNT]]
+        found, before = page(the_page.settings, state, wanted, COUNT, feed.running)
+    shown = [*_pending(feed.pending, wanted), *found]
     query = {name: value for name, value in request.query_params.items() if name != "before"}
-    older = urlencode({**query, "before": str(found[COUNT - 1].change)}) if len(found) > COUNT else None
+    older = urlencode({**query, "before": str(before)}) if before else None
     values = {"files": [row.as_json() for row in shown], "older": older and f"/files.json?{older}", **feed.summary()}
     return the_page.answer(
         request, "files", values, rows=shown, older_page=older and f"/?{older}", chosen=request.query_params,

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.live_page import add_run, served
+from tests.support.live_page import add_run, add_runs, served
 
 HOSTILE = "tide_gauge/mcrl/<img src=x onerror=alert(1)>.log"
 
@@ -53,8 +53,7 @@ def test_what_cannot_be_taken_is_listed_with_the_reason(tmp_path: Path):
 
 def test_pages_follow_each_other_without_gap_or_repetition(tmp_path: Path):
     names = [f"a/{number:03}.csv" for number in range(120)]
-    for name in names:
-        add_run(tmp_path, name, "skipped", reason="nothing")
+    add_runs(tmp_path, names, "skipped", reason="nothing")
     with served(tmp_path) as site:
         found, address = [], "/files.json"
         while address:
@@ -62,6 +61,18 @@ def test_pages_follow_each_other_without_gap_or_repetition(tmp_path: Path):
             found += [row["file"] for row in page["files"]]
             address = page["older"]
     assert found == names[::-1]
+
+
+def test_a_filter_that_matches_little_reads_on_in_the_next_page(tmp_path: Path):
+    outputs = [{"bucket": "out", "key": "data/gone.nc", "size": 5}]
+    add_run(tmp_path, "lost.csv", outputs=outputs)  # whose output is not in the folder
+    add_runs(tmp_path, (f"a/{number}.csv" for number in range(1010)))
+    with served(tmp_path) as site:
+        page = site.json("/files.json?outcome=unaccounted")
+        assert page["files"] == []
+        rest = site.json(page["older"])
+    assert [row["file"] for row in rest["files"]] == ["lost.csv"]
+    assert rest["older"] is None
 
 
 def test_filters_combine_and_unknown_ones_do_not_count(tmp_path: Path):
