@@ -16,7 +16,8 @@ COPY --from=services-packages /opt/python /opt/python
 WORKDIR /app
 COPY template.yaml ./
 COPY runner runner
-RUN python3 -m compileall -q --invalidation-mode checked-hash runner
+# Modes: a checkout made under a strict umask has files that only their owner can read.
+RUN chmod -R a+rX . && python3 -m compileall -q --invalidation-mode checked-hash runner
 ENTRYPOINT ["python3", "-m", "runner"]
 
 FROM ${PYTHON_BASE} AS page-packages
@@ -61,7 +62,7 @@ COPY share[d] shared
 COPY util[s] utils
 # Validated by hash, because image layers may not preserve file times. A user's file that does not compile fails when it is
 # imported, not here.
-RUN python3 -m compileall -q --invalidation-mode checked-hash runner \
+RUN chmod -R a+rX . && python3 -m compileall -q --invalidation-mode checked-hash runner \
     && { python3 -m compileall -qq --invalidation-mode checked-hash pipelines shared utils || true; }
 
 # For compose.debug.yaml only: copies the debugger to a volume, so that the image that ships does not contain it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -105,6 +106,9 @@ def _enter_project(settings: Settings, *, with_aws: bool) -> Overrides:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]
         os.environ.update(clients.local_environment(_NOWHERE))
+    if offset := time.localtime().tm_gmtoff:
+        zone = f"{time.tzname[0]}, UTC{offset / 3600:+g} h"
+        say(f"This machine's time zone is {zone}; Lambda's is UTC. Code that uses local time gives other times there.")
     os.environ.setdefault("MPLBACKEND", "Agg")
     os.environ.setdefault("TSDAT_STORAGE_ROOT", str(settings.outputs))
     stack_lock.prepare_data(settings)

@@ -36,13 +36,15 @@ from runner.function.archive_limits import ArchiveLimits
 from runner.function.inputs import Sources, input_of
 from runner.function.lambda_limits import failure_of
 from runner.function.phase_timer import PhaseTimer
-from runner.messages import object_keys, redaction, s3_events
+from runner.messages import object_keys, redaction, run_bounds, s3_events
 from runner.messages.run_record import Input, RunRecord, new_record
 from runner.messages.schedule_events import Scheduled, Window
 
 PROJECT = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path.cwd())
 MEMORY_MB = float(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or "inf")
 ARCHIVE_LIMITS = ArchiveLimits.from_env(os.environ)
+
+_MOST_OF_KEYS = 2_000  # characters in the text of a log line
 
 logger = Logger(service=os.environ.get("POWERTOOLS_SERVICE_NAME", "tsdat"), level=os.environ.get("LOG_LEVEL") or "INFO")
 
@@ -71,7 +73,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failures = [run for run in runs if run["status"] == "failed"]
     if failures:
         raise PipelineFailedError("\n".join(f"{_keys(run)}: {_message(run)}" for run in failures))
-    return {"runs": runs}
+    return {"runs": run_bounds.response(runs)}
 
 
 def _handle_batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def _handle_batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
     # Failures are reported in batchItemFailures. Raising, even if all messages failed, would lose the run records.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     response = process_partial_response(event, handle_message, processor, context)
-    return {**response, "runs": runs}
+    return {**response, "runs": run_bounds.response(runs)}
 
 
 def _process(payload: Mapping[str, Any] | str, request_id: str, message_id: str | None = None) -> list[RunRecord]:
@@ -205,7 +207,8 @@ def _message(run: RunRecord) -> str:
 
 
 def _logged(run: RunRecord) -> RunRecord:
-    run = redaction.redact_run(run, SECRETS)
+    run = run_bounds.bounded(redaction.redact_run(run, SECRETS))
     log = logger.error if run["status"] == "failed" else logger.info
-    log(f"{run['status']}: {_keys(run)}", extra={"run": run})
+    for_log = run_bounds.within(run, run_bounds.LOG_BYTES)
+    log(f"{run['status']}: {_keys(for_log)[:_MOST_OF_KEYS]}", extra={"run": for_log})
     return run

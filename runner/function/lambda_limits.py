@@ -11,7 +11,7 @@ from runner.messages.run_record import Failure
 # With less free space than this, a file cannot grow by one block.
 _FULL_BYTES = 64 * 1024
 _PREFIX = "Limit: "
-_MAX_TRACEBACK_CHARACTERS = 20_000
+_NO_SHARED_MEMORY = "multiprocessing/synchronize.py", "multiprocessing/shared_memory.py"
 
 
 def reached(error: BaseException, tmp: str, free_bytes: int, memory_mb: str) -> str | None:
@@ -26,6 +26,8 @@ def reached(error: BaseException, tmp: str, free_bytes: int, memory_mb: str) -> 
     for cause in chain(error):
         if isinstance(cause, MemoryError):
             return f"the function used all of its memory: MemorySize in template.yaml is {memory_mb} MB."
+        if text := _of_processes(cause):
+            return text
         path = str(getattr(cause, "filename", None) or "a file")
         number = getattr(cause, "errno", None)
         if number == errno.EROFS:
@@ -36,6 +38,24 @@ def reached(error: BaseException, tmp: str, free_bytes: int, memory_mb: str) -> 
             free_bytes = 0
     if free_bytes < _FULL_BYTES:
         return "/tmp is full: EphemeralStorage in template.yaml sets its size."  # noqa: S108
+    return None
+
+
+def _of_processes(error: BaseException) -> str | None:
+    """Return a text about a limit that every Lambda function has."""
+    number = getattr(error, "errno", None)
+    if number == errno.EMFILE:
+        return (
+            "Lambda allows 1,024 open files. Close each file, for example with `with xr.open_dataset(path) as data:`."
+        )
+    if number == errno.EAGAIN or str(error) == "can't start new thread":
+        return "Lambda allows 1,024 processes and threads. Use a pool with fewer workers."
+    innermost = traceback.extract_tb(error.__traceback__)[-2:]
+    if isinstance(error, OSError) and any(frame.filename.endswith(_NO_SHARED_MEMORY) for frame in innermost):
+        return (
+            "Lambda has no /dev/shm, so multiprocessing has no locks, queues and pools there. Use "
+            "concurrent.futures.ThreadPoolExecutor."
+        )
     return None
 
 
@@ -65,5 +85,5 @@ def failure_of(error: Exception, phase: str) -> Failure:
         "type": type(error).__name__,
         "message": "\n".join(filter(None, (str(error) or repr(error), note_of(error), explain(error)))),
         "phase": phase,
-        "traceback": text[-_MAX_TRACEBACK_CHARACTERS:],
+        "traceback": text,
     }

@@ -34,7 +34,9 @@ from runner.template.stack_template import StackTemplate
 # The services whose output the user reads. The Lambdas' own logs would drown it.
 _SHOWN_SERVICES = ("provision", "template", "watcher", "poller")
 _LOG_READER = "docker compose logs"
-LAMBDA_MODULES = ("lambda_container_init.py", "local_handler.py", "hot_reload.py", "role_session.py")
+LAMBDA_MODULES = (
+    "hot_reload.py", "lambda_container_init.py", "lambda_description.py", "local_handler.py", "role_session.py",
+)  # fmt: skip
 """The modules of runner/stack that run in the Lambda's container."""
 
 

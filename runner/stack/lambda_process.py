@@ -89,7 +89,6 @@ def environment(root: Path, tmp: Path, template: StackTemplate, endpoint_url: st
            for name, value in template.function_environment.items()}  # fmt: skip
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "C.UTF-8",
         "TMPDIR": str(tmp),
         **own,
         **clients.local_environment(endpoint_url),

@@ -9,13 +9,14 @@ import os
 import sys
 from pathlib import Path
 
-from runner.stack import read_only, role_session
+from runner.stack import embedded_limits, read_only, role_session
 from runner.stack.child import die_with_parent
 
 
 def main() -> None:
     """Serve the handler named on the command line, with the role whose files are in the folder that follows."""
     die_with_parent()
+    embedded_limits.apply()
     read_only.except_for(Path(os.environ["TMPDIR"]), _code())
     from awslambdaric.__main__ import main as serve
 

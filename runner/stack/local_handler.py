@@ -16,10 +16,12 @@ from typing import Any
 from runner.errors import RoutingError
 from runner.function import pipeline, routing
 from runner.messages import redaction
-from runner.stack import role_session
+from runner.stack import lambda_description, role_session
 from runner.stack.hot_reload import SourceFinder, Watch
 
 ROOT = Path(os.environ["LAMBDA_TASK_ROOT"])
+
+lambda_description.set_variables()
 
 role_session.await_credentials(role_session.FOLDER)
 role = role_session.RoleSession(role_session.FOLDER)
@@ -49,6 +51,7 @@ class InvalidRoutes(routing.Routes):
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Apply edits, then call the function's handler with the role's credentials."""
+    lambda_description.correct(context)
     if role.begin():
         pipeline.built.clear()  # the storages in it have clients
         function.SECRETS.update(redaction.secrets_in(os.environ))

@@ -14,7 +14,10 @@ from runner.stack.hot_reload import PACKAGES
 
 SHIPPED = ("__init__.py", "errors.py", "messages", "aws", "function")
 """The parts of the runner that the Dockerfile copies into the image."""
-_LOCAL = ("child.py", "hot_reload.py", "lambda_runtime.py", "local_handler.py", "read_only.py", "role_session.py")
+_LOCAL = (
+    "child.py", "embedded_limits.py", "hot_reload.py", "lambda_description.py", "lambda_runtime.py", "local_handler.py",
+    "read_only.py", "role_session.py",
+)  # fmt: skip
 
 
 def build(folder: Path, project: Path) -> Path:

@@ -15,6 +15,7 @@ from runner.template.function_role import FunctionRole
 from runner.template.intrinsics import Template
 from runner.template.resource_settings import bucket_settings, queue_attributes
 from runner.template.resources import Properties, find_function, find_queue
+from runner.template.runtime import PYTHON
 from runner.template.schedules import Schedule
 
 
@@ -76,9 +77,17 @@ class StackTemplate:
 
     @property
     def function_environment(self) -> dict[str, str]:
-        """The function's variables, and those with which Lambda describes the function to itself."""
+        """The function's variables, and those that Lambda sets before the runtime starts.
+
+        See "Defined runtime environment variables", AWS Lambda Developer Guide.
+        """
         return {
+            "TZ": ":UTC",
+            "LANG": "en_US.UTF-8",
             **self.environment,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{PYTHON}",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "LAMBDA_RUNTIME_DIR": "/var/runtime",
             "AWS_LAMBDA_FUNCTION_NAME": self.function_name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory_mb),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ from runner.template.stack_template import StackTemplate
 from runner.testing.plugin import require_docker
 from runner.testing.stacks import eventually
 from tests.support import noop
+from tests.support.containers import docker
 from tests.support.noop import Function
 
 # A pipeline that does what the name of its file says.
@@ -208,3 +211,31 @@ def test_a_slow_init_is_reported_once(
     (message,) = [record.getMessage() for record in caplog.records if "to start" in record.getMessage()]
     assert message.startswith(f"⚠ the Lambda at {emulator.url} took ")
     assert "s to start. AWS allows 2 s for init and then starts it again" in message
+
+
+def test_an_image_of_files_that_only_their_owner_may_read_is_readable_for_lambdas_user(tmp_path: Path, image: str):
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in [*filter(None, listed), ".env"]:  # as cloned under umask 077
+        if Path(name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(name, tmp_path / name)
+            (tmp_path / name).chmod(0o600)
+    for folder in [path for path in tmp_path.rglob("*") if path.is_dir()]:
+        folder.chmod(0o700)
+    variables = {**os.environ, "IMAGE_TAG": f"modes-{uuid.uuid4().hex[:8]}"}
+    build = ["docker", "compose", "build", "--quiet", "lambda", "provision"]
+    built = subprocess.run(build, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    program = (
+        "import os, sys; print([os.path.join(folder, name) for top in sys.argv[1:] for folder, folders, names in "
+        "os.walk(top) for name in folders + names if not os.access(os.path.join(folder, name), os.R_OK)])"
+    )
+    for name, top in (("lambda", "/var/task"), ("services", "/app")):
+        made = f"{image.rpartition('/')[0]}/{name}:{variables['IMAGE_TAG']}"
+        try:
+            assert (
+                docker("run", "--rm", "--user", "1000:1000", "--entrypoint", "python3", made, "-c", program, top)
+                == "[]"
+            )
+        finally:
+            docker("rmi", "--force", made)

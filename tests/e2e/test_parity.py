@@ -172,7 +172,7 @@ def require_containers(project: str, expected: Expected, container_mb: int | Non
     for container in json.loads(docker("inspect", *ids)):
         limits = container["HostConfig"]
         assert limits["Memory"] == limits["MemorySwap"] == (container_mb or properties["MemorySize"]) * 1024 * 1024
-        assert limits["Tmpfs"] == {"/tmp": f"size={properties['EphemeralStorage']['Size']}m,mode=1777"}
+        assert limits["Tmpfs"]["/tmp"] == f"size={properties['EphemeralStorage']['Size']}m,mode=1777"
         assert limits["ReadonlyRootfs"]
         (emulator,) = [pid for pid, command in processes(container["Id"]).items() if "aws-lambda-rie" in command]
         given = environment_of(emulator)

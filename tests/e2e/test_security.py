@@ -41,7 +41,7 @@ SECRETS = {
 
 # Reports its environment in hexadecimal, so that redaction does not recognize a secret.
 TELLTALE = """
-import importlib, json, logging, os, sys
+import datetime, importlib, json, logging, multiprocessing, os, resource, sys
 from pathlib import Path
 from tsdat import IngestPipeline
 
@@ -55,10 +55,26 @@ def found():
     yield from sorted(path.name for path in Path.cwd().iterdir())
     yield f"python{sys.version_info.major}.{sys.version_info.minor}"
 
+def limits():
+    names = ("AWS_EXECUTION_ENV", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME",
+             "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR", "LANG", "TZ")
+    try:
+        has_lock = bool(multiprocessing.Lock())
+    except OSError:
+        has_lock = False
+    return {
+        "variables": {name: os.environ.get(name) for name in names},
+        "epoch": datetime.datetime.fromtimestamp(0).isoformat(),
+        "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        "lock": has_lock, "encoding": sys.getfilesystemencoding(),
+    }
+
 class NoOp(IngestPipeline):
     def run(self, inputs, **kwargs):
         if "dump" in inputs[0]:
             raise ValueError("hex:" + json.dumps(dict(os.environ)).encode().hex())
+        if "limits" in inputs[0]:
+            raise ValueError("limits: " + json.dumps(limits()))
         if "found" in inputs[0]:
             raise ValueError("found: " + " ".join(found()))
         logging.getLogger("pipeline").warning("logged password=hunter2-in-a-log")
@@ -231,16 +247,16 @@ EVERY_LAMBDA = {
     "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE", "LANG", "PATH",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_TIMEOUT",
     "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API",
-    "CODE_VERSION", "LAMBDA_TASK_ROOT", "_HANDLER",
-    "HDF5_PLUGIN_PATH",
+    "AWS_EXECUTION_ENV", "AWS_LAMBDA_INITIALIZATION_TYPE", "CODE_VERSION", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+    "TZ", "_HANDLER", "HDF5_PLUGIN_PATH",
 }  # fmt: skip
 ONLY_ON = {
     "embedded": {"PYTHONPATH", "TMPDIR"},
     # Set by the image and by Docker.
-    "docker": {"AWS_EXECUTION_ENV", "HOSTNAME", "LAMBDA_RUNTIME_DIR", "LD_LIBRARY_PATH", "TZ", "USER"},
+    "docker": {"HOSTNAME", "LD_LIBRARY_PATH", "USER"},
 }
-# Depend on the base image's shell and release of the emulator.
-OPTIONAL = {"PWD", "OLDPWD", "SHLVL", "_", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN"}
+# Depend on the locales of the machine, the base image's shell and the release of the emulator.
+OPTIONAL = {"LC_CTYPE", "PWD", "OLDPWD", "SHLVL", "_", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN"}
 
 
 def test_the_lambda_sees_nothing_of_the_developers_shell(telltale: Stack):
@@ -254,6 +270,23 @@ def test_the_lambda_sees_nothing_of_the_developers_shell(telltale: Stack):
     # MiniStack, the default without Docker, enforces the role, so the function has credentials of it.
     assert (seen["AWS_SECRET_ACCESS_KEY"] == "test") == (backend == "docker")
     assert seen.keys() - OPTIONAL == EVERY_LAMBDA | ONLY_ON[backend]
+
+
+def test_the_lambda_has_the_variables_and_limits_of_aws(telltale: Stack):
+    telltale.put(b"x", "noop.limits.txt")
+    error = telltale.final("noop.limits.txt").record["error"]
+    assert error is not None
+    seen = json.loads(error["message"].partition("limits: ")[2].splitlines()[0])
+    stream = seen["variables"].pop("AWS_LAMBDA_LOG_STREAM_NAME")
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
+    assert seen == {
+        "variables": {
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/tsdat-pipeline-lambda", "LAMBDA_RUNTIME_DIR": "/var/runtime",
+            "LANG": "en_US.UTF-8", "TZ": ":UTC",
+        },
+        "epoch": "1970-01-01T00:00:00", "files": 1024, "lock": False, "encoding": "utf-8",
+    }  # fmt: skip
 
 
 def test_the_lambda_finds_only_what_ships(telltale: Stack):

@@ -12,6 +12,7 @@ import yaml
 from runner.aws import clients
 from runner.settings import EmulatorName, Settings
 from runner.stack import docker_compose, lambda_process
+from runner.stack.embedded_limits import MOST
 from runner.stack.emulators.ministack import MiniStack
 from runner.template import stack_template
 from runner.testing.stacks import environment
@@ -57,7 +58,8 @@ def test_the_default_size_of_tmp_is_the_templates():
     defaults = dict(re.findall(r"\$\{(LAMBDA_\w+_MB):-(\d+)\}", json.dumps(COMPOSE)))
     wanted = docker_compose.variables(DESCRIBED)
     assert defaults == wanted | {"LAMBDA_MEMORY_MB": "10240"}
-    assert LAMBDA["tmpfs"] == [f"/tmp:size={wanted['LAMBDA_TMP_MB']}m,mode=1777"]
+    assert LAMBDA["tmpfs"][0] == f"/tmp:size={wanted['LAMBDA_TMP_MB']}m,mode=1777"
+    assert (LAMBDA["ipc"], LAMBDA["ulimits"], LAMBDA["pids_limit"]) == ("none", {"nofile": MOST}, MOST)
     assert LAMBDA["mem_limit"] == LAMBDA["memswap_limit"] == "10240m"
     command = resolved(SERVICES["template"]["command"])
     assert command[command.index("--tmp-mb") + 1] == wanted["LAMBDA_TMP_MB"]

@@ -249,6 +249,7 @@ def run(program: str, project: Path) -> list[object]:
         "PATH": os.environ["PATH"], "MPLBACKEND": "Agg", "TSDAT_S3_BUCKET_NAME": "nowhere", "HOME": str(project),
         "LAMBDA_TASK_ROOT": str(project), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_LAMBDA_FUNCTION_NAME": "noop", "AWS_REGION": "us-west-2",
     }  # fmt: skip
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
