@@ -28,7 +28,6 @@ class MessageResult:
     """One message of a batch: whether it succeeded, at which attempt, and its runs."""
 
     message_id: str
-    receipt_handle: str
     succeeded: bool
     attempt: int
     is_last_attempt: bool
@@ -101,7 +100,6 @@ def results_of(batch: Sequence[Mapping[str, Any]], answer: Answer, max_receive_c
         results.append(
             MessageResult(
                 message_id=message_id,
-                receipt_handle=message["ReceiptHandle"],
                 succeeded=message_id not in failed,
                 attempt=attempt,
                 is_last_attempt=attempt >= max_receive_count,
@@ -122,7 +120,7 @@ def filtered(message: Mapping[str, Any]) -> MessageResult:
         **_requested(message),
     )
     return MessageResult(
-        message["MessageId"], message["ReceiptHandle"], succeeded=True, attempt=1, is_last_attempt=False, runs=[own],
+        message["MessageId"], succeeded=True, attempt=1, is_last_attempt=False, runs=[own],
         body_md5=message.get("MD5OfBody", ""),
     )  # fmt: skip
 

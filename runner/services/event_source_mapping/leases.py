@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,16 +21,26 @@ _LEASE_S = 10
 _MOST_IN_ONE_CALL = 10
 
 
+@dataclass
+class _Lease:
+    """A message that is held."""
+
+    handle: str
+    body: str
+    is_repeated: bool = False
+    """It came again while it was held: this machine slept, or its clock jumped."""
+
+
 class Leases:
     """The queue, as the event source mapping uses it: receive, hold, delete or return messages."""
 
     def __init__(self, sqs: SQSClient, queue_name: str) -> None:
         self._sqs, self._queue_name = sqs, queue_name
         self._url: str | None = None
-        self._held: set[str] = set()  # receipt handles
+        self._held: dict[str, _Lease] = {}  # by message ID
 
     def receive(self, most: int) -> list[Any]:
-        """Wait for messages for a second, and return up to `most`; SQS returns ten at most.
+        """Wait for messages for a second, and return up to `most` that are not held yet; SQS returns ten at most.
 
         Raises:
             botocore.exceptions.ClientError, BotoCoreError: the queue does not answer.
@@ -44,26 +55,30 @@ class Leases:
             MessageAttributeNames=["All"],
             VisibilityTimeout=_LEASE_S,
         ).get("Messages", [])
-        self._held.update(message["ReceiptHandle"] for message in messages)
-        return list(messages)
+        return [message for message in messages if self._hold(message)]
+
+    def _hold(self, message: Any) -> bool:
+        """Hold a message; return False if it was held."""
+        known, handle = self._held.get(message["MessageId"]), message["ReceiptHandle"]
+        self._held[message["MessageId"]] = _Lease(handle, message["Body"], is_repeated=known is not None)
+        return known is None
 
     def renew(self) -> None:
         """Extend the visibility timeout of everything that is held."""
-        for handles in _in_calls(sorted(self._held.copy())):  # the receiver adds to it meanwhile
+        for leases in _in_calls(list(self._held.copy().values())):  # the receiver adds to it meanwhile
             entries: Any = [
-                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": _LEASE_S}
-                for number, handle in enumerate(handles)
+                {"Id": str(number), "ReceiptHandle": lease.handle, "VisibilityTimeout": _LEASE_S}
+                for number, lease in enumerate(leases)
             ]
             try:
                 self._sqs.change_message_visibility_batch(QueueUrl=self._url or "", Entries=entries)
             except (ClientError, BotoCoreError) as error:
                 log.debug("leases not renewed: %s", error)
 
-    def delete(self, handles: Iterable[str]) -> None:
+    def delete(self, message_ids: Iterable[str]) -> None:
         """Delete messages that succeeded."""
-        for some in _in_calls(list(handles)):
-            self._held.difference_update(some)
-            entries: Any = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(some)]
+        for some in _in_calls([self._held.pop(message_id) for message_id in message_ids]):
+            entries: Any = [{"Id": str(number), "ReceiptHandle": lease.handle} for number, lease in enumerate(some)]
             try:
                 answer = self._sqs.delete_message_batch(QueueUrl=self._url or "", Entries=entries)
                 kept = [f"{item['Code']}: {item.get('Message', '')}" for item in answer.get("Failed", [])]
@@ -72,16 +87,23 @@ class Leases:
             if kept:
                 log.warning("%d messages could not be deleted and will be received again: %s", len(kept), kept[0])
 
-    def release(self, handle: str, wait_s: int) -> None:
-        """Have the queue return a message again after a while, or move it if it has no attempt left."""
-        self._held.discard(handle)
+    def release(self, message_id: str, wait_s: int, *, is_last_attempt: bool) -> None:
+        """Have the queue return a message again after a while, or move it if it has no attempt left.
+
+        One that was received again while it was held has lost attempts without being tried: a copy takes its place.
+        """
+        lease = self._held.pop(message_id)
         try:
-            self._sqs.change_message_visibility(
-                QueueUrl=self._url or "", ReceiptHandle=handle, VisibilityTimeout=wait_s
-            )
+            if lease.is_repeated and not is_last_attempt:
+                self._sqs.send_message(QueueUrl=self._url or "", MessageBody=lease.body, DelaySeconds=wait_s)
+                self._sqs.delete_message(QueueUrl=self._url or "", ReceiptHandle=lease.handle)
+            else:
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._url or "", ReceiptHandle=lease.handle, VisibilityTimeout=wait_s
+                )
         except (ClientError, BotoCoreError) as error:
             log.warning("a message is received again only after its visibility timeout: %s", error)
 
 
-def _in_calls(handles: list[str]) -> list[list[str]]:
-    return [handles[at : at + _MOST_IN_ONE_CALL] for at in range(0, len(handles), _MOST_IN_ONE_CALL)]
+def _in_calls(leases: list[_Lease]) -> list[list[_Lease]]:
+    return [leases[at : at + _MOST_IN_ONE_CALL] for at in range(0, len(leases), _MOST_IN_ONE_CALL)]

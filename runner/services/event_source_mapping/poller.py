@@ -199,9 +199,11 @@ class EventSourceMapping:
                 if not self._record(result, state):
                     continue
                 if result.succeeded:
-                    succeeded.append(result.receipt_handle)
+                    succeeded.append(result.message_id)
                 else:
-                    self._leases.release(result.receipt_handle, result.retry_after_s)
+                    self._leases.release(
+                        result.message_id, result.retry_after_s, is_last_attempt=result.is_last_attempt
+                    )
         self._leases.delete(succeeded)
 
     def _results(self, batch: Batch, answer: Answer) -> Iterator[MessageResult]:

@@ -36,7 +36,7 @@ def test_messages_that_are_not_named_succeeded():
     runs = [new_record("failed", "r", message_id="m1"), new_record("succeeded", "r", message_id="m0")]
     answer = Answer("answered", payload={"batchItemFailures": [{"itemIdentifier": "m1"}], "runs": runs})
     first, second = results_of(batch(1, 2), answer, max_receive_count=3)
-    assert (first.succeeded, first.runs, first.receipt_handle) == (True, [runs[1]], "h0")
+    assert (first.succeeded, first.runs, first.message_id) == (True, [runs[1]], "m0")
     assert (second.succeeded, second.runs, second.attempt, second.is_last_attempt) == (False, [runs[0]], 2, False)
     assert second.body_md5 == "md5"
 

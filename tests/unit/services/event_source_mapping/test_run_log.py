@@ -9,7 +9,7 @@ from tests.support.states import run_of
 
 
 def result(attempt: int = 1, last: bool = False) -> MessageResult:
-    return MessageResult("m", "h", False, attempt, last)
+    return MessageResult("m", False, attempt, last)
 
 
 @pytest.fixture
