@@ -18,6 +18,7 @@ from runner.function import routing
 from runner.settings import CHECKOUT, Settings
 from runner.stack import (
     build_variables,
+    compose_project,
     docker_engine,
     image_context,
     lambda_container_init,
@@ -83,6 +84,7 @@ class DockerBackend:
     ) -> None:
         self._supervisor, self._settings, self._report = supervisor, settings, report
         self._env = environment(settings) | variables(template)
+        compose_project.require_own(self._env["COMPOSE_PROJECT_NAME"])
         files = ["compose.yaml", *(["compose.debug.yaml"] if settings.debug else [])]
         self._compose = ["docker", "compose", *(f"--file={CHECKOUT / name}" for name in files)]
 
@@ -155,17 +157,15 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def _project(settings: Settings) -> dict[str, str]:
-    """Return the variables for a project outside the checkout, and for folders that a project does not have."""
-    found = {}
+    """Return the variables that tell projects apart, and those for folders that a project does not have."""
+    found = {"COMPOSE_PROJECT_NAME": compose_project.name(settings)}
     for variable, name in (("PROJECT_SHARED", "shared"), ("PROJECT_UTILS", "utils")):
         if not (settings.root / name).is_dir():
             empty = settings.state / "empty"  # Docker would create the missing folder in the project, as root
             empty.mkdir(parents=True, exist_ok=True)
             found[variable] = str(empty)
     if image_context.is_foreign(settings):
-        name = image_context.name_of(settings.root)
-        found["LAMBDA_IMAGE"] = f"tsdat-local/lambda:{name}"
-        found["COMPOSE_PROJECT_NAME"] = os.environ.get("COMPOSE_PROJECT_NAME") or f"tsdat-local-{name}"
+        found["LAMBDA_IMAGE"] = f"tsdat-local/lambda:{image_context.name_of(settings.root)}"
     return found
 
 

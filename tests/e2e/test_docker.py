@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -169,3 +170,21 @@ def test_without_env_file_all_images_are_pinned_and_public(tmp_path: Path):
     assert bases | others == {
         "public.ecr.aws/lambda/python:3.13", "python:3.13.11-slim", "localstack/localstack:4.13.1"
     }  # fmt: skip
+
+
+def test_a_stack_of_another_checkout_is_not_replaced(tmp_path: Path):
+    require_docker()
+    project = f"tsdat-test-other-{uuid.uuid4().hex[:8]}"
+    labels = [f"com.docker.compose.project={project}", "com.docker.compose.project.working_dir=/home/me/other"]
+    sleep = ["--entrypoint", "sleep", "tsdat-local/services:local", "60"]
+    other = docker("run", "--detach", "--rm", *(f"--label={label}" for label in labels), *sleep)
+    try:
+        done = runner("up", "--docker", "--data", tmp_path, COMPOSE_PROJECT_NAME=project)
+        assert done.returncode == 2
+        assert (
+            f"A Docker stack named '{project}' of another folder runs: /home/me/other. Stop it, or name this "
+            f"one: add this line to {ROOT / '.env'} and start again:\nCOMPOSE_PROJECT_NAME={project}-2\n"
+        ) in done.stderr
+        assert docker("inspect", "--format", "{{.State.Running}}", other) == "true"
+    finally:
+        docker("kill", other)
