@@ -16,7 +16,17 @@ from runner.errors import StackError
 from runner.function import routing
 from runner.packages import install
 from runner.settings import Settings
-from runner.stack import debugger, embedded_children, emulators, lambda_python, live_page, ports, role_rights
+from runner.stack import (
+    debugger,
+    embedded_children,
+    emulators,
+    lambda_python,
+    live_page,
+    ports,
+    role_rights,
+    stray_processes,
+    task_root,
+)
 from runner.stack.buckets import Buckets
 from runner.stack.child import Child
 from runner.stack.emulators.contract import AwsEmulator
@@ -71,6 +81,8 @@ def running(
     settings = replace(settings, endpoint_url=endpoint_url)
     with only_one(settings), contextlib.ExitStack() as stack:
         (settings.state / "logs").mkdir(exist_ok=True)
+        stray_processes.end(task_root.of(settings.state))  # of a stack that was killed
+        stack.callback(stray_processes.end, task_root.of(settings.state))
         _require_free_ports(settings, endpoint_url)
         _delete_old_logs(settings)
         ready_reader, ready_writer = os.pipe()  # the poller writes to it when all Lambdas are warm

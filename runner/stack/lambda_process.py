@@ -53,7 +53,7 @@ def child(
         lambda_python.INTERPRETER, "-P", *python_arguments, "runner.stack.lambda_runtime", LOCAL_HANDLER,
         state / "role",
     ]  # fmt: skip
-    env = _code_version(root) | environment(task_root.build(state / "task-root", root), tmp, template, endpoint_url)
+    env = _code_version(root) | environment(task_root.build(task_root.of(state), root), tmp, template, endpoint_url)
     env["PYTHONPATH"] = os.pathsep.join(map(str, [env["LAMBDA_TASK_ROOT"], *packages]))
     log = state / "logs" / f"lambda-{number}.log"
     # Only pipelines need much CPU time. The processes that move their files must not wait for it.

@@ -20,6 +20,11 @@ _LOCAL = (
 )  # fmt: skip
 
 
+def of(state: Path) -> Path:
+    """Return where a stack's task root is."""
+    return state / "task-root"
+
+
 def build(folder: Path, project: Path) -> Path:
     """Bring a task root up to date, and return its folder.
 

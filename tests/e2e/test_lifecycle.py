@@ -18,7 +18,7 @@ import pytest
 from runner.settings import Settings
 from runner.stack import emulators
 from runner.testing.stacks import environment, eventually
-from tests.support import killing
+from tests.support import killing, noop
 from tests.support.stacks import TIDE, Supervised, runner, running
 
 KEY = f"tide_gauge/mcrl/{TIDE.name}"
@@ -141,3 +141,43 @@ def test_invalid_routes_prevent_the_start(tmp_path: Path):
     assert done.returncode == 2
     assert "pipelines.a2e_buoy_ingest: '(' is not a regular expression" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+DAEMON = """
+import subprocess
+from tsdat import IngestPipeline
+
+class NoOp(IngestPipeline):
+    def run(self, inputs, **kwargs):
+        subprocess.Popen(["sleep", "4321"], start_new_session=True)
+        raise ValueError("started")
+"""
+
+
+def daemons(data: Path) -> list[Path]:
+    """Return the processes that the pipeline has left behind."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(data) in environ.read_bytes() and b"4321" in environ.with_name("cmdline").read_bytes():
+                found.append(environ)
+    return found
+
+
+def test_what_a_pipeline_leaves_behind_ends_with_the_stack_or_at_the_next_start(tmp_path: Path):
+    project, data = noop.project(tmp_path / "project", DAEMON), tmp_path / "data"
+    with running(data, RUNNER_ROOT=str(project)) as killed:
+        killed.put(b"x", "noop.1.txt")
+        eventually(lambda: killed.runs_of("noop.1.txt"), "run")
+        assert daemons(data)
+        killed.process.kill()
+        killed.process.wait()
+        before = daemons(data)
+        assert before
+    with running(data, RUNNER_ROOT=str(project)) as stack:
+        assert not set(before) & set(daemons(data))
+        stack.put(b"x", "noop.2.txt")
+        eventually(lambda: stack.runs_of("noop.2.txt"), "run")
+        assert daemons(data)
+        stack.stop()
+        assert not daemons(data)
