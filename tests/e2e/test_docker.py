@@ -32,7 +32,8 @@ from tests.support.stacks import BUOY, ROOT, TIDE, runner
 def compose(stack: DockerStack, *arguments: str) -> None:
     """Run a `docker compose` command on the stack."""
     command = [*stack.compose.docker_compose_command(), *arguments]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
