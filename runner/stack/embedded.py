@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -71,6 +72,11 @@ def running(
         RunnerError: the template or the routes are invalid, a port is in use, a process did not start, or a stop was
             requested.
     """
+    if sys.platform != "linux":
+        raise StackError(
+            f"The stack without Docker runs on Linux only, and this is {sys.platform}. Use Docker: `runner up --docker`, "
+            "or see docs/platforms.md."
+        )
     settings = live_page.with_port(debugger.with_one_lambda(settings))
     template = stack_template.with_debug_timeout(stack_template.load_for(settings), settings)
     for text in filter(None, [*template.notices, lambda_python.notice()]):
