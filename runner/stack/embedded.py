@@ -74,8 +74,8 @@ def running(
     """
     if sys.platform != "linux":
         raise StackError(
-            f"The stack without Docker runs on Linux only, and this is {sys.platform}. Use Docker: `runner up --docker`, "
-            "or see docs/platforms.md."
+            f"The stack without Docker runs on Linux only, and this is {sys.platform}. Use Docker: `runner up "
+            "--docker`, or see docs/platforms.md."
         )
     settings = live_page.with_port(debugger.with_one_lambda(settings))
     template = stack_template.with_debug_timeout(stack_template.load_for(settings), settings)
