@@ -20,9 +20,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import scale
-from measured_stack import MeasuredStack
-
+from benchmarks import scale
+from benchmarks.measured_stack import MeasuredStack
 from runner.aws import clients
 from runner.function import pipeline, routing
 from runner.template import stack_template
@@ -114,7 +113,7 @@ def process_per_file(work: Path, count: int) -> float:
 
 
 def noop(work: Path, backend: str, count: int) -> dict[str, float]:
-    """Measure files/s for a pipeline that does nothing, against what LocalStack alone can put, receive and delete."""
+    """Measure files/s for a pipeline that does nothing, against what the emulator alone can put, receive and delete."""
     log_progress(f"(d) {count} files through a pipeline that does nothing …")
     project = work / "noop"
     shutil.copytree(Path(__file__).parent / "noop_project", project)
@@ -127,19 +126,21 @@ def noop(work: Path, backend: str, count: int) -> dict[str, float]:
         alone = count / seconds(lambda: put_receive_delete(stack, count))
     return {
         "noop_files_per_s": round(through, 1),
-        "localstack_files_per_s": round(alone, 1),
+        "emulator_files_per_s": round(alone, 1),
         "noop_share": round(through / alone, 2),
     }
 
 
 def put_receive_delete(stack: MeasuredStack, count: int) -> None:
-    """Do LocalStack's part of the path with one client: put each object, then receive and delete its message."""
+    """Do the emulator's part of the path with one client: put each object, then receive and delete its message."""
     described = stack_template.load(ROOT / "template.yaml")
     s3, sqs = clients.local_s3(stack.endpoint_url), clients.local_sqs(stack.endpoint_url)
     bucket, name = "bare", "bare"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": clients.REGION})
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = f"arn:aws:sqs:{clients.REGION}:{clients.ACCOUNT}:{name}"
+    anyone = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [anyone]})
+    url = sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
     s3.put_bucket_notification_configuration(
         Bucket=bucket,
         NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},

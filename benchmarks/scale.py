@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from measured_stack import MeasuredStack
-
+from benchmarks.measured_stack import MeasuredStack
 from runner.messages.run_record import RunRecord, new_record
 from runner.settings import CHECKOUT
 from runner.state.database import State
@@ -105,8 +104,20 @@ def build(data: Path, count: int) -> None:
                 (number, time.time(), outcome, record["message_id"], key, json.dumps(record)),
             )
             db.execute(
-                "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, 'noop', ?)",
-                (key, etag, number, outcome, "ValueError: torn" if has_failed else "", int(has_failed), number),
+                "INSERT INTO versions "
+                "(key, etag, config, arrival, change, outcome, reason, failures, pipeline, run_id) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'noop', ?)",
+                (
+                    key,
+                    etag,
+                    record["config"],
+                    number,
+                    number,
+                    outcome,
+                    "ValueError: torn" if has_failed else "",
+                    int(has_failed),
+                    number,
+                ),
             )
         db.execute("COMMIT")
 
