@@ -31,6 +31,7 @@ _MOST_RESTORED_AT_START = 5_000
 _LONGEST_NAME_BYTES = 249
 # Threads that copy the same key wait for each other; others with the same lock are few.
 _LOCKS = 64
+_RESTORED = "tsdat-restored"  # metadata: a run whose outputs are not copied yet has stored another content
 _md5 = partial(hashlib.md5, usedforsecurity=False)  # the ETag of an object that was not uploaded in parts
 
 
@@ -58,18 +59,22 @@ class OutputMirror:
             ValueError: a key cannot be a file's path.
         """
         for key in dict.fromkeys(keys):
-            self._copy(key)
+            self._copy(key, of_run=True)
 
     def copy_unlisted(self) -> None:
         """Copy, soon, what a storage class of the user's own stored: its runs list no outputs."""
         self._is_listing_due.set()
 
-    def _copy(self, key: str) -> None:
+    def _copy(self, key: str, *, of_run: bool = False) -> None:
         path = self._path(key)
         # One at a time for a key, so that the last to be copied is the newest.
         with self._locks[hash(key) % _LOCKS]:
             partial_file = path.with_name(f".{path.name}.part")
             found = self._s3.get_object(Bucket=self._bucket, Key=key)
+            if of_run and found.get("Metadata", {}).get(_RESTORED):
+                raise ValueError(
+                    f"{key} is lost with the emulator, and what is there was restored from an earlier run."
+                )
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial_file.open("wb") as file:
                 for chunk in found["Body"].iter_chunks(1024 * 1024):
@@ -140,13 +145,14 @@ class OutputMirror:
             return []
 
     def _restore(self, files: Iterable[Path]) -> None:
+        mark = {_RESTORED: "yes"}
         for path in files:
             key = path.relative_to(self._folder).as_posix()
             if refused(key):  # not an output
                 continue
             try:
                 with path.open("rb") as file:  # only what is not there: a run may store a newer one meanwhile
-                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=file, IfNoneMatch="*")
+                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=file, IfNoneMatch="*", Metadata=mark)
             except ClientError as error:
                 if error.response["Error"]["Code"] != "PreconditionFailed":
                     raise

@@ -86,7 +86,7 @@ def test_a_retry_whose_large_upload_is_refused_is_taken_up_again(
     settings = replace(Settings.from_env({}), data=tmp_path, endpoint_url=endpoint_url)
     path, s3 = settings.inbox / key, clients.local_s3(endpoint_url)
     settings.inbox.mkdir(parents=True)
-    path.write_bytes(LARGE)
+    path.write_bytes(LARGE * 4)  # long enough to be interrupted
     sha256, stamp = sha256_of(path), Inbox(settings.inbox, ()).stamp(key)
     etag = upload(s3, bucket, key, path, sha256)
     s3.delete_object(Bucket=bucket, Key=key)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from runner.services.output_mirror import OutputMirror
+from runner.template import stack_template
+from tests.support.memory_aws import MemoryAws
 
 
 @pytest.fixture
@@ -39,3 +41,18 @@ def test_a_key_that_cannot_be_a_path_is_refused(mirror: OutputMirror, key: str):
 )  # fmt: skip
 def test_any_other_key_is_a_path_below_the_folder(mirror: OutputMirror, tmp_path: Path, key: str, below: str):
     assert mirror._path(key) == tmp_path / below
+
+
+def test_an_earlier_output_that_was_restored_is_not_taken_for_that_of_a_run(tmp_path: Path):
+    aws: Any = MemoryAws(stack_template.load(Path("template.yaml")))
+    aws.restart()
+    bucket = aws.template.destination_bucket
+    mirror = OutputMirror(aws, bucket, tmp_path, aws.template.source_bucket)
+    path = tmp_path / "a.nc"
+    path.write_text("of an earlier run")
+    mirror._restore([path])
+    with pytest.raises(ValueError, match=r"a\.nc is lost with the emulator, and what is there was restored from an"):
+        mirror.copy(["a.nc"])
+    aws.put_object(bucket, "a.nc", b"of this run")
+    mirror.copy(["a.nc"])
+    assert path.read_text() == "of this run"
