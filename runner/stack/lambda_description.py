@@ -1,4 +1,4 @@
-"""What Lambda tells a function about itself, where AWS's emulator tells it otherwise.
+"""Variables and context that Lambda gives a function, where AWS's emulator gives other values.
 
 It imports only the standard library, because with Docker it runs in the image that ships.
 """
